@@ -1,0 +1,1 @@
+"""What runs with the lights off: market values, feeds, strategies. Imports nothing above itself."""

@@ -1,0 +1,87 @@
+"""The way in: all that the hub knows of a venue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from engine.feed.feed import Feed
+from engine.market.events import BookSnapshot, MarketEvent, Source
+from engine.market.instrument import Instrument
+
+Callback = Callable[[MarketEvent], None]
+
+
+class Capabilities(Struct, frozen=True):
+    """An honest card of what a connector can do; the page shows it as it stands.
+
+    `depth` is the number of book levels per side (0: no depth); `source` is `mock` for invented and `synthetic` for
+    derived data; `regions_blocked` names in words where the venue is known to refuse.
+    """
+
+    streaming: bool
+    polling: bool
+    depth: int
+    trades: bool
+    gap_detection: str = "none"
+    key_needed: bool = False
+    source: Source = "stream"
+    test_network: str = ""
+    regions_blocked: str = ""
+    note: str = ""
+
+
+class Stream(Protocol):
+    """One symbol that a connector is delivering."""
+
+    symbol: str
+    feed: Feed
+
+    def stop(self) -> None:
+        """End the delivery; returns within 2 s and no callback follows."""
+
+
+class Connector(Protocol):
+    """A venue. Callbacks run on the connector's own threads and must not block.
+
+    What a callback receives is already a continuous line: a snapshot first, then deltas without a hole, trades, quotes
+    and the feed's own status. After a gap it begins again with a snapshot.
+    """
+
+    name: str
+    capabilities: Capabilities
+
+    def start_stream(self, symbol: str, callback: Callback) -> Stream:
+        """Begin streaming one symbol; returns at once.
+
+        Raises:
+            StreamUnsupported: there is no stream here; use `start_polling`.
+        """
+
+    def start_polling(self, symbol: str, callback: Callback, interval_s: float) -> Stream:
+        """Begin polling one symbol's book every `interval_s` seconds; returns at once."""
+
+    def latest_snapshot(self, symbol: str | None = None) -> BookSnapshot | None:
+        """The book as last seen, without touching the network; None while there is none.
+
+        Without a symbol: the one that changed last.
+        """
+
+    def fetch_snapshot(self, symbol: str, depth: int = 100) -> BookSnapshot:
+        """One REST call for the book.
+
+        Raises:
+            FeedError: of the kind that says what to do about it.
+        """
+
+    def instruments(self) -> Sequence[Instrument]:
+        """What the venue lists; may ask the venue once and remember.
+
+        Raises:
+            FeedError: the list cannot be had.
+        """
+
+    def close(self) -> None:
+        """Stop everything within 2 s."""

@@ -1,0 +1,38 @@
+"""The engine: connectors, hub and strategies of one process, started and stopped together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from engine.clock import SYSTEM_CLOCK, Clock
+from engine.connector import Connector
+from engine.errors import PluginError
+from engine.feed.hub import LINGER_S, Hub
+from engine.strategy.host import StrategyHost
+
+
+class Engine:
+    """Everything that runs with the lights off. Make one, use it, `close` it."""
+
+    def __init__(
+        self,
+        connectors: Mapping[str, Connector],
+        strategies: Mapping[str, type],
+        *,
+        plugin_errors: Sequence[PluginError] = (),
+        clock: Clock = SYSTEM_CLOCK,
+        linger_s: float = LINGER_S,
+    ) -> None:
+        self.clock = clock
+        self.plugin_errors = list(plugin_errors)
+        self.hub = Hub(connectors, clock=clock, linger_s=linger_s)
+        self.strategies = StrategyHost(self.hub, strategies, clock=clock)
+
+    @property
+    def connectors(self) -> Mapping[str, Connector]:
+        return self.hub.connectors
+
+    def close(self) -> None:
+        """Stop strategies, then feeds."""
+        self.strategies.close()
+        self.hub.close()

@@ -1,0 +1,414 @@
+"""The line of one symbol: continuity, book, quality. In goes what a venue said, out comes what may be believed."""
+
+from __future__ import annotations
+
+from threading import Lock
+
+from engine.clock import SYSTEM_CLOCK, Clock
+from engine.errors import DecodeError
+from engine.feed.quality import FeedQuality
+from engine.feed.sync import BookSync, Continuity, Verdict
+from engine.market.book import Book, BookView
+from engine.market.events import (
+    BookDelta,
+    BookSnapshot,
+    FeedState,
+    FeedStatus,
+    MarketEvent,
+    Quote,
+    Source,
+    Trade,
+)
+
+STALE_AFTER_S = 5.0
+VIEW_DEPTH = 50
+MISSING_TRADES_KEPT = 2_000
+
+_NOTHING: tuple[MarketEvent, ...] = ()
+
+
+class Feed:
+    """One symbol at one venue, from decoded events to a trustworthy book.
+
+    `push` takes events in the order they arrived and returns those to publish: a snapshot first, then deltas without
+    a hole; after a gap again a snapshot. `needs_snapshot` tells the connection to win the book back. `view` is the
+    current picture or None while there is no book to believe. One thread pushes; any thread may read.
+    """
+
+    def __init__(
+        self,
+        venue: str,
+        symbol: str,
+        rule: Continuity,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        depth: int = VIEW_DEPTH,
+        stale_after_s: float = STALE_AFTER_S,
+        crossed_allowed: bool = False,
+    ) -> None:
+        self.venue = venue
+        self.symbol = symbol
+        self.clock = clock
+        self.stale_after_s = stale_after_s
+        self.crossed_allowed = crossed_allowed
+        self.sync = BookSync(rule)
+        self.quality = FeedQuality()
+        self.needs_snapshot = False
+        self.view: BookView | None = None
+        self.quote: Quote | None = None
+        self.status: FeedStatus | None = None
+        self._book = Book(depth)
+        self._lock = Lock()
+        self._published: int | None = None
+        self._polled: BookSnapshot | None = None
+        self._last_delta: BookDelta | None = None
+        self._last_trade: int | None = None
+        self._missing_trades: dict[int, None] = {}
+        self._whole = rule.recovery == "none"
+        self._silent = False
+
+    @property
+    def state(self) -> FeedState:
+        """How the feed stands now."""
+        return self.status.state if self.status is not None else FeedState.CONNECTING
+
+    @property
+    def levels(self) -> tuple[int, int]:
+        """How many bid and ask levels the book holds."""
+        with self._lock:
+            return self._book.levels
+
+    def push(self, event: MarketEvent) -> tuple[MarketEvent, ...]:
+        """Take one event; the events to publish now, in order."""
+        kind = type(event)
+        with self._lock:
+            if kind is Quote:
+                return self._push_quote(event)  # type: ignore[arg-type]
+            if kind is Trade:
+                return self._push_trade(event)  # type: ignore[arg-type]
+            if kind is BookDelta:
+                return self._push_delta(event)  # type: ignore[arg-type]
+            if kind is BookSnapshot:
+                return self._push_snapshot(event)  # type: ignore[arg-type]
+            return self._push_status(event)  # type: ignore[arg-type]
+
+    def set_state(
+        self,
+        state: FeedState,
+        reason: str = "",
+        *,
+        hint: str = "",
+        attempt: int = 0,
+        next_try_ns: int | None = None,
+        source: Source = "stream",
+    ) -> tuple[MarketEvent, ...]:
+        """Say how the connection stands; publishes a status when that is news."""
+        now_ns = self.clock.now_ns()
+        status = FeedStatus(
+            self.venue, self.symbol, state, reason, hint, attempt, next_try_ns, now_ns, source
+        )
+        return self.push(status)
+
+    def connection_lost(self) -> None:
+        """The stream is gone: what it said no longer continues. The next snapshot begins anew."""
+        with self._lock:
+            self.sync.reset()
+            self.needs_snapshot = False
+            self._drop_book()
+
+    def lose(self, reason: str) -> tuple[MarketEvent, ...]:
+        """Throw the book away (a failed checksum, a restart of the stream) and ask for a snapshot."""
+        with self._lock:
+            return self._lose(reason, self.clock.now_ns())
+
+    def tick(self, now_ns: int) -> tuple[MarketEvent, ...]:
+        """Notice silence: LIVE or POLLING turns STALE when the last word is `stale_after_s` old."""
+        with self._lock:
+            status = self.status
+            if status is None or not status.state.has_data:
+                return _NOTHING
+            age = self.quality.age_s(now_ns)
+            if age is None or age < self.stale_after_s:
+                return _NOTHING
+            return self._say(FeedState.STALE, f"nothing received for {age:.1f} s", now_ns, status.source)
+
+    def snapshot(self, depth: int | None = None) -> BookSnapshot | None:
+        """The book as it stands (best `depth` levels, all for None); None while there is none to believe."""
+        with self._lock:
+            view = self.view
+            if view is None:
+                return None
+            return BookSnapshot(
+                self.venue, self.symbol, self._book.bids(depth), self._book.asks(depth),
+                view.sequence, view.exchange_ns, view.received_ns, view.source,
+            )  # fmt: skip
+
+    # What follows runs under the lock.
+
+    def _push_quote(self, quote: Quote) -> tuple[MarketEvent, ...]:
+        quality = self.quality
+        quality.observe(quote.received_ns, quote.exchange_ns)
+        sequence = quote.sequence
+        if sequence is not None:
+            sync = self.sync
+            if sync.live and sync.last is not None and sequence <= sync.last:
+                if sequence < sync.last:
+                    quality.ignored += 1
+                    return _NOTHING
+                if not self._agrees(quote):
+                    quality.quote_mismatches += 1
+                    return self._lose(f"book top differs from the quote of update {sequence}", quote.received_ns)
+            previous = self.quote
+            if previous is not None and sequence <= previous.sequence:  # type: ignore[operator]
+                if sequence == previous.sequence:
+                    quality.duplicates += 1
+                else:
+                    quality.out_of_order += 1
+                return _NOTHING
+        if not 0.0 < quote.bid < quote.ask:
+            quality.crossed += 1
+            return _NOTHING
+        self.quote = quote
+        return (quote,) if not self._silent else (*self._revive(quote.received_ns), quote)
+
+    def _push_trade(self, trade: Trade) -> tuple[MarketEvent, ...]:
+        if not (trade.price > 0.0 and trade.size > 0.0):
+            self.quality.decode_errors += 1
+            return _NOTHING
+        if trade.backfill:
+            return (trade,)
+        self.quality.observe(trade.received_ns, trade.exchange_ns)
+        identifier = trade.trade_id
+        if type(identifier) is int:
+            last = self._last_trade
+            if last is not None and identifier != last + 1:
+                if identifier > last:
+                    self._note_missing_trades(last + 1, identifier)
+                elif identifier in self._missing_trades:
+                    del self._missing_trades[identifier]
+                    self.quality.out_of_order += 1
+                    self.quality.trades += 1
+                    return (trade,)
+                else:
+                    self.quality.duplicates += 1
+                    return _NOTHING
+            self._last_trade = identifier
+        self.quality.trades += 1
+        return (trade,) if not self._silent else (*self._revive(trade.received_ns), trade)
+
+    def _push_delta(self, delta: BookDelta) -> tuple[MarketEvent, ...]:
+        self.quality.observe(delta.received_ns, delta.exchange_ns)
+        sync = self.sync
+        known = sync.last
+        verdict = sync.push_delta(delta)
+        if verdict is Verdict.APPLY:
+            return self._apply(delta)
+        if verdict is Verdict.DUPLICATE:
+            if self._last_delta is None:
+                # Still on its way when the snapshot was taken: the snapshot holds it already.
+                self.quality.ignored += 1
+            elif delta.last_sequence == self._last_delta.last_sequence:
+                self.quality.duplicates += 1
+            else:
+                self.quality.out_of_order += 1
+            return _NOTHING
+        if verdict is Verdict.GAP:
+            self.quality.gaps += 1
+            expected = (known or 0) + 1
+            reason = f"gap: expected update {expected}, received {delta.first_sequence}"
+            return self._drop_and_ask(reason, delta.received_ns)
+        if not self.needs_snapshot:
+            self.needs_snapshot = True
+            return self._say(FeedState.SYNCING, "waiting for a snapshot", delta.received_ns, delta.source)
+        return _NOTHING
+
+    def _push_snapshot(self, snapshot: BookSnapshot) -> tuple[MarketEvent, ...]:
+        self.quality.observe(snapshot.received_ns, snapshot.exchange_ns)
+        self.quality.snapshots += 1
+        polled = snapshot.source == "poll"
+        if polled and self.sync.live and not self._whole:
+            self.quality.ignored += 1
+            return _NOTHING
+        if self._whole or (polled and not self.sync.waiting):
+            return self._replace(snapshot, polled)
+        if self.sync.live and snapshot.sequence is not None and self.sync.last is not None:
+            # The book is whole: a snapshot that somebody else asked for adds nothing.
+            self.quality.ignored += 1
+            return _NOTHING
+        joined = self.sync.push_snapshot(snapshot)
+        if joined is None:
+            self.needs_snapshot = True
+            # A poll that is too old to join the stream is still a picture worth showing.
+            return self._replace(snapshot, True) if polled else _NOTHING
+        deltas, ignored = joined
+        self.quality.ignored += ignored
+        return self._go_live(snapshot, deltas)
+
+    def _push_status(self, status: FeedStatus) -> tuple[MarketEvent, ...]:
+        previous = self.status
+        if previous is not None and (
+            previous.state is status.state
+            and previous.reason == status.reason
+            and previous.attempt == status.attempt
+            and previous.next_try_ns == status.next_try_ns
+        ):
+            return _NOTHING
+        self.status = status
+        self._silent = status.state is FeedState.STALE
+        if not status.state.has_data and status.state is not FeedState.STALE:
+            self.sync.lose()
+            self._drop_book()
+        return (status,)
+
+    def _go_live(self, snapshot: BookSnapshot, deltas: list[BookDelta]) -> tuple[MarketEvent, ...]:
+        """Build the book from a snapshot and the updates that continue it, and publish what is new of it."""
+        try:
+            self._book.replace(snapshot.bids, snapshot.asks)
+            for delta in deltas:
+                self._book.apply(delta.bids, delta.asks)
+                self.quality.applied += 1
+        except DecodeError as error:
+            self.quality.decode_errors += 1
+            return self._lose(str(error), snapshot.received_ns)
+        if self._book.crossed and not self.crossed_allowed:
+            self.quality.crossed += 1
+            return self._lose("the book is crossed after its snapshot", snapshot.received_ns)
+        self.needs_snapshot = False
+        newest: BookSnapshot | BookDelta = deltas[-1] if deltas else snapshot
+        self._last_delta = deltas[-1] if deltas else None
+        received_ns = max(newest.received_ns, snapshot.received_ns)
+        source: Source = newest.source if deltas else snapshot.source
+        if source == "poll":
+            source = "stream"
+        status = self._say(FeedState.LIVE, "", received_ns, source)
+        published = self._published
+        opening: tuple[MarketEvent, ...]
+        if published is not None and snapshot.sequence is not None and snapshot.sequence <= published:
+            # The reader has seen later books than this snapshot (from polling): open with the joined book, once.
+            opening = ()
+            if self.sync.last is not None and self.sync.last > published:
+                opening = (
+                    BookSnapshot(
+                        self.venue, self.symbol, self._book.bids(), self._book.asks(),
+                        self.sync.last, newest.exchange_ns, received_ns, source,
+                    ),
+                )  # fmt: skip
+        else:
+            opening = (snapshot, *deltas)
+        self._published = self.sync.last
+        self._picture(newest.exchange_ns, received_ns, source)
+        return (*status, *opening)
+
+    def _replace(self, snapshot: BookSnapshot, polled: bool) -> tuple[MarketEvent, ...]:
+        """Show a whole book; a repeated or older one refreshes the age and nothing else."""
+        sequence = snapshot.sequence
+        if sequence is not None and self._published is not None and sequence <= self._published:
+            repeated = self.view is not None
+            self.quality.duplicates += repeated
+            if repeated:
+                return self._say_data(snapshot, polled)
+        elif self._polled is not None and self.view is not None and sequence is None:
+            if snapshot.bids == self._polled.bids and snapshot.asks == self._polled.asks:
+                self.quality.duplicates += 1
+                return self._say_data(snapshot, polled)
+        try:
+            self._book.replace(snapshot.bids, snapshot.asks)
+        except DecodeError as error:
+            self.quality.decode_errors += 1
+            return self._say(FeedState.SYNCING, str(error), snapshot.received_ns, snapshot.source)
+        if self._book.crossed and not self.crossed_allowed:
+            self.quality.crossed += 1
+            self._drop_book()
+            return self._say(FeedState.SYNCING, "the venue sent a crossed book", snapshot.received_ns, snapshot.source)
+        self.needs_snapshot = False
+        status = self._say_data(snapshot, polled)
+        self._polled = snapshot
+        # A poll behind what was already shown (the last word of a broken stream) is shown, not published again.
+        behind = sequence is not None and self._published is not None and sequence <= self._published
+        if not behind:
+            self._published = sequence
+        self._picture(snapshot.exchange_ns, snapshot.received_ns, snapshot.source, sequence)
+        return status if behind else (*status, snapshot)
+
+    def _apply(self, delta: BookDelta) -> tuple[MarketEvent, ...]:
+        book = self._book
+        try:
+            book.apply(delta.bids, delta.asks)
+        except DecodeError as error:
+            self.quality.decode_errors += 1
+            return self._lose(str(error), delta.received_ns)
+        if book.crossed and not self.crossed_allowed:
+            self.quality.crossed += 1
+            return self._lose(f"the book is crossed after update {delta.last_sequence}", delta.received_ns)
+        self.quality.applied += 1
+        self._last_delta = delta
+        self._published = delta.last_sequence
+        revived = self._revive(delta.received_ns) if self._silent else _NOTHING
+        self._picture(delta.exchange_ns, delta.received_ns, delta.source)
+        return (delta,) if not revived else (*revived, delta)
+
+    def _picture(
+        self, exchange_ns: int | None, received_ns: int, source: Source, sequence: int | None = None
+    ) -> None:
+        book = self._book
+        state = self.status.state if self.status is not None else FeedState.LIVE
+        self.view = BookView(
+            self.venue, self.symbol, book.top_bids(), book.top_asks(),
+            self.sync.last if sequence is None else sequence, exchange_ns, received_ns, source, state,
+        )  # fmt: skip
+
+    def _agrees(self, quote: Quote) -> bool:
+        """Whether the book's top is what the venue quotes at the very same update."""
+        bids, asks = self._book.top_bids(), self._book.top_asks()
+        return bool(bids and asks) and (
+            bids[0] == (quote.bid, quote.bid_size) and asks[0] == (quote.ask, quote.ask_size)
+        )
+
+    def _note_missing_trades(self, first: int, after: int) -> None:
+        self.quality.trade_gaps += 1
+        missing = self._missing_trades
+        for identifier in range(max(first, after - MISSING_TRADES_KEPT), after):
+            missing[identifier] = None
+        while len(missing) > MISSING_TRADES_KEPT:
+            del missing[next(iter(missing))]
+
+    def _lose(self, reason: str, now_ns: int) -> tuple[MarketEvent, ...]:
+        self.sync.lose()
+        return self._drop_and_ask(reason, now_ns)
+
+    def _drop_and_ask(self, reason: str, now_ns: int) -> tuple[MarketEvent, ...]:
+        self.quality.resyncs += 1
+        self._drop_book()
+        self.needs_snapshot = True
+        source = self.status.source if self.status is not None else "stream"
+        return self._say(FeedState.SYNCING, reason, now_ns, source)
+
+    def _drop_book(self) -> None:
+        self._book.clear()
+        self.view = None
+        self.quote = None
+
+    def _revive(self, now_ns: int) -> tuple[MarketEvent, ...]:
+        """A word after silence: STALE turns back into what it was."""
+        status = self.status
+        if status is None or self.view is None:
+            return _NOTHING
+        state = FeedState.LIVE if self.sync.live else FeedState.POLLING
+        return self._say(state, "", now_ns, status.source)
+
+    def _say_data(self, snapshot: BookSnapshot, polled: bool) -> tuple[MarketEvent, ...]:
+        state = FeedState.POLLING if polled else FeedState.LIVE
+        status = self.status
+        if status is not None and status.state is state:
+            return _NOTHING
+        reason = status.reason if polled and status is not None else ""
+        return self._say(state, reason, snapshot.received_ns, snapshot.source)
+
+    def _say(self, state: FeedState, reason: str, now_ns: int, source: Source) -> tuple[MarketEvent, ...]:
+        previous = self.status
+        if previous is not None and previous.state is state and previous.reason == reason:
+            return _NOTHING
+        attempt = previous.attempt if previous is not None and state is FeedState.POLLING else 0
+        self.status = FeedStatus(self.venue, self.symbol, state, reason, "", attempt, None, now_ns, source)
+        self._silent = state is FeedState.STALE
+        return (self.status,)

@@ -1,0 +1,158 @@
+"""In order and without holes, or not at all: joins a venue's updates to its snapshot.
+
+Every venue declares one `Continuity`: how an update follows another, and how a lost book is won back.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import IntEnum
+from typing import Literal, Protocol
+
+from engine.market.events import BookDelta, BookSnapshot
+
+Recovery = Literal["rest", "resubscribe", "reconnect", "none"]
+
+BUFFER_LIMIT = 5_000
+"""Updates kept while a snapshot is awaited; more than this and the oldest are dropped (and the snapshot must be newer)."""
+
+
+class Verdict(IntEnum):
+    """What to do with an update."""
+
+    APPLY = 0
+    IGNORE = 1
+    DUPLICATE = 2
+    GAP = 3
+    WAIT = 4
+
+
+class Continuity(Protocol):
+    """How one venue numbers its updates. Pure.
+
+    `recovery` says how a lost book is won back: `rest` (fetch a snapshot while updates are kept), `resubscribe` (the
+    stream sends a new snapshot), `reconnect` (numbering spans the connection), `none` (each message is a whole book).
+    """
+
+    recovery: Recovery
+
+    def joins(self, snapshot: int, delta: BookDelta) -> Verdict:
+        """Whether `delta` continues a snapshot numbered `snapshot`: IGNORE (older), APPLY or GAP."""
+
+    def follows(self, last: int, delta: BookDelta) -> Verdict:
+        """Whether `delta` continues a book whose last update was `last`: APPLY, DUPLICATE (older or equal) or GAP."""
+
+
+class RangeContinuity:
+    """Updates carry first … last; the first may overlap what is known (Binance spot).
+
+    1. `last <= known`: old, drop.  2. `first > known + 1`: something is missing.  3. Otherwise apply.
+    Source: Binance spot API, "How to manage a local order book correctly", text of 2025-11-12.
+    """
+
+    recovery: Recovery = "rest"
+
+    def __init__(self, recovery: Recovery = "rest") -> None:
+        self.recovery = recovery
+
+    def joins(self, snapshot: int, delta: BookDelta) -> Verdict:
+        verdict = self.follows(snapshot, delta)
+        return Verdict.IGNORE if verdict is Verdict.DUPLICATE else verdict
+
+    def follows(self, last: int, delta: BookDelta) -> Verdict:
+        final = delta.last_sequence
+        first = delta.first_sequence
+        if final is None or first is None or first > final:
+            return Verdict.GAP
+        if final <= last:
+            return Verdict.DUPLICATE
+        return Verdict.GAP if first > last + 1 else Verdict.APPLY
+
+
+class WholeBooks:
+    """Every message is a whole book: nothing to join (polling venues, top-N streams)."""
+
+    recovery: Recovery = "none"
+
+    def joins(self, snapshot: int, delta: BookDelta) -> Verdict:
+        return Verdict.GAP
+
+    def follows(self, last: int, delta: BookDelta) -> Verdict:
+        return Verdict.GAP
+
+
+class BookSync:
+    """Decides, update by update, what may reach the book. Pure: no clock, no I/O.
+
+    EMPTY → (updates are kept) → a snapshot that joins them → live → gap → EMPTY.
+    """
+
+    __slots__ = ("_buffer", "dropped", "last", "live", "rule")
+
+    def __init__(self, rule: Continuity) -> None:
+        self.rule = rule
+        self.live = False
+        self.last: int | None = None
+        self.dropped = 0
+        self._buffer: deque[BookDelta] = deque()
+
+    @property
+    def waiting(self) -> int:
+        """How many updates are kept for the next snapshot."""
+        return len(self._buffer)
+
+    def reset(self) -> None:
+        """Forget everything: the connection is new."""
+        self.live = False
+        self.last = None
+        self._buffer.clear()
+
+    def lose(self) -> None:
+        """The book is wrong: wait for a snapshot, keep the numbering for what is already known."""
+        self.live = False
+        self._buffer.clear()
+
+    def push_delta(self, delta: BookDelta) -> Verdict:
+        """APPLY now, WAIT (kept), DUPLICATE, or GAP (kept too; the book is lost)."""
+        if not self.live:
+            self._keep(delta)
+            return Verdict.WAIT
+        if self.last is None:
+            return Verdict.APPLY
+        verdict = self.rule.follows(self.last, delta)
+        if verdict is Verdict.APPLY:
+            self.last = delta.last_sequence
+        elif verdict is Verdict.GAP:
+            self.live = False
+            self._keep(delta)
+        return verdict
+
+    def push_snapshot(self, snapshot: BookSnapshot) -> tuple[list[BookDelta], int] | None:
+        """The kept updates that continue the snapshot and how many were older; None when it is too old to join.
+
+        On success the sync is live.
+        """
+        ignored = 0
+        joined: list[BookDelta] = []
+        last = snapshot.sequence
+        if last is not None:
+            for delta in self._buffer:
+                verdict = self.rule.follows(last, delta) if joined else self.rule.joins(last, delta)
+                if verdict is Verdict.GAP:
+                    return None
+                if verdict is Verdict.APPLY:
+                    joined.append(delta)
+                    last = delta.last_sequence
+                    assert last is not None
+                else:
+                    ignored += 1
+        self._buffer.clear()
+        self.last = last
+        self.live = True
+        return joined, ignored
+
+    def _keep(self, delta: BookDelta) -> None:
+        if len(self._buffer) >= BUFFER_LIMIT:
+            self._buffer.popleft()
+            self.dropped += 1
+        self._buffer.append(delta)

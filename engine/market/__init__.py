@@ -1,0 +1,1 @@
+"""Plain values of a market: instruments, events, books, signals."""

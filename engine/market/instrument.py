@@ -1,0 +1,48 @@
+"""What can be watched at a venue, and the nearest right name for a wrong one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+
+from msgspec import Struct
+
+
+class Instrument(Struct, frozen=True):
+    """One tradable thing at one venue.
+
+    `symbol` is the venue's own spelling; `tick` is the price step and `lot` the size step in units of the base
+    (None where the venue does not say).
+    """
+
+    venue: str
+    symbol: str
+    base: str
+    quote: str
+    tick: float | None = None
+    lot: float | None = None
+
+    @property
+    def unified(self) -> str:
+        """`BASE/QUOTE`, the form that is the same at every venue."""
+        return f"{self.base}/{self.quote}"
+
+
+def _plain(text: str) -> str:
+    return "".join(character for character in text.upper() if character.isalnum()).replace("XBT", "BTC")
+
+
+def nearest_symbols(wrong: str, known: Iterable[str], limit: int = 3) -> list[str]:
+    """The `limit` known symbols most like `wrong`, best first; punctuation and XBT/BTC do not count."""
+    wanted = _plain(wrong)
+    if not wanted:
+        return []
+    scored = []
+    for symbol in known:
+        plain = _plain(symbol)
+        score = SequenceMatcher(None, wanted, plain).ratio()
+        if plain.startswith(wanted) or wanted.startswith(plain):
+            score += 0.5
+        if score >= 0.6:
+            scored.append((-score, len(symbol), symbol))
+    return [symbol for _, _, symbol in sorted(scored)[:limit]]

@@ -1,0 +1,69 @@
+"""Finds what people drop into `connectors/` and `strategies/`: one file, one plugin, and a broken file breaks only itself."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import logging
+import pkgutil
+from collections.abc import Mapping
+from types import ModuleType
+
+from msgspec import Struct
+
+from engine.errors import PluginError
+
+log = logging.getLogger(__name__)
+
+
+class Plugins(Struct):
+    """The plugin classes of one folder by their `name`, and what could not be used and why."""
+
+    found: dict[str, type]
+    errors: list[PluginError]
+
+
+def discover(package: str, method: str) -> Plugins:
+    """The classes in the files of `package` that have a `name` and a method called `method`.
+
+    Files whose name begins with an underscore, sub-packages and `base.py` are not plugins. A file that cannot be
+    imported, has no such class, or takes a name that is already taken, is reported and left out.
+    """
+    found: dict[str, type] = {}
+    errors: list[PluginError] = []
+    folder = importlib.import_module(package)
+    for module in pkgutil.iter_modules(folder.__path__):
+        if module.ispkg or module.name.startswith("_") or module.name == "base":
+            continue
+        file = f"{package}/{module.name}.py"
+        try:
+            classes = _classes(importlib.import_module(f"{package}.{module.name}"), method)
+        except Exception as error:  # the border: whatever a stranger's file raises
+            log.exception("%s cannot be imported", file)
+            errors.append(PluginError(f"{file}: {type(error).__name__}: {error}", hint="Mend the file and restart."))
+            continue
+        errors.extend(_take(found, classes, file, method))
+    return Plugins(found, errors)
+
+
+def _classes(module: ModuleType, method: str) -> Mapping[str, type]:
+    return {
+        value.name: value
+        for _, value in inspect.getmembers(module, inspect.isclass)
+        if value.__module__ == module.__name__
+        and isinstance(getattr(value, "name", None), str)
+        and callable(getattr(value, method, None))
+        and not inspect.isabstract(value)
+    }
+
+
+def _take(found: dict[str, type], classes: Mapping[str, type], file: str, method: str) -> list[PluginError]:
+    if not classes:
+        return [PluginError(f"{file}: no class with a `name` and a `{method}`", hint="See docs/.")]
+    errors = []
+    for name, cls in classes.items():
+        if name in found:
+            errors.append(PluginError(f"{file}: the name {name!r} is taken by {found[name].__module__}"))
+        else:
+            found[name] = cls
+    return errors

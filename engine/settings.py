@@ -1,0 +1,161 @@
+"""What can be set from outside: read once from `.env` and the environment, checked, then passed down.
+
+The environment wins over `.env`; an empty value means the default. `.env.example` lists every name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+from pathlib import Path
+from secrets import token_urlsafe
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from engine.errors import ConfigError
+
+ENV_FILE = Path(__file__).resolve().parents[1] / ".env"
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LONGEST_LINGER_S = 3600.0
+SHORTEST_SECRET = 16
+
+_PROCESS_SECRET = token_urlsafe(32)
+_VENUE_SCHEMES = {"_WS_URL": ("ws", "wss"), "_REST_URL": ("http", "https")}
+_HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+_PASSWORD = re.compile(r"(?<=://)[^/@\s]*@")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Settings:
+    """Everything that can be set; never changes while the process lives.
+
+    `venue_settings` goes to every connector: the variables that end in `_WS_URL` or `_REST_URL` or begin with `MOCK_`,
+    by their full names. `linger_s` (0 … 3600) is how long an upstream stays after its last reader left.
+    `allowed_hosts` are the names by which browsers may call us (`*`: any). `ticket_secret` signs the data socket's
+    tickets; by default it is random and ends with the process.
+    """
+
+    venue_settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    captures_dir: Path = Path("data/captures")
+    linger_s: float = 10.0
+    allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1")
+    ticket_secret: str = _PROCESS_SECRET
+    log_level: str = "INFO"
+    store_url: str = "duckdb:///data/tape.duckdb"
+    bus_url: str = "memory://"
+
+    def __repr__(self) -> str:
+        venues = {name: _masked(value) for name, value in self.venue_settings.items()}
+        return (
+            f"Settings(venue_settings={venues}, captures_dir={str(self.captures_dir)!r}, linger_s={self.linger_s}, "
+            f"allowed_hosts={self.allowed_hosts}, ticket_secret='***', log_level={self.log_level!r}, "
+            f"store_url={_masked(self.store_url)!r}, bus_url={_masked(self.bus_url)!r})"
+        )
+
+
+def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings in the file `path` (by default `.env` beside the scripts, if there is one) and in `environ`.
+
+    Raises:
+        ConfigError: a value cannot be used (the message names the variable), or `path` was given and is no file.
+    """
+    if path is not None and not path.is_file():
+        raise ConfigError(f"There is no settings file {path}.")
+    stored = dotenv_values(path or ENV_FILE, interpolate=False, encoding="utf-8")
+    merged = {**{name: value or "" for name, value in stored.items()}, **environ}
+    given = {name: value.strip() for name, value in merged.items() if value.strip()}
+    fields = {variable.field: variable.read(name, given[name]) for name, variable in VARIABLES.items() if name in given}
+    return Settings(venue_settings=_venue_settings(given), **fields)  # type: ignore[arg-type]
+
+
+def _venue_settings(given: Mapping[str, str]) -> Mapping[str, str]:
+    found = {}
+    for name, value in given.items():
+        for ending, schemes in _VENUE_SCHEMES.items():
+            if name.endswith(ending):
+                found[name] = _url(*schemes)(name, value)
+        if name.startswith("MOCK_"):
+            found.setdefault(name, value)
+    return MappingProxyType(found)
+
+
+def _masked(url: str) -> str:
+    """The URL without the user and password, and without the query (where keys travel too)."""
+    return re.sub(r"\?.*", "?***", _PASSWORD.sub("***@", url))
+
+
+def _url(*schemes: str) -> Callable[[str, str], str]:
+    def read(name: str, value: str) -> str:
+        try:
+            scheme = urlsplit(value).scheme
+        except ValueError:
+            scheme = ""
+        if scheme not in schemes or "://" not in value:
+            wanted = " or ".join(f"{scheme}://" for scheme in schemes)
+            raise ConfigError(f"{name} must be a URL that begins with {wanted}, not {_masked(value)!r}.")
+        return value
+
+    return read
+
+
+def _linger(name: str, value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = float("nan")
+    if not isfinite(seconds) or not 0 <= seconds <= LONGEST_LINGER_S:
+        raise ConfigError(f"{name} must be a number of seconds from 0 to {LONGEST_LINGER_S:g}, not {value!r}.")
+    return seconds
+
+
+def _hosts(name: str, value: str) -> tuple[str, ...]:
+    hosts = tuple(host.strip() for host in value.split(",") if host.strip())
+    wrong = [host for host in hosts if not _HOST.fullmatch(host)]
+    if wrong or not hosts:
+        raise ConfigError(f"{name} must list host names without scheme and port, separated by commas, not {value!r}.")
+    return hosts
+
+
+def _secret(name: str, value: str) -> str:
+    if len(value) < SHORTEST_SECRET:
+        raise ConfigError(f"{name} must have at least {SHORTEST_SECRET} characters, it has {len(value)}.")
+    return value
+
+
+def _log_level(name: str, value: str) -> str:
+    if value.upper() not in LOG_LEVELS:
+        raise ConfigError(f"{name} must be one of {', '.join(LOG_LEVELS)}, not {value!r}.")
+    return value.upper()
+
+
+def _directory(name: str, value: str) -> Path:
+    path = Path(value).expanduser()
+    if path.exists() and not path.is_dir():
+        raise ConfigError(f"{name} must name a directory, but {value!r} is a file.")
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """How one environment variable becomes one field of Settings."""
+
+    field: str
+    read: Callable[[str, str], object]
+
+
+VARIABLES: Mapping[str, Variable] = MappingProxyType(
+    {
+        "CAPTURES_DIR": Variable("captures_dir", _directory),
+        "HUB_LINGER_S": Variable("linger_s", _linger),
+        "ALLOWED_HOSTS": Variable("allowed_hosts", _hosts),
+        "TICKET_SECRET": Variable("ticket_secret", _secret),
+        "LOG_LEVEL": Variable("log_level", _log_level),
+        "STORE_URL": Variable("store_url", _url("duckdb", "postgresql", "postgres")),
+        "BUS_URL": Variable("bus_url", _url("memory", "redis", "rediss")),
+    }
+)

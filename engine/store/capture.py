@@ -1,0 +1,136 @@
+"""Reads capture files: raw frames as they left the wire, one JSON record per line, usually gzip'd.
+
+A record is `{"t": seconds, "t_ns": nanoseconds (optional), "ch": "ws"|"http", "dir": "open"|"send"|"recv"|"resp",
+"url": …, "conn": connection (optional), "data": raw text, "enc": "b64" for binary frames}`. A damaged line or a truncated
+file costs what is damaged and nothing else.
+"""
+
+from __future__ import annotations
+
+import zlib
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import msgspec
+from msgspec import Struct
+
+from engine.errors import StoreError
+
+CHUNK = 1 << 20
+LINE_LIMIT = 64 << 20
+GZIP_MAGIC = b"\x1f\x8b"
+GZIP_FORMAT = 31
+PLAIN_CHUNK = 8 << 20
+
+
+class _Line(Struct):
+    t: float
+    ch: Literal["ws", "http"]
+    dir: Literal["open", "send", "recv", "resp"]
+    url: str = ""
+    conn: str = ""
+    data: str = ""
+    enc: str = ""
+    t_ns: int | None = None
+
+
+class Record(Struct, frozen=True, gc=False):
+    """One line of a capture. `data` is what was on the wire; `received_ns` the recorder's clock in UTC ns."""
+
+    line: int
+    received_ns: int
+    channel: Literal["ws", "http"]
+    direction: Literal["open", "send", "recv", "resp"]
+    url: str
+    connection: str
+    data: bytes
+
+
+class Damage(Struct, frozen=True):
+    """What could not be read, and where. `line` counts from 1; 0 stands for the file as a whole."""
+
+    line: int
+    reason: str
+
+
+_decode = msgspec.json.Decoder(_Line).decode
+
+
+def read_capture(path: Path, report: Callable[[Damage], None]) -> Iterator[Record]:
+    """The records of a capture in file order; damage is reported and skipped.
+
+    Raises:
+        StoreError: the file cannot be opened.
+    """
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}", hint="Check the path and its permissions.") from error
+    with file:
+        for number, line in _lines(file, report):
+            record = _record(number, line, report)
+            if record is not None:
+                yield record
+
+
+def _record(number: int, line: bytes, report: Callable[[Damage], None]) -> Record | None:
+    try:
+        item = _decode(line)
+        data = b64decode(item.data, validate=True) if item.enc == "b64" else item.data.encode()
+    except (msgspec.DecodeError, UnicodeError) as error:
+        report(Damage(number, f"not a capture record: {error}"))
+        return None
+    except Base64Error as error:
+        report(Damage(number, f"binary frame that is not base64: {error}"))
+        return None
+    received_ns = item.t_ns if item.t_ns is not None else round(item.t * 1e9)
+    return Record(number, received_ns, item.ch, item.dir, item.url, item.conn, data)
+
+
+def _lines(file: BinaryIO, report: Callable[[Damage], None]) -> Iterator[tuple[int, bytes]]:
+    number = 0
+    rest = b""
+    for chunk in _plain_chunks(file, lambda reason: report(Damage(number + 1, reason))):
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            number += 1
+            if line.strip():
+                yield number, line
+        if len(rest) > LINE_LIMIT:
+            report(Damage(number + 1, f"a line of more than {LINE_LIMIT} bytes; reading stops here"))
+            return
+    if rest.strip():
+        yield number + 1, rest
+
+
+def _plain_chunks(file: BinaryIO, damaged: Callable[[str], None]) -> Iterator[bytes]:
+    """The file's bytes, unpacked if they are gzip; everything readable before damage is delivered."""
+    chunk = file.read(CHUNK)
+    if not chunk.startswith(GZIP_MAGIC):
+        while chunk:
+            yield chunk
+            chunk = file.read(CHUNK)
+        return
+    unpacker = None
+    while chunk:
+        if unpacker is None:
+            if not chunk.startswith(GZIP_MAGIC[: len(chunk)]):
+                damaged("bytes that are not gzip after the end of the gzip data")
+                return
+            unpacker = zlib.decompressobj(GZIP_FORMAT)
+        try:
+            yield unpacker.decompress(chunk, PLAIN_CHUNK)
+        except zlib.error as error:
+            damaged(f"the gzip data are damaged ({error}); nothing from this line on can be read")
+            return
+        chunk = unpacker.unconsumed_tail
+        if unpacker.eof:
+            chunk = unpacker.unused_data.lstrip(b"\0")
+            unpacker = None
+        chunk = chunk or file.read(CHUNK)
+    if unpacker is not None:
+        yield unpacker.flush()
+        damaged("the gzip data end too early; this line is the last that could be read, and perhaps not whole")

@@ -1,0 +1,226 @@
+"""Plays a capture through the very decoder, sync and feed that serve live data, and says what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Protocol
+
+from msgspec import Struct, field
+
+from engine.clock import ManualClock
+from engine.errors import DecodeError, StoreError
+from engine.feed.feed import Feed
+from engine.feed.sync import Continuity
+from engine.market.events import BUY, SELL, FeedState, MarketEvent, Trade
+from engine.store.capture import Damage, Record, read_capture
+
+TOP = 10
+PROBLEMS_LISTED = 100
+PROBE_RECORDS = 200
+
+
+class FrameReader(Protocol):
+    """What verification needs of a connector: its pure half."""
+
+    name: str
+    continuity: Continuity
+    crossed_allowed: bool
+
+    def decode(self, frame: bytes, received_ns: int) -> Sequence[Any]: ...
+
+    def decode_response(self, url: str, body: bytes, received_ns: int) -> Sequence[MarketEvent]: ...
+
+    @classmethod
+    def recognises(cls, url: str) -> bool: ...
+
+
+class _Tape:
+    """Exact sums over the trades of one symbol."""
+
+    def __init__(self) -> None:
+        self.trades = 0
+        self.volume = {BUY: Decimal(0), SELL: Decimal(0), 0: Decimal(0)}
+        self.first: int | str | None = None
+        self.last: int | str | None = None
+
+    def add(self, trade: Trade) -> None:
+        if trade.backfill:
+            return
+        self.trades += 1
+        self.volume[trade.aggressor] += exact(trade.size)
+        if self.first is None:
+            self.first = trade.trade_id
+        self.last = trade.trade_id
+
+
+class Report(Struct):
+    """What a capture holds. `problems` is empty only when nothing is wrong."""
+
+    connector: str
+    frames: int = 0
+    dropped_frames: int = 0
+    seconds: float = 0.0
+    symbols: dict[str, dict[str, Any]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    problem_count: int = 0
+
+    def problem(self, text: str) -> None:
+        """Count a problem; the first hundred are kept in words."""
+        self.problem_count += 1
+        if len(self.problems) < PROBLEMS_LISTED:
+            self.problems.append(text)
+
+
+def exact(number: float) -> Decimal:
+    """The decimal that a venue wrote, from its double: exact for up to 15 significant digits."""
+    return Decimal(repr(number))
+
+
+def plain(number: Decimal) -> str:
+    """A decimal without exponent and without trailing zeros."""
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def recognise(path: Path, readers: Mapping[str, FrameReader]) -> FrameReader:
+    """The connector whose venue a capture was recorded from, by the URLs in it.
+
+    Raises:
+        StoreError: the file cannot be opened, or no connector knows its venue.
+    """
+    seen: dict[str, None] = {}
+    for number, record in enumerate(read_capture(path, lambda damage: None)):
+        if record.url and record.url not in seen:
+            seen[record.url] = None
+            for reader in readers.values():
+                if reader.recognises(record.url):
+                    return reader
+        if number >= PROBE_RECORDS:
+            break
+    hosts = ", ".join(sorted({url.split("?")[0] for url in seen})[:3]) or "no URL at all"
+    raise StoreError(
+        f"{path}: no connector recognises this capture (it has {hosts})",
+        hint=f"Name one with --connector: {', '.join(sorted(readers))}.",
+    )
+
+
+class Verification:
+    """One capture on its way through the line."""
+
+    def __init__(self, reader: FrameReader) -> None:
+        self.report = Report(reader.name)
+        self.feeds: dict[str, Feed] = {}
+        self._reader = reader
+        self._clock = ManualClock(0)
+        self._tapes: dict[str, _Tape] = {}
+        self._connections: dict[str, str] = {}
+        self._first_ns: int | None = None
+        self._last_ns = 0
+
+    def damaged(self, damage: Damage) -> None:
+        self.report.problem(f"line {damage.line}: {damage.reason}")
+
+    def play(self, record: Record) -> None:
+        """Take one record in file order."""
+        self._clock.set(record.received_ns)
+        if record.direction == "open":
+            self._reopened(record.connection)
+        elif record.direction == "recv" and record.channel == "ws":
+            self.report.frames += 1
+            if self._first_ns is None:
+                self._first_ns = record.received_ns
+            self._last_ns = max(self._last_ns, record.received_ns)
+            self._take(record, self._reader.decode(record.data, record.received_ns))
+        elif record.direction == "resp":
+            self._take(record, self._reader.decode_response(record.url, record.data, record.received_ns))
+
+    def finish(self) -> Report:
+        report = self.report
+        report.seconds = round((self._last_ns - (self._first_ns or self._last_ns)) / 1e9, 3)
+        for symbol in sorted(self.feeds):
+            report.symbols[symbol] = self._symbol(symbol)
+        if not report.frames:
+            report.problem("line 0: the capture holds no frame")
+        return report
+
+    def _take(self, record: Record, items: Sequence[Any]) -> None:
+        for item in items:
+            symbol = getattr(item, "symbol", "")
+            if not isinstance(item, MarketEvent) or not symbol:
+                continue
+            feed = self.feeds.get(symbol)
+            if feed is None:
+                feed = self.feeds[symbol] = Feed(
+                    self._reader.name, symbol, self._reader.continuity,
+                    clock=self._clock, crossed_allowed=self._reader.crossed_allowed,
+                )  # fmt: skip
+                self._tapes[symbol] = _Tape()
+            if record.channel == "ws":
+                self._connections[symbol] = record.connection
+            for event in feed.push(item):
+                if type(event) is Trade:
+                    self._tapes[symbol].add(event)
+
+    def _reopened(self, connection: str) -> None:
+        for symbol, feed in self.feeds.items():
+            if self._connections.get(symbol) == connection:
+                feed.connection_lost()
+
+    def _symbol(self, symbol: str) -> dict[str, Any]:
+        feed, tape = self.feeds[symbol], self._tapes[symbol]
+        quality = feed.quality
+        book = feed.snapshot(TOP)
+        counts = {
+            "snapshots": quality.snapshots,
+            "applied": quality.applied,
+            "ignored": quality.ignored,
+            "duplicates": quality.duplicates,
+            "gaps": quality.gaps,
+            "resyncs": quality.resyncs,
+            "crossed": quality.crossed,
+            "checksums_ok": quality.checksums_ok,
+            "checksums_bad": quality.checksums_bad,
+        }
+        wrong = {name: counts[name] for name in ("gaps", "crossed", "checksums_bad") if counts[name]}
+        wrong |= {
+            name: getattr(quality, name)
+            for name in ("out_of_order", "quote_mismatches", "trade_gaps", "decode_errors")
+            if getattr(quality, name)
+        }
+        if wrong:
+            self.report.problem(f"{symbol}: {', '.join(f'{name} {count}' for name, count in wrong.items())}")
+        if feed.state is FeedState.SYNCING:
+            reason = feed.status.reason if feed.status is not None else ""
+            self.report.problem(f"{symbol}: the book never came (back): {reason}")
+        return {
+            "state": feed.state.value,
+            **counts,
+            "trades": tape.trades,
+            "buy_volume": plain(tape.volume[BUY]),
+            "sell_volume": plain(tape.volume[SELL]),
+            "first_trade_id": tape.first,
+            "last_trade_id": tape.last,
+            "levels": list(feed.levels),
+            "top": {
+                side: [[plain(exact(price)), plain(exact(size))] for price, size in levels]
+                for side, levels in (("bids", book.bids if book else ()), ("asks", book.asks if book else ()))
+            },
+        }
+
+
+def verify(path: Path, reader: FrameReader) -> Report:
+    """Play a whole capture.
+
+    Raises:
+        StoreError: the file cannot be opened. Whatever is wrong inside it is in the report.
+    """
+    verification = Verification(reader)
+    for record in read_capture(path, verification.damaged):
+        try:
+            verification.play(record)
+        except DecodeError as error:
+            verification.report.dropped_frames += record.direction == "recv"
+            verification.damaged(Damage(record.line, str(error)))
+    return verification.finish()

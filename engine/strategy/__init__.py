@@ -1,0 +1,1 @@
+"""Running opinions: parameters, the host that runs strategies on every update."""

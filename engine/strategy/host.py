@@ -1,0 +1,164 @@
+"""Runs strategies in the engine, on every update, one thread each: a closed tab or a slow redraw never costs a tick."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterable, Mapping
+from threading import Lock, Thread
+from typing import Protocol
+
+from msgspec import Struct
+
+from engine.clock import SYSTEM_CLOCK, Clock
+from engine.errors import ConfigError
+from engine.feed.hub import Hub
+from engine.feed.mailbox import EventQueue, FeedKey, Update
+from engine.market.book import BookView
+from engine.market.events import BookDelta, BookSnapshot, FeedStatus, Trade
+from engine.market.signal import Signal
+from engine.strategy.params import build
+
+SIGNALS_KEPT = 2_000
+WAIT_S = 0.25
+
+log = logging.getLogger(__name__)
+
+
+class StrategyLike(Protocol):
+    """What the host calls; `strategies/base.py` has the class to inherit."""
+
+    def on_book(self, book: BookView) -> Iterable[Signal]: ...
+
+    def on_trade(self, trade: Trade) -> Iterable[Signal]: ...
+
+    def on_status(self, status: FeedStatus) -> None: ...
+
+    def readings(self) -> Mapping[str, float]: ...
+
+
+class RunReport(Struct, frozen=True):
+    """How a run stands: counts since it started; `error` is empty while it works."""
+
+    strategy: str
+    key: FeedKey
+    updates: int
+    signals: int
+    dropped: int
+    error: str
+    readings: dict[str, float]
+
+
+class Run:
+    """One strategy on one feed. Signals are kept, the newest 2,000, each with its running number."""
+
+    def __init__(self, hub: Hub, name: str, strategy: StrategyLike, key: FeedKey, clock: Clock) -> None:
+        self.name = name
+        self.key = key
+        self.leases = 0
+        self.error = ""
+        self.updates = 0
+        self._strategy = strategy
+        self._clock = clock
+        self._signals: deque[Signal] = deque(maxlen=SIGNALS_KEPT)
+        self._count = 0
+        self._lock = Lock()
+        self._queue = EventQueue()
+        self._stopping = False
+        self._thread = Thread(target=self._work, name=f"strategy-{name}-{key[0]}-{key[1]}", daemon=True)
+        self._subscription = hub.subscribe([key], self._queue)
+        self._thread.start()
+
+    def since(self, position: int) -> tuple[list[Signal], int]:
+        """The signals after `position` that are still kept, and the new position; begin with 0."""
+        with self._lock:
+            new = min(self._count - position, len(self._signals))
+            items = list(self._signals)[len(self._signals) - new :] if new > 0 else []
+            return items, self._count
+
+    def report(self) -> RunReport:
+        readings = dict(self._strategy.readings()) if not self.error else {}
+        return RunReport(self.name, self.key, self.updates, self._count, self._queue.dropped, self.error, readings)
+
+    def stop(self) -> None:
+        """End the run; returns within 2 s."""
+        self._stopping = True
+        self._subscription.close()
+        self._thread.join(timeout=2.0)
+
+    def _work(self) -> None:
+        try:
+            while not self._stopping:
+                for update in self._queue.drain(WAIT_S):
+                    self._take(update)
+        except Exception as error:  # the border: whatever a stranger's strategy raises ends this run only
+            self.error = f"{type(error).__name__}: {error}"
+            log.exception("strategy %s on %s stopped", self.name, self.key)
+            self._subscription.close()
+
+    def _take(self, update: Update) -> None:
+        event = update.event
+        kind = type(event)
+        signals: Iterable[Signal] = ()
+        if kind is BookDelta or kind is BookSnapshot:
+            if update.view is None:
+                return
+            self.updates += 1
+            signals = self._strategy.on_book(update.view)
+        elif kind is Trade:
+            self.updates += 1
+            signals = self._strategy.on_trade(event)  # type: ignore[arg-type]
+        elif kind is FeedStatus:
+            self._strategy.on_status(event)  # type: ignore[arg-type]
+        for signal in signals:
+            with self._lock:
+                self._signals.append(signal)
+                self._count += 1
+
+
+class StrategyHost:
+    """All runs of the process, shared: the same strategy with the same parameters on the same feed runs once."""
+
+    def __init__(self, hub: Hub, classes: Mapping[str, type], *, clock: Clock = SYSTEM_CLOCK) -> None:
+        self.classes = dict(classes)
+        self._hub = hub
+        self._clock = clock
+        self._runs: dict[tuple[str, FeedKey, tuple[tuple[str, float], ...]], Run] = {}
+        self._lock = Lock()
+
+    def acquire(self, name: str, key: FeedKey, values: Mapping[str, float] | None = None) -> Run:
+        """A running strategy; call `release` when you no longer look at it.
+
+        Raises:
+            ConfigError: no such strategy, or a parameter that is wrong.
+        """
+        cls = self.classes.get(name)
+        if cls is None:
+            raise ConfigError(f"no strategy named {name!r}", hint=f"There are: {', '.join(sorted(self.classes))}.")
+        values = dict(values or {})
+        identity = (name, key, tuple(sorted(values.items())))
+        with self._lock:
+            run = self._runs.get(identity)
+            if run is None:
+                run = self._runs[identity] = Run(self._hub, name, build(cls, values), key, self._clock)
+            run.leases += 1
+            return run
+
+    def release(self, run: Run) -> None:
+        """Give a run back; the last one to do so ends it."""
+        with self._lock:
+            run.leases -= 1
+            if run.leases > 0:
+                return
+            self._runs = {identity: other for identity, other in self._runs.items() if other is not run}
+        run.stop()
+
+    def runs(self) -> list[Run]:
+        with self._lock:
+            return list(self._runs.values())
+
+    def close(self) -> None:
+        with self._lock:
+            runs, self._runs = list(self._runs.values()), {}
+        for run in runs:
+            run.stop()

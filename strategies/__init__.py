@@ -1,0 +1,1 @@
+"""Opinions: one file, one strategy. Each imports the engine and `strategies.base`, never another strategy."""
