@@ -224,11 +224,13 @@ class BinanceConnector(StreamingConnector):
 
     def rest_error(self, status: int, body: bytes, headers: Mapping[str, str]) -> Exception | None:
         if status == 400 and b"-1121" in body:
-            return InvalidSymbol("binance does not list this symbol", hint="Search the venue's own list of instruments.")
+            return InvalidSymbol(
+                "binance does not list this symbol", hint="Search the venue's own list of instruments."
+            )
         if status == 451:
             return Blocked(
                 "binance refuses this location (HTTP 451)",
-                hint="Set BINANCE_WS_URL and BINANCE_REST_URL to a host that serves your region, or pick another venue.",
+                hint="Set BINANCE_WS_URL and BINANCE_REST_URL to hosts that serve your region, or pick another venue.",
             )
         return None
 

@@ -26,7 +26,7 @@ class Engine:
         self.clock = clock
         self.plugin_errors = list(plugin_errors)
         self.hub = Hub(connectors, clock=clock, linger_s=linger_s)
-        self.strategies = StrategyHost(self.hub, strategies, clock=clock)
+        self.strategies = StrategyHost(self.hub, strategies)
 
     @property
     def connectors(self) -> Mapping[str, Connector]:

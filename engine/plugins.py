@@ -1,4 +1,4 @@
-"""Finds what people drop into `connectors/` and `strategies/`: one file, one plugin, and a broken file breaks only itself."""
+"""Finds what people drop into `connectors/` and `strategies/`: one file, one plugin, and each breaks only itself."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def discover(package: str, method: str) -> Plugins:
 
 def _classes(module: ModuleType, method: str) -> Mapping[str, type]:
     return {
-        value.name: value
+        str(getattr(value, "name", "")): value
         for _, value in inspect.getmembers(module, inspect.isclass)
         if value.__module__ == module.__name__
         and isinstance(getattr(value, "name", None), str)

@@ -1,4 +1,7 @@
-"""The one engine of the process. Lives outside `app/`, so that no edit of a page gives it a second identity."""
+"""The one engine of the process, and what else there is only one of.
+
+Lives outside `app/`, so that no edit of a page gives it a second identity.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,9 @@ from engine.engine import Engine
 
 _engine: Engine | None = None
 _lock = Lock()
+
+services: dict[str, object] = {}
+"""Other single things of the process by name, such as the data plane that the ASGI application runs."""
 
 
 def get_engine(build: Callable[[], Engine]) -> Engine:

@@ -30,8 +30,8 @@ class Control(Struct, frozen=True, gc=False):
 
     `ack`: a subscription (for `symbol`, or all for "") was accepted. `refused`: it was not, `reason` says why;
     `invalid_symbol` names a symbol that the venue does not know. `heartbeat`: the venue lives. `shutdown`: the venue
-    announces that it will close, connect anew at once. `throttled`: slow down. `blocked`: the venue refuses us for good.
-    `restart`: what this connection said can no longer be trusted (its numbering broke).
+    announces that it will close, connect anew at once. `throttled`: slow down. `blocked`: the venue refuses us for
+    good. `restart`: what this connection said can no longer be trusted (its numbering broke).
     """
 
     kind: Literal["ack", "refused", "invalid_symbol", "heartbeat", "shutdown", "throttled", "blocked", "restart"]

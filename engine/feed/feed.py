@@ -66,6 +66,10 @@ class Feed:
         self._missing_trades: dict[int, None] = {}
         self._whole = rule.recovery == "none"
         self._silent = False
+        self._opened = False
+        """Whether the readers hold a book that a delta may continue."""
+        self._catching_up = False
+        """The book is behind what the readers saw (from polling): deltas up to there are applied, not published."""
 
     @property
     def state(self) -> FeedState:
@@ -104,17 +108,19 @@ class Feed:
     ) -> tuple[MarketEvent, ...]:
         """Say how the connection stands; publishes a status when that is news."""
         now_ns = self.clock.now_ns()
-        status = FeedStatus(
-            self.venue, self.symbol, state, reason, hint, attempt, next_try_ns, now_ns, source
-        )
+        status = FeedStatus(self.venue, self.symbol, state, reason, hint, attempt, next_try_ns, now_ns, source)
         return self.push(status)
 
     def connection_lost(self) -> None:
-        """The stream is gone: what it said no longer continues. The next snapshot begins anew."""
+        """The stream is gone: what it said no longer continues. The next snapshot begins anew; a polled book stays."""
         with self._lock:
             self.sync.reset()
             self.needs_snapshot = False
-            self._drop_book()
+            self._catching_up = False
+            if self._shows_polls():
+                self.quote = None
+            else:
+                self._drop_book()
 
     def lose(self, reason: str) -> tuple[MarketEvent, ...]:
         """Throw the book away (a failed checksum, a restart of the stream) and ask for a snapshot."""
@@ -219,7 +225,8 @@ class Feed:
             return self._drop_and_ask(reason, delta.received_ns)
         if not self.needs_snapshot:
             self.needs_snapshot = True
-            return self._say(FeedState.SYNCING, "waiting for a snapshot", delta.received_ns, delta.source)
+            if not self._shows_polls():
+                return self._say(FeedState.SYNCING, "waiting for a snapshot", delta.received_ns, delta.source)
         return _NOTHING
 
     def _push_snapshot(self, snapshot: BookSnapshot) -> tuple[MarketEvent, ...]:
@@ -237,9 +244,10 @@ class Feed:
             return _NOTHING
         joined = self.sync.push_snapshot(snapshot)
         if joined is None:
-            self.needs_snapshot = True
             # A poll that is too old to join the stream is still a picture worth showing.
-            return self._replace(snapshot, True) if polled else _NOTHING
+            shown = self._replace(snapshot, True) if polled else _NOTHING
+            self.needs_snapshot = True
+            return shown
         deltas, ignored = joined
         self.quality.ignored += ignored
         return self._go_live(snapshot, deltas)
@@ -256,7 +264,8 @@ class Feed:
         self.status = status
         self._silent = status.state is FeedState.STALE
         if not status.state.has_data and status.state is not FeedState.STALE:
-            self.sync.lose()
+            if self.sync.live:  # else it waits for a snapshot already, and what it keeps is still good
+                self.sync.lose()
             self._drop_book()
         return (status,)
 
@@ -281,21 +290,26 @@ class Feed:
         if source == "poll":
             source = "stream"
         status = self._say(FeedState.LIVE, "", received_ns, source)
-        published = self._published
+        published, last = self._published, self.sync.last
         opening: tuple[MarketEvent, ...]
-        if published is not None and snapshot.sequence is not None and snapshot.sequence <= published:
-            # The reader has seen later books than this snapshot (from polling): open with the joined book, once.
-            opening = ()
-            if self.sync.last is not None and self.sync.last > published:
-                opening = (
-                    BookSnapshot(
-                        self.venue, self.symbol, self._book.bids(), self._book.asks(),
-                        self.sync.last, newest.exchange_ns, received_ns, source,
-                    ),
-                )  # fmt: skip
-        else:
+        self._catching_up = False
+        if published is None or snapshot.sequence is None or last is None or snapshot.sequence > published:
             opening = (snapshot, *deltas)
-        self._published = self.sync.last
+        elif last <= published and self._opened:
+            # The readers have seen later books (from polling): nothing is new until the stream passes them.
+            opening = ()
+            self._catching_up = last < published
+        else:
+            # The snapshot alone is older than what the readers saw: open with the joined book, once.
+            opening = (
+                BookSnapshot(
+                    self.venue, self.symbol, self._book.bids(), self._book.asks(), last, newest.exchange_ns,
+                    received_ns, source,
+                ),
+            )  # fmt: skip
+        if opening:
+            self._opened = True
+            self._published = last
         self._picture(newest.exchange_ns, received_ns, source)
         return (*status, *opening)
 
@@ -307,10 +321,9 @@ class Feed:
             self.quality.duplicates += repeated
             if repeated:
                 return self._say_data(snapshot, polled)
-        elif self._polled is not None and self.view is not None and sequence is None:
-            if snapshot.bids == self._polled.bids and snapshot.asks == self._polled.asks:
-                self.quality.duplicates += 1
-                return self._say_data(snapshot, polled)
+        elif sequence is None and self.view is not None and self._polled is not None and _same(snapshot, self._polled):
+            self.quality.duplicates += 1
+            return self._say_data(snapshot, polled)
         try:
             self._book.replace(snapshot.bids, snapshot.asks)
         except DecodeError as error:
@@ -326,6 +339,7 @@ class Feed:
         # A poll behind what was already shown (the last word of a broken stream) is shown, not published again.
         behind = sequence is not None and self._published is not None and sequence <= self._published
         if not behind:
+            self._opened = True
             self._published = sequence
         self._picture(snapshot.exchange_ns, snapshot.received_ns, snapshot.source, sequence)
         return status if behind else (*status, snapshot)
@@ -342,14 +356,16 @@ class Feed:
             return self._lose(f"the book is crossed after update {delta.last_sequence}", delta.received_ns)
         self.quality.applied += 1
         self._last_delta = delta
-        self._published = delta.last_sequence
         revived = self._revive(delta.received_ns) if self._silent else _NOTHING
         self._picture(delta.exchange_ns, delta.received_ns, delta.source)
+        if self._catching_up:
+            if delta.last_sequence <= self._published:  # type: ignore[operator]
+                return revived
+            self._catching_up = False
+        self._published = delta.last_sequence
         return (delta,) if not revived else (*revived, delta)
 
-    def _picture(
-        self, exchange_ns: int | None, received_ns: int, source: Source, sequence: int | None = None
-    ) -> None:
+    def _picture(self, exchange_ns: int | None, received_ns: int, source: Source, sequence: int | None = None) -> None:
         book = self._book
         state = self.status.state if self.status is not None else FeedState.LIVE
         self.view = BookView(
@@ -383,7 +399,12 @@ class Feed:
         source = self.status.source if self.status is not None else "stream"
         return self._say(FeedState.SYNCING, reason, now_ns, source)
 
+    def _shows_polls(self) -> bool:
+        status = self.status
+        return status is not None and status.source == "poll" and self.view is not None
+
     def _drop_book(self) -> None:
+        self._opened = self._catching_up = False
         self._book.clear()
         self.view = None
         self.quote = None
@@ -412,3 +433,7 @@ class Feed:
         self.status = FeedStatus(self.venue, self.symbol, state, reason, "", attempt, None, now_ns, source)
         self._silent = state is FeedState.STALE
         return (self.status,)
+
+
+def _same(one: BookSnapshot, other: BookSnapshot) -> bool:
+    return one.bids == other.bids and one.asks == other.asks

@@ -144,6 +144,11 @@ class Hub:
         subscription.watch(keys)
         return subscription
 
+    def add_connector(self, connector: Connector) -> None:
+        """Offer one more venue (a capture that somebody opened); one of the same name is left as it is."""
+        with self._lock:
+            self.connectors.setdefault(connector.name, connector)
+
     def attach(self, key: FeedKey, receiver: Receiver) -> None:
         venue = key[0]
         connector = self.connectors.get(venue)

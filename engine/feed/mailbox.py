@@ -22,7 +22,8 @@ STATUSES_KEPT = 100
 class Receiver(Protocol):
     """What the hub delivers to. `lost` names the feeds that must open anew after a drop."""
 
-    lost: Collection[FeedKey]
+    @property
+    def lost(self) -> Collection[FeedKey]: ...
 
     def put(self, key: FeedKey, event: MarketEvent, feed: Feed) -> None:
         """Take one event at once; never blocks."""

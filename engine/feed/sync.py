@@ -14,7 +14,7 @@ from engine.market.events import BookDelta, BookSnapshot
 Recovery = Literal["rest", "resubscribe", "reconnect", "none"]
 
 BUFFER_LIMIT = 5_000
-"""Updates kept while a snapshot is awaited; more than this and the oldest are dropped (and the snapshot must be newer)."""
+"""Updates kept while a snapshot is awaited; then the oldest are dropped, and the snapshot must be newer than those."""
 
 
 class Verdict(IntEnum):

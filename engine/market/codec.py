@@ -9,7 +9,7 @@ from engine.market.events import MarketEvent
 from engine.market.signal import Signal
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(MarketEvent | Signal)
+_decoder: msgspec.json.Decoder[MarketEvent | Signal] = msgspec.json.Decoder(MarketEvent | Signal)
 
 
 def encode(event: MarketEvent | Signal) -> bytes:

@@ -1,8 +1,8 @@
 """Reads capture files: raw frames as they left the wire, one JSON record per line, usually gzip'd.
 
 A record is `{"t": seconds, "t_ns": nanoseconds (optional), "ch": "ws"|"http", "dir": "open"|"send"|"recv"|"resp",
-"url": …, "conn": connection (optional), "data": raw text, "enc": "b64" for binary frames}`. A damaged line or a truncated
-file costs what is damaged and nothing else.
+"url": …, "conn": connection (optional), "data": raw text, "enc": "b64" for binary frames}`. A damaged line or a
+truncated file costs what is damaged and nothing else.
 """
 
 from __future__ import annotations
@@ -93,7 +93,10 @@ def _record(number: int, line: bytes, report: Callable[[Damage], None]) -> Recor
 def _lines(file: BinaryIO, report: Callable[[Damage], None]) -> Iterator[tuple[int, bytes]]:
     number = 0
     rest = b""
-    for chunk in _plain_chunks(file, lambda reason: report(Damage(number + 1, reason))):
+    for chunk in _plain_chunks(file):
+        if isinstance(chunk, str):
+            report(Damage(number + 1, chunk))
+            break
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             number += 1
@@ -106,8 +109,8 @@ def _lines(file: BinaryIO, report: Callable[[Damage], None]) -> Iterator[tuple[i
         yield number + 1, rest
 
 
-def _plain_chunks(file: BinaryIO, damaged: Callable[[str], None]) -> Iterator[bytes]:
-    """The file's bytes, unpacked if they are gzip; everything readable before damage is delivered."""
+def _plain_chunks(file: BinaryIO) -> Iterator[bytes | str]:
+    """The file's bytes, unpacked if they are gzip; where that is damaged, last of all what is wrong, in words."""
     chunk = file.read(CHUNK)
     if not chunk.startswith(GZIP_MAGIC):
         while chunk:
@@ -118,13 +121,13 @@ def _plain_chunks(file: BinaryIO, damaged: Callable[[str], None]) -> Iterator[by
     while chunk:
         if unpacker is None:
             if not chunk.startswith(GZIP_MAGIC[: len(chunk)]):
-                damaged("bytes that are not gzip after the end of the gzip data")
+                yield "bytes that are not gzip after the end of the gzip data"
                 return
             unpacker = zlib.decompressobj(GZIP_FORMAT)
         try:
             yield unpacker.decompress(chunk, PLAIN_CHUNK)
         except zlib.error as error:
-            damaged(f"the gzip data are damaged ({error}); nothing from this line on can be read")
+            yield f"the gzip data are damaged ({error}); nothing from this line on can be read"
             return
         chunk = unpacker.unconsumed_tail
         if unpacker.eof:
@@ -133,4 +136,5 @@ def _plain_chunks(file: BinaryIO, damaged: Callable[[str], None]) -> Iterator[by
         chunk = chunk or file.read(CHUNK)
     if unpacker is not None:
         yield unpacker.flush()
-        damaged("the gzip data end too early; this line is the last that could be read, and perhaps not whole")
+        if not unpacker.eof:
+            yield "the gzip data end too early; this line is the last that could be read, and perhaps not whole"

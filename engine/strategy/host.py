@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from threading import Lock, Thread
 from typing import Protocol
 
 from msgspec import Struct
 
-from engine.clock import SYSTEM_CLOCK, Clock
 from engine.errors import ConfigError
 from engine.feed.hub import Hub
 from engine.feed.mailbox import EventQueue, FeedKey, Update
@@ -52,14 +51,16 @@ class RunReport(Struct, frozen=True):
 class Run:
     """One strategy on one feed. Signals are kept, the newest 2,000, each with its running number."""
 
-    def __init__(self, hub: Hub, name: str, strategy: StrategyLike, key: FeedKey, clock: Clock) -> None:
+    def __init__(
+        self, hub: Hub, name: str, strategy: StrategyLike, key: FeedKey, tell: Callable[[FeedKey, Signal], None]
+    ) -> None:
         self.name = name
         self.key = key
         self.leases = 0
         self.error = ""
         self.updates = 0
         self._strategy = strategy
-        self._clock = clock
+        self._tell = tell
         self._signals: deque[Signal] = deque(maxlen=SIGNALS_KEPT)
         self._count = 0
         self._lock = Lock()
@@ -114,15 +115,16 @@ class Run:
             with self._lock:
                 self._signals.append(signal)
                 self._count += 1
+            self._tell(self.key, signal)
 
 
 class StrategyHost:
     """All runs of the process, shared: the same strategy with the same parameters on the same feed runs once."""
 
-    def __init__(self, hub: Hub, classes: Mapping[str, type], *, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, hub: Hub, classes: Mapping[str, type]) -> None:
         self.classes = dict(classes)
         self._hub = hub
-        self._clock = clock
+        self._listeners: tuple[Callable[[FeedKey, Signal], None], ...] = ()
         self._runs: dict[tuple[str, FeedKey, tuple[tuple[str, float], ...]], Run] = {}
         self._lock = Lock()
 
@@ -140,7 +142,7 @@ class StrategyHost:
         with self._lock:
             run = self._runs.get(identity)
             if run is None:
-                run = self._runs[identity] = Run(self._hub, name, build(cls, values), key, self._clock)
+                run = self._runs[identity] = Run(self._hub, name, build(cls, values), key, self._tell)
             run.leases += 1
             return run
 
@@ -152,6 +154,15 @@ class StrategyHost:
                 return
             self._runs = {identity: other for identity, other in self._runs.items() if other is not run}
         run.stop()
+
+    def listen(self, listener: Callable[[FeedKey, Signal], None]) -> None:
+        """Hear every signal at once, on the strategy's own thread; the listener must not block."""
+        with self._lock:
+            self._listeners = (*self._listeners, listener)
+
+    def _tell(self, key: FeedKey, signal: Signal) -> None:
+        for listener in self._listeners:
+            listener(key, signal)
 
     def runs(self) -> list[Run]:
         with self._lock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import MISSING, field, fields
 from difflib import get_close_matches
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -28,16 +28,17 @@ def param(default: Number, *, low: Number, high: Number, help: str) -> Number:
     """Declare a parameter as a dataclass field: `depth: int = param(10, low=1, high=50, help="levels per side")`."""
     if not low <= default <= high:
         raise ConfigError(f"default {default} lies outside {low} … {high}")
-    return cast(Number, field(default=default, metadata={"low": low, "high": high, "help": help}))
+    declared: Number = field(default=default, metadata={"low": low, "high": high, "help": help})
+    return declared
 
 
 def parameters(strategy: type) -> list[Parameter]:
     """The declared parameters of a strategy class, in the order they stand in the file."""
     return [
-        Parameter(item.name, type(item.default), item.default, item.metadata["low"], item.metadata["high"], item.metadata["help"])
+        Parameter(name=item.name, kind=type(item.default), default=item.default, **item.metadata)
         for item in fields(strategy)
         if item.default is not MISSING and "low" in item.metadata
-    ]  # fmt: skip
+    ]
 
 
 def build(strategy: type, values: dict[str, float]) -> Any:

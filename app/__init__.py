@@ -1,0 +1,1 @@
+"""Faces: the browser and the API."""

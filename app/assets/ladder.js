@@ -1,0 +1,253 @@
+// The DOM ladder: asks above, bids below, the spread between them.
+
+import * as format from './format.js';
+import { CanvasPanel } from './panel.js';
+import { alpha } from './theme.js';
+
+const LEVELS = 20;
+const HEAD = 20;
+const MIDDLE = 30;
+const LEAST_ROW = 14;
+const MOST_ROW = 22;
+const FLASH_MS = 300;
+
+/** How many rows per side fit, and how high they are. */
+export function layoutRows(height) {
+  const room = height - HEAD - MIDDLE;
+  const row = Math.max(LEAST_ROW, Math.min(MOST_ROW, Math.floor(room / (2 * LEVELS))));
+  return { row, perSide: Math.max(1, Math.floor(room / (2 * row))) };
+}
+
+/** Running totals of a list of sizes. */
+export function totals(sizes) {
+  let sum = 0;
+  return sizes.map((size) => (sum += size));
+}
+
+export class LadderPanel extends CanvasPanel {
+  constructor(hub, parent) {
+    super(hub, parent, 'ladder');
+    this.scroll = 0;
+    this.flash = null;
+    this.canvas.addEventListener('wheel', (event) => this.#wheel(event), { passive: false });
+    this.canvas.addEventListener('dblclick', () => this.#scrollTo(0));
+    this.canvas.addEventListener('keydown', (event) => this.#key(event));
+  }
+
+  get parts() {
+    return ['book', 'top', 'trades'];
+  }
+
+  changeFeed() {
+    this.scroll = 0;
+    this.flash = null;
+    this.lastTrade = null;
+  }
+
+  draw(context, width, height, nowMs) {
+    const { feed } = this;
+    this.showTitle('Order book', this.keys[0]?.[1] ?? '');
+    if (!feed) return;
+    this.#noteTrade(nowMs);
+    const { row, perSide } = layoutRows(height);
+    this.limit = Math.max(0, Math.max(feed.bids.prices.length, feed.asks.prices.length) - perSide) * row;
+    this.scroll = Math.max(-this.limit, Math.min(this.limit, this.scroll));
+    const middle = HEAD + perSide * row + this.scroll;
+    const view = { context, width, height, row, middle, nowMs, columns: columnsOf(width), bottom: height };
+    const [bidTotals, askTotals] = [totals(feed.bids.sizes), totals(feed.asks.sizes)];
+    const shown = Math.min(LEVELS, perSide);
+    const largest = Math.max(...feed.bids.sizes.slice(0, shown), ...feed.asks.sizes.slice(0, shown), 0) || 1;
+    const total = Math.max(bidTotals[shown - 1] ?? bidTotals.at(-1) ?? 0, askTotals[shown - 1] ?? askTotals.at(-1) ?? 0) || 1;
+    context.save();
+    context.beginPath();
+    context.rect(0, HEAD, width, height - HEAD);
+    context.clip();
+    this.#side(view, feed.asks, askTotals, largest, total);
+    this.#side(view, feed.bids, bidTotals, largest, total);
+    this.#spread(view);
+    context.restore();
+    this.#head(view);
+    this.#hover(view, bidTotals, askTotals);
+  }
+
+  summary() {
+    const { feed } = this;
+    const { priceDecimals: decimals, top } = feed;
+    const levels = `${feed.bids.prices.length} bid and ${feed.asks.prices.length} ask levels`;
+    return `Order book of ${this.keys[0][1]}: bid ${format.price(top.bid, decimals)}, ask ${format.price(top.ask, decimals)}, `
+      + `spread ${format.bps(feed.spreadBps)}, ${levels}`;
+  }
+
+  #noteTrade(nowMs) {
+    const trade = this.feed.trades.at(-1);
+    if (!trade || trade.number === this.lastTrade?.number) return;
+    const known = this.lastTrade !== undefined && this.lastTrade !== null;
+    this.lastTrade = trade;
+    if (known && !trade.backfill) this.flash = { price: trade.price, side: trade.side, until: nowMs + FLASH_MS };
+  }
+
+  #side(view, side, sums, largest, total) {
+    const { context, columns, row, middle, width } = view;
+    const { theme, feed } = this;
+    const color = side.isBid ? theme.bid : theme.ask;
+    const cell = side.isBid ? columns.bid : columns.ask;
+    const outer = side.isBid ? columns.bidSum : columns.askSum;
+    context.textBaseline = 'middle';
+    for (let i = 0; i < side.prices.length; i++) {
+      const y = side.isBid ? middle + MIDDLE + i * row : middle - (i + 1) * row;
+      if (y + row < HEAD || y > view.bottom) continue;
+      const [price, size] = [side.prices[i], side.sizes[i]];
+      if (i === 0) {
+        context.fillStyle = alpha(color, 0.1);
+        context.fillRect(0, y, width, row);
+      }
+      const bar = Math.max(1, (Math.min(size, largest) / largest) * cell.width);
+      context.fillStyle = alpha(color, i === 0 ? 0.42 : 0.28);
+      context.fillRect(side.isBid ? cell.x + cell.width - bar : cell.x, y + 1, bar, row - 2);
+      const sum = (Math.min(sums[i], total) / total) * (cell.width + outer.width);
+      context.fillStyle = alpha(color, 0.5);
+      context.fillRect(side.isBid ? cell.x + cell.width - sum : cell.x, y + row - 1, sum, 1);
+      this.#flash(view, price, y);
+      const baseline = y + row / 2 + 0.5;
+      const align = side.isBid ? 'right' : 'left';
+      const inner = side.isBid ? cell.x + cell.width - 6 : cell.x + 6;
+      write(context, format.size(size, feed.sizeDecimals), inner, baseline, align, theme.text, this.font(view.columns.font));
+      write(context, format.price(price, feed.priceDecimals), columns.price.x + columns.price.width / 2, baseline, 'center',
+        color, this.font(view.columns.font, i === 0 ? 700 : 500));
+      if (outer.width) {
+        const edge = side.isBid ? outer.x + outer.width - 6 : outer.x + 6;
+        write(context, format.size(sums[i], feed.sizeDecimals), edge, baseline, align, theme.faint, this.font(view.columns.font - 1));
+      }
+      if (this.lastTrade && price === this.lastTrade.price) this.#mark(view, baseline);
+    }
+  }
+
+  #flash(view, price, y) {
+    const { flash, theme } = this;
+    if (!flash || flash.price !== price) return;
+    const left = (flash.until - view.nowMs) / FLASH_MS;
+    if (left <= 0) return;
+    this.animating = true;
+    view.context.fillStyle = alpha(flash.side < 0 ? theme.ask : theme.bid, 0.4 * left);
+    view.context.fillRect(view.columns.price.x, y, view.columns.price.width, view.row);
+  }
+
+  #mark({ context, columns }, y) {
+    const color = this.lastTrade.side < 0 ? this.theme.ask : this.theme.bid;
+    context.fillStyle = color;
+    for (const [x, direction] of [[columns.price.x + 2, 1], [columns.price.x + columns.price.width - 2, -1]]) {
+      context.beginPath();
+      context.moveTo(x, y - 4);
+      context.lineTo(x + 5 * direction, y);
+      context.lineTo(x, y + 4);
+      context.fill();
+    }
+  }
+
+  #spread(view) {
+    const { context, width, middle } = view;
+    const { theme, feed } = this;
+    context.fillStyle = theme.background;
+    context.fillRect(0, middle, width, MIDDLE);
+    context.fillStyle = theme.border;
+    context.fillRect(0, middle, width, 1);
+    context.fillRect(0, middle + MIDDLE - 1, width, 1);
+    const y = middle + MIDDLE / 2 + 0.5;
+    const trade = this.lastTrade;
+    const arrow = trade ? (trade.side > 0 ? '▲ ' : trade.side < 0 ? '▼ ' : '') : '';
+    const color = !trade || trade.side === 0 ? theme.text : trade.side > 0 ? theme.bid : theme.ask;
+    const shown = trade ? trade.price : feed.mid;
+    write(context, arrow + format.price(shown, feed.priceDecimals), 10, y, 'left', color, this.font(view.columns.font + 3, 700));
+    const { bid, ask } = feed.top;
+    const spread = `${format.price(ask - bid, feed.priceDecimals)} · ${format.bps(feed.spreadBps)}`;
+    write(context, width > 300 ? `spread ${spread}` : spread, width - 10, y, 'right', theme.muted, this.font(view.columns.font));
+  }
+
+  #head({ context, columns, width }) {
+    const { theme } = this;
+    context.fillStyle = theme.panel;
+    context.fillRect(0, 0, width, HEAD);
+    context.fillStyle = theme.grid;
+    context.fillRect(0, HEAD - 1, width, 1);
+    const font = `500 10px ${theme.sans}`;
+    const cell = (text, x, align) => write(context, text, x, HEAD / 2, align, theme.faint, font);
+    cell('BID SIZE', columns.bid.x + columns.bid.width - 6, 'right');
+    cell('PRICE', columns.price.x + columns.price.width / 2, 'center');
+    cell('ASK SIZE', columns.ask.x + 6, 'left');
+    if (columns.bidSum.width) {
+      cell('TOTAL', columns.bidSum.x + columns.bidSum.width - 6, 'right');
+      cell('TOTAL', columns.askSum.x + 6, 'left');
+    }
+  }
+
+  #hover(view, bidTotals, askTotals) {
+    const { pointer, feed, theme } = this;
+    const { middle, row, context, width } = view;
+    const hit = pointer && pointer.y > HEAD ? rowAt(pointer.y, middle, row) : null;
+    const side = hit?.isBid ? feed.bids : feed.asks;
+    if (!hit || hit.index >= side.prices.length) return this.showTip(null);
+    const y = hit.isBid ? middle + MIDDLE + hit.index * row : middle - (hit.index + 1) * row;
+    context.strokeStyle = theme.muted;
+    context.lineWidth = 1;
+    context.strokeRect(0.5, y + 0.5, width - 1, row - 1);
+    const price = side.prices[hit.index];
+    const sum = (hit.isBid ? bidTotals : askTotals)[hit.index];
+    return this.showTip([
+      ['price', format.price(price, feed.priceDecimals)],
+      ['size', format.price(side.sizes[hit.index], feed.sizeDecimals)],
+      ['total', format.price(sum, feed.sizeDecimals)],
+      ['from mid', format.bps(((price - feed.mid) / feed.mid) * 1e4)],
+    ], pointer.x, y);
+  }
+
+  #wheel(event) {
+    const before = this.scroll;
+    this.#scrollTo(this.scroll - event.deltaY * (event.deltaMode === 1 ? 16 : 1));
+    if (this.scroll !== before) event.preventDefault();
+  }
+
+  #scrollTo(scroll) {
+    const limit = this.limit ?? 0;
+    this.scroll = Math.max(-limit, Math.min(limit, scroll));
+    this.touch();
+  }
+
+  #key(event) {
+    const step = { ArrowUp: 32, ArrowDown: -32, PageUp: 200, PageDown: -200 }[event.key];
+    if (event.key === 'Home') this.#scrollTo(0);
+    else if (step) this.#scrollTo(this.scroll + step);
+    else return;
+    event.preventDefault();
+  }
+}
+
+/** Where the columns stand for a width. Totals are left out where there is no room. */
+export function columnsOf(width) {
+  const font = width < 340 ? 11 : 12;
+  const sums = width >= 400;
+  const price = Math.round(Math.min(130, Math.max(88, width * 0.28)));
+  const side = (width - price) / 2;
+  const outer = sums ? Math.round(side * 0.42) : 0;
+  return {
+    font,
+    bidSum: { x: 0, width: outer },
+    bid: { x: outer, width: side - outer },
+    price: { x: side, width: price },
+    ask: { x: side + price, width: side - outer },
+    askSum: { x: width - outer, width: outer },
+  };
+}
+
+/** Which level lies at a height; null between the sides. */
+export function rowAt(y, middle, row) {
+  if (y < middle) return { isBid: false, index: Math.floor((middle - y) / row) };
+  if (y >= middle + MIDDLE) return { isBid: true, index: Math.floor((y - middle - MIDDLE) / row) };
+  return null;
+}
+
+function write(context, text, x, y, align, color, font) {
+  context.font = font;
+  context.textAlign = align;
+  context.fillStyle = color;
+  context.fillText(text, x, y);
+}

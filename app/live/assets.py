@@ -1,0 +1,43 @@
+"""The panels' own modules and Plotly's, as they are served to the browser."""
+
+from __future__ import annotations
+
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".png": "image/png"}
+
+
+def asset_names() -> list[str]:
+    """Names of the files that may be served."""
+    return sorted(path.name for path in ASSETS.iterdir() if path.suffix in MEDIA_TYPES)
+
+
+def asset_path(name: str) -> Path | None:
+    """The file of that name; None if it is not one of ours."""
+    return ASSETS / name if name in asset_names() else None
+
+
+def build() -> str:
+    """A word that changes with the content of any module; part of every address, so that caches never lie."""
+    digest = sha256()
+    for name in asset_names():
+        digest.update(name.encode())
+        digest.update((ASSETS / name).read_bytes())
+    return digest.hexdigest()[:12]
+
+
+@cache
+def plotly_path() -> Path:
+    """Plotly.js as the installed plotly package brings it."""
+    return Path(str(files("plotly") / "package_data" / "plotly.min.js"))
+
+
+@cache
+def plotly_version() -> str:
+    """The version of the installed plotly package; part of the address of its script."""
+    return version("plotly")

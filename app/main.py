@@ -1,0 +1,18 @@
+"""The dashboard's script: `streamlit run app/asgi.py` serves it with its data plane, this file alone without."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+import streamlit as st  # noqa: E402
+
+from app.style import PAGE_ICON, apply_style  # noqa: E402
+
+st.set_page_config(page_title="Tapedeck", page_icon=PAGE_ICON, layout="wide", initial_sidebar_state="expanded")
+apply_style()
+st.navigation(
+    [st.Page(ROOT / "app" / "pages" / "live_trading.py", title="Live Trading", default=True)], position="top"
+).run()

@@ -1,0 +1,22 @@
+"""Live Trading: pick a venue and its symbols, start, and see what is live, how old it is and where it came from."""
+
+import streamlit as st
+
+from app.panels import capture, controls, diagnosis, faults, market, metrics, signals, status
+from app.tab import current_session
+
+session = current_session()
+with st.sidebar:
+    view = controls.show()
+    faults.show(view)
+    capture.show()
+
+session.watch(view.keys, view.strategy)
+if not view.running:
+    controls.welcome(view)
+else:
+    status.show(session, view)
+    market.show(session, view)
+    metrics.show(session, view)
+    signals.show(session, view)
+    diagnosis.show(session, view)

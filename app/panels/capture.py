@@ -1,0 +1,38 @@
+"""Play a recorded capture as a venue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from app.wiring import open_capture, settings
+from engine.errors import EngineError
+
+SPEEDS: dict[str, float | None] = {"1×": 1.0, "10×": 10.0, "max": None}
+
+
+def show() -> None:
+    """Choose a file of the captures folder and a speed; it then stands among the connectors."""
+    with st.expander("Play a capture"):
+        folder = settings().captures_dir
+        files = sorted([path.name for path in folder.glob("*.jsonl*")]) if folder.is_dir() else []
+        if not files:
+            st.caption(f"No capture in {folder}. Put .jsonl or .jsonl.gz files there, or set CAPTURES_DIR in .env.")
+            return
+        name = str(st.selectbox("File", files, key="capture-file"))
+        speed = str(st.segmented_control("Speed", list(SPEEDS), default="1×", key="capture-speed", required=True))
+        st.button("Open as a venue", key="capture-open", on_click=_open, args=(folder / name, SPEEDS[speed]))
+        if error := st.session_state.pop("capture-error", None):
+            st.error(error)
+
+
+def _open(path: Path, speed: float | None) -> None:
+    try:
+        name = open_capture(path, speed)
+    except EngineError as error:
+        st.session_state["capture-error"] = f"{error} {error.hint}"
+        return
+    st.session_state["connector"] = name
+    st.session_state.pop("symbols", None)
+    st.query_params.pop("run", None)

@@ -1,0 +1,165 @@
+"""Connector, mode, symbols, strategy, start and stop."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.instruments import Listing
+from app.session import StrategyChoice
+from app.view import POLLING, STREAMING, View
+from app.wiring import directory, engine
+from engine.connector import Connector
+from engine.strategy.params import parameters
+
+MOST_SYMBOLS = 20
+SUGGESTED = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BTC/USDT", "ETH/USDT", "SOL/USDT", "BTC/USD", "ETH/USD", "EUR/USD")
+FIRST_VENUE = "binance"
+NO_STRATEGY = "none"
+
+
+def show() -> View:
+    """Draw the controls; what the person wants."""
+    connectors = engine().connectors
+    names = sorted(connectors)
+    first = names.index(FIRST_VENUE) if FIRST_VENUE in names else 0
+    name = st.selectbox(
+        "Connector", names, index=first, key="connector", bind="query-params", on_change=_forget_symbols, required=True
+    )
+    connector = connectors[str(name)]
+    mode, every_s = _mode(connector)
+    symbols = _symbols(connector)
+    strategy = _strategy()
+    running = st.query_params.get("run") == "1"
+    start, stop = st.columns(2)
+    start.button("▶️ Start Live Feed", key="start", type="primary", width="stretch", on_click=_start,
+                 disabled=running or not symbols)  # fmt: skip
+    stop.button("⏹ Stop", key="stop", width="stretch", on_click=_stop, disabled=not running)
+    focus = str(st.session_state.get("focus") or (symbols[0] if symbols else ""))
+    focus = focus if focus in symbols else (symbols[0] if symbols else "")
+    _plugin_errors()
+    return View(connector.name, mode, every_s, symbols, running and bool(symbols), focus, strategy)
+
+
+def welcome(view: View) -> None:
+    """What stands where the market will be."""
+    connector = engine().connectors[view.connector]
+    st.subheader("Nothing is running")
+    st.write(
+        f"**{view.connector}** is chosen with {', '.join(view.symbols) or 'no symbol yet'}. "
+        "Press **▶️ Start Live Feed** in the sidebar; the first prices come within one to three seconds."
+    )
+    card(connector)
+
+
+def card(connector: Connector) -> None:
+    """What the connector can do, as it says of itself."""
+    can = connector.capabilities
+    rows = {
+        "Streaming": "yes" if can.streaming else "no, REST polling only",
+        "Polling": "yes" if can.polling else "no",
+        "Depth": f"up to {can.depth} levels per side" if can.depth else "none",
+        "Trades": "yes" if can.trades else "no",
+        "Gap detection": can.gap_detection,
+        "Key needed": "yes" if can.key_needed else "no",
+        "Test network": can.test_network or "–",
+        "Known to refuse": can.regions_blocked or "–",
+    }
+    lines = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
+    st.markdown(f"| {connector.name} | |\n|---|---|\n{lines}")
+    if can.note:
+        st.caption(can.note)
+
+
+def _mode(connector: Connector) -> tuple[str, float]:
+    options = [STREAMING, POLLING] if connector.capabilities.polling else [STREAMING]
+    mode = st.radio("Mode", options, key="mode", bind="query-params")
+    if mode != POLLING:
+        if not connector.capabilities.streaming:
+            st.caption(f"{connector.name} connector does not support WebSocket streaming: it will be polled.")
+        return STREAMING, 1.0
+    every_s = st.number_input(
+        "Poll every (seconds)", 0.5, 60.0, 1.0, 0.5, format="%.1f", key="every", bind="query-params"
+    )
+    return POLLING, float(every_s)
+
+
+def _symbols(connector: Connector) -> tuple[str, ...]:
+    listing = directory().listing(connector)
+    known = list(listing.instruments)
+    suggested = [symbol for symbol in SUGGESTED if symbol in listing.instruments][:3] or known[:3]
+    if "symbols" not in st.session_state and "symbols" not in st.query_params and suggested:
+        st.session_state["symbols"] = suggested
+    chosen = st.multiselect(
+        "Symbols", known, key="symbols", bind="query-params", max_selections=MOST_SYMBOLS, accept_new_options=True,
+        placeholder="Search the venue's instruments" if known else "Type a symbol as the venue spells it",
+    )  # fmt: skip
+    _listing_state(connector, listing)
+    return tuple([symbol for symbol in chosen if not _wrong(symbol, listing)])
+
+
+def _wrong(symbol: str, listing: Listing) -> bool:
+    """Say what is wrong with a symbol and offer the near ones; False when nothing is."""
+    problem = listing.problem(symbol)
+    if problem is None:
+        return False
+    text, near = problem
+    st.error(text + (" Did you mean:" if near else " Nothing that is listed is like it."))
+    for name in near:
+        st.button(f"{name}?", key=f"near-{symbol}-{name}", on_click=_swap, args=(symbol, name))
+    return True
+
+
+def _listing_state(connector: Connector, listing: Listing) -> None:
+    if listing.state == "loading":
+        _wait_for_listing(connector)
+    elif listing.state == "failed":
+        st.caption(f"The list of instruments could not be had: {listing.error} {listing.hint}")
+
+
+@st.fragment(run_every=0.5)
+def _wait_for_listing(connector: Connector) -> None:
+    if directory().listing(connector).state != "loading":
+        st.rerun()
+    st.caption(f"Loading what {connector.name} lists …")
+
+
+def _strategy() -> StrategyChoice | None:
+    classes = engine().strategies.classes
+    name = str(st.selectbox("Strategy", [NO_STRATEGY, *sorted(classes)], key="strategy", bind="query-params"))
+    if name == NO_STRATEGY:
+        return None
+    values = []
+    with st.expander("Parameters"):
+        for item in parameters(classes[name]):
+            whole = item.kind is int
+            step = 1 if whole else round((item.high - item.low) / 100, 4)
+            value = st.slider(
+                item.name, item.kind(item.low), item.kind(item.high), item.kind(item.default), step,
+                help=item.help, key=f"{name}.{item.name}", bind="query-params",
+            )  # fmt: skip
+            values.append((item.name, float(value)))
+    return StrategyChoice(name, tuple(values))
+
+
+def _plugin_errors() -> None:
+    for error in engine().plugin_errors:
+        st.warning(f"{error} {error.hint}")
+
+
+def _start() -> None:
+    st.query_params["run"] = "1"
+
+
+def _stop() -> None:
+    st.query_params.pop("run", None)
+
+
+def _forget_symbols() -> None:
+    st.session_state.pop("symbols", None)
+    st.session_state.pop("focus", None)
+    _stop()
+
+
+def _swap(wrong: str, right: str) -> None:
+    chosen = [right if symbol == wrong else symbol for symbol in st.session_state["symbols"]]
+    st.session_state["symbols"] = list(dict.fromkeys(chosen))

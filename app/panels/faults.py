@@ -1,0 +1,54 @@
+"""Switches of the mock market: its pace, its mode and everything that can go wrong with a venue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from app.view import View
+from app.wiring import engine
+from connectors.base.faults import CARDS, Fault, FaultBoard
+
+FASTEST = 5_000
+
+
+def show(view: View) -> None:
+    """Only for connectors that carry a fault board."""
+    connector: Any = engine().connectors[view.connector]
+    board = getattr(connector, "faults", None)
+    if not isinstance(board, FaultBoard):
+        return
+    with st.expander("Simulated market"):
+        rate = st.slider("Messages per second and symbol", 1, FASTEST, int(connector.rate), key="mock-rate")
+        if rate != connector.rate:
+            connector.rate = float(rate)
+        rest_only = st.toggle("REST only (no stream)", value=connector.rest_only, key="mock-rest-only")
+        if rest_only != connector.rest_only:
+            connector.rest_only = rest_only
+        _break(board, view)
+
+
+@st.fragment(run_every=2.0)
+def _break(board: FaultBoard, view: View) -> None:
+    st.markdown("**Break something**")
+    fault = Fault(str(st.selectbox("Fault", list(board.supported), key="fault", format_func=_name)))
+    card = CARDS[fault]
+    st.caption(card.text)
+    symbol = str(st.selectbox("For", ["all symbols", *view.symbols], key="fault-symbol"))
+    value = (
+        st.number_input(card.parameter.capitalize(), value=card.default, key=f"value-{fault}")
+        if card.parameter
+        else None
+    )
+    now, off = st.columns(2)
+    if now.button("Once" if card.once else "Switch on", key="fault-on", width="stretch"):
+        board.set(fault, symbol="" if symbol == "all symbols" else symbol, value=value)
+    if off.button("Clear all", key="fault-clear", width="stretch"):
+        board.clear()
+    for active in board.active():
+        st.caption(f"🔥 {_name(active.fault)} on {active.symbol or 'all symbols'}")
+
+
+def _name(fault: Fault) -> str:
+    return str(fault).replace("_", " ")

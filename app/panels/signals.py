@@ -1,0 +1,47 @@
+"""What the strategies say, newest first, and how they stand."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app.session import LiveSession
+from app.view import View
+from app.words import clock_time, number
+
+SHOWN = 50
+
+
+@st.fragment(run_every=1.0)
+def show(session: LiveSession, view: View) -> None:
+    """Nothing while no strategy is chosen."""
+    reports = session.reports()
+    if not reports:
+        return
+    st.markdown("##### Signals")
+    for report in reports:
+        readings = ", ".join([f"{name} {value:+.3f}" for name, value in report.readings.items()])
+        words = f"{report.strategy} on {report.key[1]}: {report.updates:,} updates, {report.signals} signals"
+        words += f", {readings}" if readings else ""
+        words += f", {report.dropped:,} dropped" if report.dropped else ""
+        if report.error:
+            st.error(f"{report.strategy} on {report.key[1]} stopped: {report.error}")
+        else:
+            st.caption(words)
+    rows = [
+        {
+            "Time (UTC)": clock_time(signal.at_ns),
+            "Symbol": signal.symbol,
+            "Signal": {"buy": "▲ buy", "sell": "▼ sell"}.get(signal.direction, "• flat"),
+            "Strength": number(signal.strength, 2),
+            "Confidence": number(signal.confidence, 2) if signal.confidence is not None else "uncalibrated",
+            "Price": f"{signal.price:,.10g}",
+            "Why": signal.reason,
+            "Source": signal.source,
+        }
+        for signal in reversed(list(session.signals)[-SHOWN:])
+    ]
+    if rows:
+        st.dataframe(pd.DataFrame(rows), hide_index=True, key="signal-table", width="stretch", height=240)
+    else:
+        st.caption("No signal yet.")

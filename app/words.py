@@ -1,0 +1,84 @@
+"""How numbers and states are worded, once for all panels. Unknown is "–", never 0."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from engine.feed.feed import Feed
+from engine.market.events import FeedState
+
+UNKNOWN = "–"
+RED_FROM_ATTEMPT = 5
+
+_ICONS = {
+    FeedState.LIVE: "✅",
+    FeedState.POLLING: "✅",
+    FeedState.STALE: "⚠️",
+    FeedState.CONNECTING: "🔌",
+    FeedState.SYNCING: "🔌",
+    FeedState.RECONNECTING: "🔌",
+    FeedState.BLOCKED: "❌",
+    FeedState.INVALID: "❌",
+    FeedState.FAILED: "❌",
+    FeedState.STOPPED: "⏹",
+}
+
+_WORDS = {
+    FeedState.LIVE: "live",
+    FeedState.POLLING: "polling",
+    FeedState.STALE: "stale",
+    FeedState.CONNECTING: "connecting",
+    FeedState.SYNCING: "syncing",
+    FeedState.RECONNECTING: "reconnecting",
+    FeedState.BLOCKED: "blocked",
+    FeedState.INVALID: "unknown symbol",
+    FeedState.FAILED: "failed",
+    FeedState.STOPPED: "ended",
+}
+
+
+def icon(feed: Feed | None) -> str:
+    """✅ fresh, ⚠️ stale (5 s and older), ❌ failed, 🔌 on its way, ⏹ ended."""
+    if feed is None:
+        return "🔌"
+    state = feed.state
+    age_s = feed.quality.age_s(feed.clock.now_ns())
+    if state.has_data and (age_s is None or age_s >= feed.stale_after_s):
+        return "⚠️"
+    if state is FeedState.RECONNECTING and feed.status is not None and feed.status.attempt >= RED_FROM_ATTEMPT:
+        return "❌"
+    return _ICONS[state]
+
+
+def state_word(state: FeedState) -> str:
+    return _WORDS[state]
+
+
+def number(value: float | None, decimals: int = 0, unit: str = "") -> str:
+    """A number with thousands separators, or "–"."""
+    return UNKNOWN if value is None or value != value else f"{value:,.{decimals}f}{unit}"
+
+
+def seconds(value: float | None) -> str:
+    """A duration: `0.4 s`, `12 s`, `3 min`."""
+    if value is None:
+        return UNKNOWN
+    if value < 10:
+        return f"{value:.1f} s"
+    return f"{value:.0f} s" if value < 120 else f"{value / 60:.0f} min"
+
+
+def clock_time(at_ns: int) -> str:
+    """Time of day in UTC with milliseconds."""
+    return datetime.fromtimestamp(at_ns / 1e9, UTC).strftime("%H:%M:%S.%f")[:-3]
+
+
+def decimals_for(tick: float | None, price: float | None) -> int:
+    """How many decimals a price needs: of the tick where it is known, else five significant digits."""
+    if tick:
+        text = f"{tick:.12f}".rstrip("0")
+        return len(text.partition(".")[2])
+    if not price:
+        return 2
+    digits = 5 - len(str(int(abs(price)))) if abs(price) >= 1 else 6
+    return max(2, digits)

@@ -1,0 +1,1 @@
+"""Measured comparisons. They print tables and are never part of the test run."""

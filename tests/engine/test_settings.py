@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from engine.errors import ConfigError
+from engine.settings import VARIABLES, Settings, load_settings
+
+EXAMPLE = Path(__file__).resolve().parents[2] / ".env.example"
+
+
+def settings(environ: dict[str, str], tmp_path: Path, text: str = "") -> Settings:
+    file = tmp_path / "settings.env"
+    file.write_text(text, encoding="utf-8")
+    return load_settings(file, environ)
+
+
+def test_the_example_file_says_what_the_defaults_are() -> None:
+    assert load_settings(EXAMPLE, {}) == Settings()
+
+
+def test_the_example_file_lists_every_variable_and_no_other() -> None:
+    lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
+    assert [line.partition("=")[0] for line in lines if line and not line.startswith("#")] == list(VARIABLES)
+
+
+def test_every_field_has_a_variable() -> None:
+    fields = {field.name for field in dataclasses.fields(Settings)}
+    assert {variable.field for variable in VARIABLES.values()} | {"venue_settings"} == fields
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    loaded = settings({"HUB_LINGER_S": "3"}, tmp_path, "HUB_LINGER_S=4\nLOG_LEVEL=debug\n")
+    assert (loaded.linger_s, loaded.log_level) == (3.0, "DEBUG")
+
+
+def test_an_empty_value_means_the_default(tmp_path: Path) -> None:
+    assert settings({"STORE_URL": " "}, tmp_path, "LOG_LEVEL=\nBUS_URL\n") == Settings()
+
+
+def test_venues_get_their_addresses_and_the_mock_its_switches(tmp_path: Path) -> None:
+    environ = {
+        "BINANCE_WS_URL": "ws://127.0.0.1:9000/ws",
+        "BINANCE_REST_URL": "http://127.0.0.1:9000",
+        "MOCK_SEED": "7",
+        "MOCK_WS_URL": "ws://127.0.0.1:9001",
+        "HOME": "/root",
+    }
+    assert dict(settings(environ, tmp_path).venue_settings) == {k: v for k, v in environ.items() if k != "HOME"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HUB_LINGER_S", "soon"),
+        ("HUB_LINGER_S", "-1"),
+        ("HUB_LINGER_S", "nan"),
+        ("HUB_LINGER_S", "3601"),
+        ("ALLOWED_HOSTS", "http://example.org"),
+        ("ALLOWED_HOSTS", "example.org:8501"),
+        ("ALLOWED_HOSTS", ","),
+        ("TICKET_SECRET", "short"),
+        ("LOG_LEVEL", "loud"),
+        ("STORE_URL", "mysql://host/base"),
+        ("STORE_URL", "data/tape.duckdb"),
+        ("BUS_URL", "memory"),
+        ("BINANCE_WS_URL", "https://api.binance.com"),
+        ("BINANCE_REST_URL", "wss://stream.binance.com"),
+        ("BINANCE_REST_URL", "http://[broken"),
+    ],
+)
+def test_a_bad_value_is_an_error_that_names_the_variable(name: str, value: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=name):
+        settings({name: value}, tmp_path)
+
+
+def test_a_file_is_not_a_directory_for_captures(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="CAPTURES_DIR"):
+        settings({"CAPTURES_DIR": str(tmp_path / "file")}, tmp_path)
+
+
+def test_a_settings_file_that_was_asked_for_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"absent\.env"):
+        load_settings(tmp_path / "absent.env", {})
+
+
+def test_several_hosts_are_separated_by_commas(tmp_path: Path) -> None:
+    assert settings({"ALLOWED_HOSTS": "a.example, *.b.example,*"}, tmp_path).allowed_hosts == (
+        "a.example",
+        "*.b.example",
+        "*",
+    )
+
+
+def test_no_secret_is_shown(tmp_path: Path) -> None:
+    loaded = settings(
+        {
+            "TICKET_SECRET": "hush-hush-hush-hush",
+            "STORE_URL": "postgresql://me:hush@db.example/tape?password=hush",
+            "BUS_URL": "redis://:hush@cache.example:6379/0",
+            "FINNHUB_WS_URL": "wss://ws.example?token=hush",
+        },
+        tmp_path,
+    )
+    assert "hush" not in f"{loaded!r} {loaded}"
+    assert "db.example" in repr(loaded)
+
+
+def test_an_error_shows_no_password(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        settings({"STORE_URL": "mysql://me:hush@db.example/tape"}, tmp_path)
+    assert "hush" not in str(caught.value)
+
+
+def test_without_a_secret_the_process_has_a_random_one() -> None:
+    assert len(Settings().ticket_secret) >= 32
+    assert Settings().ticket_secret == Settings().ticket_secret
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Settings().linger_s = 1.0  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        Settings().venue_settings["X_WS_URL"] = "ws://x"  # type: ignore[index]

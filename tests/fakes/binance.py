@@ -1,0 +1,444 @@
+"""A Binance spot venue on one local port: streams and REST, its limits enforced, its faults on demand.
+
+`ws_url` and `http_url` go where BINANCE_WS_URL and BINANCE_REST_URL are asked for. The market is a `Truth`; it moves
+when the test says `step`, or by itself after `run`. What a client may see at update id N is `truth.top_at(symbol, N)`.
+
+Source: Binance spot API documents (streams, REST, limits), text of 2026-07-21.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tests.fakes import binance_faults as faults
+from tests.fakes import binance_rest as rest
+from tests.fakes import frames
+from tests.fakes.binance_faults import Binary, DepthScript, Fragmented, Piece, Raw, RestFault, RestScript
+from tests.fakes.http_server import HttpRequest, HttpResponse
+from tests.fakes.truth import SimulatorTruth, Truth, Update
+from tests.fakes.websocket_server import FakeServer, Session
+
+MESSAGES_PER_S = 5
+STREAMS_PER_CONNECTION = 1_024
+CONNECTS_PER_5_MINUTES = 300
+WEIGHT_PER_MINUTE = 6_000
+_COUNTED = ("text", "binary", "ping", "pong")
+
+
+@dataclass
+class Client:
+    """What the venue knows of one session."""
+
+    session: Session
+    combined: bool
+    streams: dict[str, None] = field(default_factory=dict)
+    arrivals: deque[float] = field(default_factory=deque)
+
+
+class FakeBinance(FakeServer):
+    """The venue. `violations` lists every limit that a client broke; it is cut off for it, as by the real one.
+
+    `max_age_s` ends each connection at that age (the venue's 24 hours). `enforce` False only records violations. `pace`
+    makes the venue's seconds shorter (10: its second lasts 100 ms), for clients whose clock runs faster.
+    """
+
+    def __init__(
+        self,
+        truth: Truth | None = None,
+        *,
+        enforce: bool = True,
+        max_age_s: float | None = None,
+        pace: float = 1.0,
+        receive_buffer: int | None = None,
+    ) -> None:
+        super().__init__(receive_buffer=receive_buffer)
+        self.truth: Truth = truth or SimulatorTruth()
+        self.enforce = enforce
+        self.max_age_s = max_age_s
+        self.pace = pace
+        self.violations: list[str] = []
+        self.peak_messages_per_s = 0
+        """The most client messages that any connection sent within one second."""
+        self.stamp: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+        """The venue's clock as it writes it; replace it to skew or rescale."""
+        self.market = self.lock
+        """Held while the market moves; hold it to compare things that must not move."""
+        self.emitted = 0
+        """Stream frames handed to connections."""
+        self.published: dict[str, int] = {}
+        """The last update id that was published, by symbol."""
+        self._clients: dict[int, Client] = {}
+        self._scripts: dict[str, DepthScript] = {}
+        self._muted: set[str] = set()
+        self._rest = RestScript()
+        self._acks_to_drop = 0
+        self._refusals_of_subscribe: deque[tuple[int, str]] = deque()
+        self._connects: deque[float] = deque()
+        self._weights: deque[tuple[float, int]] = deque()
+
+    # ---- the market
+
+    def step(self, symbol: str | None = None, times: int = 1) -> None:
+        """Move one market (or all) by so many batches and publish them."""
+        for _ in range(times):
+            for name in [symbol] if symbol else self.truth.symbols:
+                with self.market:
+                    self._publish(self.truth.step(name))
+
+    def run(self, rate_per_s: float = 20.0) -> threading.Event:
+        """Move all markets by themselves, so many batches a second each; set the returned event to stop."""
+        ended = threading.Event()
+        self._spawn(self._run, "fake-market", 1.0 / rate_per_s, ended)
+        return ended
+
+    def flood(self, symbol: str, messages: int = 50_000) -> None:
+        """F17: publish without a pause until at least so many frames are on their way; needs a subscriber."""
+        goal = self.emitted + messages
+        while self.emitted < goal and self.connections:
+            self.step(symbol)
+
+    def subscribers(self, symbol: str, channel: str = "depth@100ms") -> int:
+        """How many sessions have that stream now."""
+        name = f"{symbol.lower()}@{channel}"
+        with self.market:
+            return sum([name in client.streams for client in self._clients.values()])
+
+    def emit(self, stream: str, data: str) -> None:
+        """Send a stream's data to everyone who subscribed to it, in the form they chose; faults happen here."""
+        with self.market:
+            receivers = [client for client in self._clients.values() if stream in client.streams]
+            symbol, _, channel = stream.partition("@")
+            symbol = symbol.upper()
+            if not receivers or symbol in self._muted:
+                return
+            script = self._scripts.get(symbol) if channel.startswith("depth") else None
+            for piece in script.pass_on(data) if script is not None else (data,):
+                for client in receivers:
+                    _send(client, stream, piece)
+                self.emitted += len(receivers)
+
+    # ---- faults: connections
+
+    def fin(self) -> None:
+        """F1: end every connection in good order."""
+        self._each(Session.fin)
+
+    def rst(self) -> None:
+        """F1: reset every connection."""
+        self._each(Session.rst)
+
+    def close_all(self, code: int | None, reason: str = "") -> None:
+        """F2: close every connection with a code."""
+        self._each(lambda session: session.close(code, reason))
+
+    def server_shutdown(self) -> None:
+        """F3: announce that the venue will close."""
+        message = f'{{"e":"serverShutdown","E":{self.stamp()}}}'
+        with self.market:
+            for client in self._clients.values():
+                _send(client, "!serverShutdown", message)
+
+    def stall(self) -> None:
+        """F4: every present connection falls silent, pongs included."""
+        self._each(Session.stall)
+
+    def half_open(self) -> None:
+        """F5: every present connection is neither read nor written."""
+        self._each(Session.half_open)
+
+    def ping_all(self) -> None:
+        """The venue's ping, which wants a pong."""
+        self._each(lambda session: session.post_raw(frames.encode(frames.PING, str(self.stamp()))))
+
+    def send_all(self, frame: bytes | str) -> None:
+        """F14: a text frame as it is, to every connection."""
+        self.send_all_raw(frames.encode(frames.TEXT, frame))
+
+    def send_all_raw(self, data: bytes) -> None:
+        """F15: wire bytes as they are, to every connection."""
+        self._each(lambda session: session.post_raw(data))
+
+    # ---- faults: one symbol's messages, counted; `after` so many good ones
+
+    def mute(self, symbol: str) -> None:
+        """F6: no stream of this symbol speaks until `unmute`."""
+        with self.market:
+            self._muted.add(symbol)
+
+    def unmute(self, symbol: str) -> None:
+        with self.market:
+            self._muted.discard(symbol)
+
+    def gap(self, symbol: str, count: int = 1, after: int = 0) -> None:
+        """F7: the next `count` depth messages are lost."""
+        self.rewrite(symbol, faults.drop, count, after)
+
+    def duplicate(self, symbol: str, count: int = 1, after: int = 0) -> None:
+        """F8: the next `count` depth messages come twice."""
+        self.rewrite(symbol, faults.double, count, after)
+
+    def swap(self, symbol: str, count: int = 1, after: int = 0) -> None:
+        """F9: the next two depth messages change places, `count` times."""
+        with self.market:
+            self.script(symbol).swap(count=count, after=after)
+
+    def crossed(self, symbol: str, count: int = 1, after: int = 0) -> None:
+        """F24: the next messages put a bid above the asks."""
+        self.rewrite(symbol, faults.edited(faults.crossing), count, after)
+
+    def negative(self, symbol: str, count: int = 1, after: int = 0) -> None:
+        """F24: the next messages carry a negative size."""
+        self.rewrite(symbol, faults.edited(faults.negative_size), count, after)
+
+    def desync_all(self) -> None:
+        """F19: every symbol loses one message."""
+        for symbol in self.truth.symbols:
+            self.gap(symbol)
+
+    def rewrite(self, symbol: str, how: faults.Rewrite, count: int = 1, after: int = 0) -> None:
+        """Any other change of the next `count` depth messages (see `binance_faults`)."""
+        with self.market:
+            self.script(symbol).add(how, count=count, after=after)
+
+    def script(self, symbol: str) -> DepthScript:
+        """The symbol's script of faults (`pending`, `applied`, `clear`)."""
+        return self._scripts.setdefault(symbol, DepthScript())
+
+    def heal(self) -> None:
+        """Forget every fault that has not happened yet, mutes and refusals too."""
+        with self.market:
+            for script in self._scripts.values():
+                script.clear()
+            self._muted.clear()
+            self._rest.faults.clear()
+            self._acks_to_drop = 0
+            self._refusals_of_subscribe.clear()
+        self.accept_all()
+
+    # ---- faults: control frames
+
+    def drop_acks(self, times: int = 1) -> None:
+        """F16: the next subscriptions are neither done nor answered."""
+        self._acks_to_drop = times
+
+    def refuse_subscribe(self, times: int = 1, code: int = 2, message: str = "Invalid request: refused") -> None:
+        """F16: the next subscriptions are answered with an error."""
+        self._refusals_of_subscribe.extend([(code, message)] * times)
+
+    # ---- faults: REST
+
+    def rest_fault(
+        self,
+        response: HttpResponse | Callable[[HttpRequest], HttpResponse],
+        *,
+        path: str = "/api/v3/depth",
+        symbol: str | None = None,
+        times: int | None = 1,
+    ) -> None:
+        """F12: answer the next `times` requests (None: all) with this."""
+        respond = (lambda request: response) if isinstance(response, HttpResponse) else response
+        with self.market:
+            self._rest.faults.append(RestFault(respond, path, symbol, times))
+
+    def fail_rest(self, status: int, *, retry_after_s: int | None = None, times: int | None = 1, **where: str) -> None:
+        """F12: 429, 418, 451, 403 or a 5xx with the venue's own body (403 and 5xx: HTML)."""
+        self.rest_fault(rest.failure(status, retry_after_s), times=times, **where)
+
+    def slow_rest(self, delay_s: float, times: int | None = 1) -> None:
+        """F12: honest depth answers, late. The book is that of the moment of asking."""
+        self.rest_fault(lambda request: rest.late(self._depth(request), delay_s), times=times)
+
+    def stale_rest(self, symbol: str, times: int | None = 1, steps: int = 5) -> None:
+        """F11: answer with the book of now after the market has moved on by `steps` batches."""
+        with self.market:
+            body = rest.depth_body(self.truth.snapshot(symbol, 1_000))
+        self.rest_fault(HttpResponse(body=body), symbol=symbol, times=times)
+        self.step(symbol, steps)
+
+    # ---- faults: time
+
+    def skew(self, seconds: float) -> None:
+        """F18: the venue's clock is off by so much."""
+        self.stamp = lambda: time.time_ns() // 1_000_000 + round(seconds * 1_000)
+
+    def stamp_1970(self) -> None:
+        """F18: the venue's clock stands at its beginning."""
+        self.stamp = lambda: 0
+
+    def stamp_microseconds(self) -> None:
+        """F18: times come in µs."""
+        self.stamp = lambda: time.time_ns() // 1_000
+
+    # ---- the dialect: streams
+
+    def on_handshake(self, request: HttpRequest) -> HttpResponse | None:
+        now = time.monotonic()
+        with self.market:
+            self._connects.append(now)
+            while self._connects[0] <= now - 300 / self.pace:
+                self._connects.popleft()
+            if len(self._connects) > CONNECTS_PER_5_MINUTES:
+                self.violations.append(f"{len(self._connects)} connections in 5 minutes")
+                return rest.failure(429, 60) if self.enforce else None
+        known = request.path in ("/ws", "/ws/", "/stream") or request.path.startswith("/ws/")
+        return None if known else HttpResponse(404, b"")
+
+    def on_open(self, session: Session) -> None:
+        combined = session.path == "/stream"
+        listed = session.request.query.get("streams", "") if combined else session.path.removeprefix("/ws").strip("/")
+        with self.market:
+            client = self._clients[session.number] = Client(session, combined)
+            self._add_streams(client, [stream for stream in listed.split("/") if stream])
+
+    def on_gone(self, session: Session) -> None:
+        with self.market:
+            self._clients.pop(session.number, None)
+
+    def on_frame(self, session: Session, frame: frames.Frame) -> None:
+        if frames.NAMES.get(frame.opcode) not in _COUNTED:
+            return
+        now = time.monotonic()
+        client = self._clients[session.number]
+        client.arrivals.append(now)
+        while client.arrivals[0] <= now - 1.0 / self.pace:
+            client.arrivals.popleft()
+        self.peak_messages_per_s = max(self.peak_messages_per_s, len(client.arrivals))
+        if len(client.arrivals) > MESSAGES_PER_S:
+            self._violated(session, f"{len(client.arrivals)} messages in a second on connection {session.number}")
+
+    def on_text(self, session: Session, text: str) -> None:
+        with self.market:
+            client = self._clients[session.number]
+            try:
+                request = json.loads(text)
+            except ValueError:
+                session.post('{"code":3,"msg":"Invalid JSON: expected value at line 1 column 1"}')
+                return
+            method = request.get("method") if isinstance(request, dict) else None
+            if method not in _METHODS:
+                session.post(
+                    json.dumps({"code": 2, "msg": f"Invalid request: unknown variant `{method}`, {_EXPECTED}"})
+                )
+                return
+            self._obey(client, method, request)
+
+    def _obey(self, client: Client, method: str, request: Mapping[str, object]) -> None:
+        number, params = request.get("id"), request.get("params", [])
+        if method == "LIST_SUBSCRIPTIONS":
+            client.session.post(json.dumps({"result": list(client.streams), "id": number}))
+            return
+        if not isinstance(params, list):
+            client.session.post(json.dumps({"code": 2, "msg": "Invalid request: params is not a list", "id": number}))
+            return
+        if method == "SUBSCRIBE" and self._acks_to_drop > 0:
+            self._acks_to_drop -= 1
+            return
+        if method == "SUBSCRIBE" and self._refusals_of_subscribe:
+            code, message = self._refusals_of_subscribe.popleft()
+            client.session.post(json.dumps({"code": code, "msg": message, "id": number}))
+            return
+        client.session.post(json.dumps({"result": None, "id": number}))
+        if method == "SUBSCRIBE":
+            self._add_streams(client, [str(stream) for stream in params])
+        elif method == "UNSUBSCRIBE":
+            for stream in params:
+                client.streams.pop(str(stream), None)
+        elif params[:1] == ["combined"]:
+            client.combined = bool(params[-1])
+
+    def _add_streams(self, client: Client, streams: Sequence[str]) -> None:
+        client.streams.update(dict.fromkeys(streams))
+        if len(client.streams) > STREAMS_PER_CONNECTION:
+            self._violated(client.session, f"{len(client.streams)} streams on one connection")
+        with self.changed:
+            self.changed.notify_all()
+
+    def _violated(self, session: Session, what: str) -> None:
+        self.violations.append(what)
+        if self.enforce:
+            session.close(1008, "Too many requests")
+
+    # ---- the dialect: REST
+
+    def on_http(self, request: HttpRequest) -> HttpResponse:
+        with self.market:
+            fault = self._rest.take(request)
+        response = fault.respond(request) if fault is not None else self._honest(request)
+        return rest.with_weight(response, self._weigh(request))
+
+    def _honest(self, request: HttpRequest) -> HttpResponse:
+        if self._weigh(None) > WEIGHT_PER_MINUTE:
+            self.violations.append("more than 6000 request weight in a minute")
+            if self.enforce:
+                return rest.failure(429, 10)
+        if request.path == "/api/v3/depth":
+            return self._depth(request)
+        with self.market:
+            return rest.answer(self.truth, request, self.stamp())
+
+    def _depth(self, request: HttpRequest) -> HttpResponse:
+        with self.market:
+            return rest.depth(self.truth, request)
+
+    def _weigh(self, request: HttpRequest | None) -> int:
+        """Weight used in the last minute, this request's included."""
+        now = time.monotonic()
+        with self.market:
+            if request is not None:
+                self._weights.append((now, rest.weight(request)))
+            while self._weights and self._weights[0][0] <= now - 60 / self.pace:
+                self._weights.popleft()
+            return sum([weight for _, weight in self._weights])
+
+    # ---- inside
+
+    def _publish(self, update: Update) -> None:
+        name, now = update.symbol.lower(), self.stamp()
+        for one in update.trades:
+            self.emit(f"{name}@trade", rest.trade_data(update.symbol, one, now))
+        self.emit(f"{name}@bookTicker", rest.ticker_data(update))
+        self.emit(f"{name}@depth@100ms", rest.depth_data(update, now))
+        self.published[update.symbol] = update.last
+        if self.max_age_s is not None:
+            oldest = time.monotonic() - self.max_age_s
+            for client in list(self._clients.values()):
+                if client.session.opened_at <= oldest:
+                    client.session.close(1001, "24 hours")
+
+    def _run(self, interval_s: float, ended: threading.Event) -> None:
+        due = time.monotonic()
+        while not self.stopping.is_set() and not ended.is_set():
+            self.step()
+            due = max(due + interval_s, time.monotonic() - 1.0)
+            ended.wait(max(0.0, min(due - time.monotonic(), 0.2)))
+
+    def _each(self, act: Callable[[Session], object]) -> None:
+        with self.changed:
+            sessions = list(self.sessions)
+        for session in sessions:
+            act(session)
+
+
+_METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY")
+_EXPECTED = "expected one of " + ", ".join([f"`{method}`" for method in _METHODS])
+
+
+def _send(client: Client, stream: str, piece: Piece) -> None:
+    session = client.session
+    if isinstance(piece, str):
+        session.post(_wrapped(client, stream, piece))
+    elif isinstance(piece, Raw):
+        session.post(piece.frame)
+    elif isinstance(piece, Fragmented):
+        session.post_raw(frames.encode_fragments(frames.TEXT, _wrapped(client, stream, piece.data), piece.parts))
+    elif isinstance(piece, Binary):
+        session.post_raw(frames.encode(frames.BINARY, _wrapped(client, stream, piece.data)))
+
+
+def _wrapped(client: Client, stream: str, data: str) -> str:
+    return f'{{"stream":"{stream}","data":{data}}}' if client.combined else data

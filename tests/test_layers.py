@@ -1,0 +1,188 @@
+"""The rules of the house, read from the imports; the contracts in pyproject.toml say the same to import-linter."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("app", "connectors", "strategies", "engine")
+
+# What each package may import of ours besides itself.
+MAY_IMPORT = {
+    "app": {"connectors", "strategies", "engine"},
+    "connectors": {"engine"},
+    "strategies": {"engine"},
+    "engine": set[str](),
+}
+
+# The engine from the ground up: a module imports its own room and what lies on lower floors.
+# Rooms on one floor do not know each other.
+FLOORS = (
+    ("engine.errors", "engine.clock"),
+    ("engine.settings",),
+    ("engine.market",),
+    ("engine.feed.sync", "engine.feed.quality", "engine.flow"),
+    ("engine.feed.feed",),
+    ("engine.feed.mailbox",),
+    ("engine.connector",),
+    ("engine.feed.hub",),
+    ("engine.trading", "engine.strategy", "engine.alerts", "engine.bus", "engine.store"),
+    ("engine.plugins",),
+    ("engine.engine",),
+    ("engine.process",),
+    ("engine.__main__",),
+)
+
+# The few doors of each foreign library: module prefixes that may import it.
+DOORS = {
+    "websocket": ("connectors.base",),
+    "urllib3": ("connectors.base",),
+    "ccxt": ("connectors.ccxt_any", "engine.trading.live"),
+    "duckdb": ("engine.store.duckdb_store",),
+    "psycopg": ("engine.store.postgres_store",),
+    "redis": ("engine.bus.redis_bus",),
+    "dotenv": ("engine.settings",),
+    **dict.fromkeys(
+        ("streamlit", "plotly", "pandas", "fastapi", "starlette", "uvicorn", "itsdangerous"),
+        ("app",),
+    ),
+}
+
+
+def within(module: str, prefix: str) -> bool:
+    return module == prefix or module.startswith(prefix + ".")
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    """Every imported name, in full: `from a import b` gives `a` and `a.b`; a relative import gives `.`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                yield "."
+            elif node.module:
+                yield node.module
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@cache
+def modules() -> dict[str, tuple[str, ...]]:
+    """Our modules by dotted name, with what they import."""
+    found = {}
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+            found[name] = tuple(imports(ast.parse(path.read_text(encoding="utf-8"), str(path))))
+    return found
+
+
+def floor_of(module: str) -> int | None:
+    return next((n for n, names in enumerate(FLOORS) if any(within(module, name) for name in names)), None)
+
+
+def room_of(module: str) -> str | None:
+    return next((name for names in FLOORS for name in names if within(module, name)), None)
+
+
+def edges() -> list[tuple[str, str]]:
+    """Who imports what."""
+    return [(module, target) for module, targets in modules().items() for target in targets]
+
+
+def test_there_is_something_to_check() -> None:
+    assert "engine.market.book" in modules()
+    assert ("engine.feed.feed", "engine.market.book") in edges()
+
+
+def test_arrows_point_down_between_the_packages() -> None:
+    wrong = [
+        f"{module} imports {target}"
+        for module, target in edges()
+        if (top := target.partition(".")[0]) in PACKAGES
+        and top != (own := module.partition(".")[0])
+        and top not in MAY_IMPORT[own]
+    ]
+    assert not wrong
+
+
+def test_arrows_point_down_inside_the_engine() -> None:
+    wrong = []
+    for module, target in edges():
+        own, other = floor_of(module), floor_of(target)
+        if own is not None and other is not None and room_of(module) != room_of(target) and other >= own:
+            wrong.append(f"{module} imports {target}")
+    assert not wrong
+
+
+def test_every_module_of_the_engine_has_its_floor() -> None:
+    packages = {"engine", "engine.feed"}  # empty, only to hold the others
+    assert [
+        name for name in modules() if within(name, "engine") and floor_of(name) is None and name not in packages
+    ] == []
+
+
+@pytest.mark.parametrize("package", ["connectors", "strategies"])
+def test_a_plugin_imports_no_other_plugin(package: str) -> None:
+    def plugin(module: str) -> str:
+        return ".".join(module.split(".")[:2])
+
+    plugins = {plugin(module) for module in modules() if module.startswith(package + ".")} - {f"{package}.base"}
+    wrong = [
+        f"{module} imports {target}"
+        for module, target in edges()
+        if within(module, package) and plugin(target) in plugins and plugin(target) != plugin(module)
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("library", DOORS)
+def test_a_foreign_library_enters_by_its_doors_only(library: str) -> None:
+    wrong = [
+        module
+        for module, target in edges()
+        if within(target, library) and not any(within(module, door) for door in DOORS[library])
+    ]
+    assert not wrong
+
+
+def test_only_the_wiring_names_concrete_plugins() -> None:
+    wrong = [
+        f"{module} imports {target}"
+        for module, target in edges()
+        if within(module, "app")
+        and module != "app.wiring"
+        and target.partition(".")[0] in ("connectors", "strategies")
+        and not any(within(target, base) for base in ("connectors.base", "strategies.base"))
+    ]
+    assert not wrong
+
+
+def test_imports_are_never_relative() -> None:
+    assert not [module for module, target in edges() if target == "."]
+
+
+def test_inside_the_app_imports_carry_the_prefix() -> None:
+    own = {path.stem for path in (ROOT / "app").iterdir() if path.suffix == ".py" or path.is_dir()} - {"__pycache__"}
+    wrong = [
+        f"{module} imports {target} without the prefix app."
+        for module, target in edges()
+        if within(module, "app") and target.partition(".")[0] in own
+    ]
+    assert not wrong
+
+
+def test_nothing_directly_in_the_app_shadows_the_standard_library() -> None:
+    # `streamlit run` puts app/ first on the path: app/queue.py would answer every `import queue` of the process.
+    names = {path.stem for path in (ROOT / "app").iterdir()} - {"__init__", "__pycache__"}
+    assert not names & set(sys.stdlib_module_names)
+
+
+def test_nobody_imports_the_entry_points() -> None:
+    assert not [module for module, target in edges() if target in ("app.asgi", "app.main")]
