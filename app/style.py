@@ -11,7 +11,9 @@ PAGE_ICON = str(Path(__file__).resolve().parent / "assets" / "icon.png")
 _STYLE = """
 <style>
 .stMainBlockContainer { padding: 3.2rem 1.2rem 2rem 1.2rem; }
-[data-testid="stSidebarContent"] { padding-top: 0.5rem; }
+[data-testid="stSidebarHeader"] { height: 2rem; margin-bottom: 0; }
+[data-testid="stSidebarUserContent"] { padding-top: 0; }
+[data-testid="stSidebar"] .stVerticalBlock { gap: 0.7rem; }
 .td-header { display: flex; flex-wrap: wrap; gap: 0.3rem 1.2rem; align-items: baseline;
   font-variant-numeric: tabular-nums; }
 .td-live { font-size: 1.25rem; font-weight: 650; }

@@ -14,7 +14,7 @@ export function backoffMs(attempt, random = Math.random) {
  * timer; tests pass their own.
  */
 export class Connection {
-  constructor(url, handlers, { open = (to) => new WebSocket(to), later = setTimeout, random = Math.random } = {}) {
+  constructor(url, handlers, { open = (to) => new WebSocket(to), later = (run, ms) => setTimeout(run, ms), random = Math.random } = {}) {
     Object.assign(this, { url, handlers, open, later, random });
     this.socket = null;
     this.ready = false;

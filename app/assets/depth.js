@@ -50,7 +50,8 @@ export class DepthPanel extends CanvasPanel {
 
   draw(context, width, height) {
     const { feed, theme } = this;
-    this.showTitle('Depth', this.keys[0]?.[1] ?? '');
+    const span = this.extent ? ` · ± ${format.bps((this.zoom ?? this.extent) * 1e4)}` : '';
+    this.showTitle('Depth', `${this.keys[0]?.[1] ?? ''}${span}`);
     this.reset.hidden = this.zoom === null;
     const depth = feed?.depth;
     if (!depth || !(depth.bids.length || depth.asks.length)) return this.showTip(null);
@@ -92,8 +93,10 @@ export class DepthPanel extends CanvasPanel {
   }
 
   #ceil(seen) {
-    const fits = this.ceiling && seen <= this.ceiling && seen > this.ceiling * 0.45;
-    if (!fits) this.ceiling = format.roundUp(seen * 1.08);
+    const fits = this.ceiling && seen <= this.ceiling && seen > this.ceiling * 0.6;
+    if (fits) return;
+    const step = format.roundUp((seen * 1.08) / 4);
+    this.ceiling = step * Math.max(1, Math.ceil((seen * 1.08) / step));
   }
 
   #grid({ context, plot, x, y, mid, half }, width) {
@@ -101,12 +104,13 @@ export class DepthPanel extends CanvasPanel {
     context.font = this.font(10);
     context.textBaseline = 'middle';
     context.textAlign = 'left';
+    const decimals = format.stepDecimals(format.roundUp(this.ceiling / 4));
     for (const total of format.ticks(0, this.ceiling, 4)) {
       const at = Math.round(y(total));
       context.fillStyle = theme.grid;
       context.fillRect(plot.left, at, plot.right - plot.left, 1);
       context.fillStyle = theme.muted;
-      if (total > 0) context.fillText(format.size(total, feed.sizeDecimals), plot.right + 6, at);
+      if (total > 0) context.fillText(format.size(total, decimals), plot.right + 6, at);
     }
     context.textAlign = 'center';
     const wanted = Math.max(2, Math.floor(width / 130));
@@ -170,7 +174,7 @@ export class DepthPanel extends CanvasPanel {
     context.fill();
     return this.showTip([
       [isBid ? 'bids to' : 'asks to', format.price(price, feed.priceDecimals)],
-      ['size', format.size(total, feed.sizeDecimals)],
+      ['total', format.size(total, feed.sizeDecimals)],
       ['from mid', format.bps((price / mid - 1) * 1e4)],
     ], pointer.x, pointer.y);
   }

@@ -8,15 +8,32 @@ export function price(value, decimals) {
   return Number.isFinite(value) ? formatter(decimals, decimals).format(value) : UNKNOWN;
 }
 
-/** A size in at most `width` characters or so: exact when short, else with a suffix. */
+/** A size with `decimals` decimals and grouped thousands; very large ones with a suffix. */
 export function size(value, decimals = 4) {
   if (!Number.isFinite(value)) return UNKNOWN;
   const magnitude = Math.abs(value);
   if (magnitude >= 1e9) return `${formatter(2, 2).format(value / 1e9)}B`;
   if (magnitude >= 1e6) return `${formatter(2, 2).format(value / 1e6)}M`;
   if (magnitude >= 1e5) return `${formatter(1, 1).format(value / 1e3)}K`;
-  const shown = Math.min(decimals, magnitude >= 1e3 ? 1 : magnitude >= 100 ? 2 : magnitude >= 1 ? 3 : decimals);
-  return formatter(shown, shown).format(value);
+  return formatter(decimals, decimals).format(value);
+}
+
+/** How many decimals a column of sizes should show so that it reads well: fewer the larger they typically are. */
+export function columnDecimals(values, most) {
+  if (!values.length) return most;
+  const sorted = [...values].sort((a, b) => a - b);
+  const typical = sorted[sorted.length >> 1];
+  const wanted = typical >= 1000 ? 0 : typical >= 100 ? 1 : typical >= 10 ? 2 : typical >= 0.1 ? 3 : typical >= 0.01 ? 4 : most;
+  return Math.min(most, wanted);
+}
+
+/** The fewest decimals that tell marks of this step apart. */
+export function stepDecimals(step) {
+  return Math.max(0, Math.min(10, Math.ceil(-Math.log10(step) - 1e-9) + (isTwoAndAHalf(step) ? 1 : 0)));
+}
+
+function isTwoAndAHalf(step) {
+  return Math.abs(step / 10 ** Math.floor(Math.log10(step)) - 2.5) < 1e-6 && step < 10;
 }
 
 /** Hundredths of a percent. */

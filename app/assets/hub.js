@@ -145,7 +145,9 @@ class Hub {
     this.scheduled = false;
     const at = nowMs();
     const painted = new Set();
-    for (const panel of this.panels) if (panel.frame(at)) painted.add(panel.feed);
+    for (const panel of this.panels) if (!panel.heavy && panel.frame(at)) painted.add(panel.feed);
+    // What takes long is drawn after the frame is on its way, so that it delays no other panel.
+    setTimeout(() => this.#drawHeavy());
     const after = nowMs();
     for (const feed of painted) if (feed) this.#sample(feed, after);
     if (this.unpainted) {
@@ -153,6 +155,10 @@ class Hub {
       this.unpainted = 0;
     }
     for (const panel of this.panels) if (panel.animating) this.#schedule();
+  }
+
+  #drawHeavy() {
+    for (const panel of this.panels) if (panel.heavy) panel.frame(nowMs());
   }
 
   #sample(feed, after) {

@@ -10,12 +10,20 @@ const MIDDLE = 30;
 const LEAST_ROW = 14;
 const MOST_ROW = 22;
 const FLASH_MS = 300;
+const WALL = 6;
 
 /** How many rows per side fit, and how high they are. */
 export function layoutRows(height) {
   const room = height - HEAD - MIDDLE;
   const row = Math.max(LEAST_ROW, Math.min(MOST_ROW, Math.floor(room / (2 * LEVELS))));
   return { row, perSide: Math.max(1, Math.floor(room / (2 * row))) };
+}
+
+/** The size that fills a bar: the largest, unless a wall would flatten all others. */
+export function barScale(sizes) {
+  if (!sizes.length) return 1;
+  const sorted = [...sizes].sort((a, b) => a - b);
+  return Math.min(sorted.at(-1), WALL * sorted[sorted.length >> 1]);
 }
 
 /** Running totals of a list of sizes. */
@@ -56,7 +64,9 @@ export class LadderPanel extends CanvasPanel {
     const view = { context, width, height, row, middle, nowMs, columns: columnsOf(width), bottom: height };
     const [bidTotals, askTotals] = [totals(feed.bids.sizes), totals(feed.asks.sizes)];
     const shown = Math.min(LEVELS, perSide);
-    const largest = Math.max(...feed.bids.sizes.slice(0, shown), ...feed.asks.sizes.slice(0, shown), 0) || 1;
+    const near = [...feed.bids.sizes.slice(0, shown), ...feed.asks.sizes.slice(0, shown)];
+    const largest = barScale(near);
+    view.decimals = format.columnDecimals(near, feed.sizeDecimals);
     const total = Math.max(bidTotals[shown - 1] ?? bidTotals.at(-1) ?? 0, askTotals[shown - 1] ?? askTotals.at(-1) ?? 0) || 1;
     context.save();
     context.beginPath();
@@ -95,28 +105,33 @@ export class LadderPanel extends CanvasPanel {
     context.textBaseline = 'middle';
     for (let i = 0; i < side.prices.length; i++) {
       const y = side.isBid ? middle + MIDDLE + i * row : middle - (i + 1) * row;
-      if (y + row < HEAD || y > view.bottom) continue;
+      if (y + row < HEAD || y + row > view.bottom + 1) continue;
       const [price, size] = [side.prices[i], side.sizes[i]];
+      const sum = (Math.min(sums[i], total) / total) * (cell.width + outer.width);
+      context.fillStyle = alpha(color, 0.09);
+      context.fillRect(side.isBid ? cell.x + cell.width - sum : cell.x, y, sum, row);
       if (i === 0) {
-        context.fillStyle = alpha(color, 0.1);
+        context.fillStyle = alpha(color, 0.14);
         context.fillRect(0, y, width, row);
       }
-      const bar = Math.max(1, (Math.min(size, largest) / largest) * cell.width);
-      context.fillStyle = alpha(color, i === 0 ? 0.42 : 0.28);
+      const bar = Math.max(1, Math.min(1, size / largest) * cell.width);
+      context.fillStyle = alpha(color, i === 0 ? 0.5 : 0.32);
       context.fillRect(side.isBid ? cell.x + cell.width - bar : cell.x, y + 1, bar, row - 2);
-      const sum = (Math.min(sums[i], total) / total) * (cell.width + outer.width);
-      context.fillStyle = alpha(color, 0.5);
-      context.fillRect(side.isBid ? cell.x + cell.width - sum : cell.x, y + row - 1, sum, 1);
+      if (size > largest) {
+        // A wall is longer than its bar can be: a bright edge says so.
+        context.fillStyle = color;
+        context.fillRect(side.isBid ? cell.x : cell.x + cell.width - 2, y + 1, 2, row - 2);
+      }
       this.#flash(view, price, y);
       const baseline = y + row / 2 + 0.5;
       const align = side.isBid ? 'right' : 'left';
       const inner = side.isBid ? cell.x + cell.width - 6 : cell.x + 6;
-      write(context, format.size(size, feed.sizeDecimals), inner, baseline, align, theme.text, this.font(view.columns.font));
+      write(context, format.size(size, view.decimals), inner, baseline, align, theme.text, this.font(view.columns.font));
       write(context, format.price(price, feed.priceDecimals), columns.price.x + columns.price.width / 2, baseline, 'center',
         color, this.font(view.columns.font, i === 0 ? 700 : 500));
       if (outer.width) {
         const edge = side.isBid ? outer.x + outer.width - 6 : outer.x + 6;
-        write(context, format.size(sums[i], feed.sizeDecimals), edge, baseline, align, theme.faint, this.font(view.columns.font - 1));
+        write(context, format.size(sums[i], Math.min(2, view.decimals)), edge, baseline, align, theme.muted, this.font(view.columns.font - 1));
       }
       if (this.lastTrade && price === this.lastTrade.price) this.#mark(view, baseline);
     }

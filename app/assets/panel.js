@@ -5,6 +5,7 @@ import { readTheme, sameTheme } from './theme.js';
 
 const THEME_EVERY_MS = 1000;
 const LABEL_EVERY_MS = 1000;
+const ANIMATE_MS = 45;
 const WORDS = { invalid_symbol: 'UNKNOWN SYMBOL' };
 const INVENTED = new Set(['mock', 'synthetic', 'replay']);
 
@@ -77,6 +78,7 @@ export class Panel {
     this.painted = 0;
     this.touched = 1;
     this.drawn = -1;
+    this.paintedMs = 0;
     this.themeDueMs = this.labelDueMs = 0;
     this.title = make('span', 'td-title');
     this.note = make('span', 'td-note');
@@ -122,9 +124,10 @@ export class Panel {
     if (this.keys.length) this.feed = this.hub.feed(this.keys[0]);
     this.#showState(nowMs);
     const stamp = this.stamp();
-    if (stamp === this.drawn && !this.animating) return false;
+    if (stamp === this.drawn && !(this.animating && nowMs - this.paintedMs > ANIMATE_MS)) return false;
     if (!this.due(nowMs) || !this.body.clientWidth) return false;
     this.drawn = stamp;
+    this.paintedMs = nowMs;
     this.animating = false;
     this.paint(nowMs);
     this.painted += 1;

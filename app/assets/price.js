@@ -49,6 +49,7 @@ export function gapShapes(gaps, nowMs, color) {
 export class PricePanel extends Panel {
   constructor(hub, parent) {
     super(hub, parent, 'price');
+    this.heavy = true;
     this.window = '1m';
     this.following = true;
     this.range = { x: null, y: null };
@@ -168,8 +169,25 @@ export class PricePanel extends Panel {
         ...axis, side: 'right', tickformat: `,.${feed.priceDecimals}f`, nticks: 7,
         range: !following && range.y ? range.y : yRange(data, feed),
       },
-      shapes: gapShapes(feed.gaps, edge, alpha(theme.warn, 0.16)),
+      shapes: [...gapShapes(feed.gaps, edge, alpha(theme.warn, 0.16)), ...this.#lastLine(feed)],
+      annotations: this.#lastTag(feed),
     };
+  }
+
+  #lastLine(feed) {
+    if (!Number.isFinite(feed.mid)) return [];
+    const line = { color: this.theme.muted, width: 1, dash: 'dot' };
+    return [{ type: 'line', xref: 'paper', x0: 0, x1: 1, y0: feed.mid, y1: feed.mid, line, layer: 'below' }];
+  }
+
+  #lastTag(feed) {
+    if (!Number.isFinite(feed.mid)) return [];
+    const { theme } = this;
+    return [{
+      xref: 'paper', x: 1, xanchor: 'left', y: feed.mid, showarrow: false, borderpad: 2,
+      text: format.price(feed.mid, feed.priceDecimals), font: { family: theme.mono, size: 11, color: theme.background },
+      bgcolor: feed.direction < 0 ? theme.ask : theme.bid,
+    }];
   }
 
   /** Who moves the chart takes it off the live edge; their view is then kept until they ask to follow again. */

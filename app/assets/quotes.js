@@ -89,8 +89,8 @@ export class QuotesPanel extends Panel {
     put(parts.spr, known ? `${format.price(top.ask - top.bid, decimals)} · ${format.bps(feed.spreadBps)}` : format.UNKNOWN);
     put(parts.bid, format.price(top.bid, decimals));
     put(parts.ask, format.price(top.ask, decimals));
-    put(parts.bidSize, `× ${format.size(top.bidSize, sizeDecimals)} bid`);
-    put(parts.askSize, `× ${format.size(top.askSize, sizeDecimals)} ask`);
+    put(parts.bidSize, `× ${format.size(top.bidSize, Math.min(4, sizeDecimals))} bid`);
+    put(parts.askSize, `× ${format.size(top.askSize, Math.min(4, sizeDecimals))} ask`);
     put(parts.age, over ? over.word : format.age(feed.ageS(nowMs)));
     const ageClass = over ? 'age state' : 'age';
     if (parts.age.className !== ageClass) parts.age.className = ageClass;

@@ -60,6 +60,7 @@ export class TapePanel extends CanvasPanel {
     const shown = visible(feed.trades, this.least, this.pausedAt ?? Infinity);
     this.limit = Math.max(0, shown.length * ROW - (height - HEAD));
     this.scroll = Math.min(this.scroll, this.limit);
+    this.decimals = Math.min(feed.sizeDecimals, 6);
     const large = largeFrom(feed.trades);
     const largest = Math.min(large, Infinity) === Infinity ? Math.max(...feed.trades.map((t) => t.size), 0) : large * 1.5;
     const columns = columnsOf(width);
@@ -97,8 +98,8 @@ export class TapePanel extends CanvasPanel {
       context.fillRect(0, y, 3, ROW);
     }
     const bar = Math.max(1, Math.min(1, trade.size / largest) * columns.bar);
-    context.fillStyle = alpha(color, isLarge ? 0.5 : 0.28);
-    context.fillRect(width - bar, y + 2, bar, ROW - 4);
+    context.fillStyle = alpha(color, isLarge ? 0.55 : 0.32);
+    context.fillRect(columns.beside ? columns.size + 12 : width - bar, y + 3, bar, ROW - 6);
     const middle = y + ROW / 2 + 0.5;
     const weight = isLarge ? 700 : 400;
     context.textBaseline = 'middle';
@@ -107,7 +108,7 @@ export class TapePanel extends CanvasPanel {
     const glyph = trade.side > 0 ? '▲' : trade.side < 0 ? '▼' : '•';
     write(context, glyph, columns.glyph, middle, 'center', color, this.font(9));
     write(context, format.price(trade.price, feed.priceDecimals), columns.price, middle, 'right', color, this.font(12, weight || 500));
-    write(context, format.size(trade.size, feed.sizeDecimals), columns.size, middle, 'right', theme.text, this.font(12, weight));
+    write(context, format.size(trade.size, this.decimals), columns.size, middle, 'right', theme.text, this.font(12, weight));
     context.globalAlpha = 1;
   }
 
@@ -165,9 +166,11 @@ export class TapePanel extends CanvasPanel {
 }
 
 function columnsOf(width) {
-  const size = width - 8;
-  const price = Math.min(width - 78, 92 + Math.max(92, width * 0.3));
-  return { time: 10, glyph: 98, price, size, bar: Math.max(30, width - price - 8) };
+  if (width < 430) {
+    const price = Math.min(width - 78, 200);
+    return { time: 10, glyph: 106, price, size: width - 8, bar: width - price - 12, beside: false };
+  }
+  return { time: 10, glyph: 108, price: 214, size: 302, bar: width - 324, beside: true };
 }
 
 function write(context, text, x, y, align, color, font) {

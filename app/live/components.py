@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import streamlit as st
@@ -54,6 +55,7 @@ def _mount(name: str, mount: str, key: str, data: dict[str, Any], *, isolated: b
     _component(name, mount, isolated)(key=key, data=data, on_renew_change=_nothing)
 
 
+@cache
 def _component(name: str, mount: str, isolated: bool) -> Callable[..., Any]:
     loader = _LOADER.format(build=build(), mount=mount)
     return st.components.v2.component(f"tapedeck_{name}", js=loader, isolate_styles=isolated)

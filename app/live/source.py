@@ -87,7 +87,7 @@ class HubSource:
         self._tick_of = tick_of
         self._mailbox = _StampedMailbox()
         self._subscription = Subscription(hub, self._mailbox)
-        self._signals: deque[Signal] = deque(maxlen=SIGNALS_WAITING)
+        self._signals: deque[tuple[FeedKey | None, Signal]] = deque(maxlen=SIGNALS_WAITING)
         self._lock = Lock()
         self.dropped_signals = 0
 
@@ -96,11 +96,11 @@ class HubSource:
         """Points, trades, statuses and signals that were pushed out before they were drained."""
         return self._mailbox.dropped + self.dropped_signals
 
-    def add_signal(self, signal: Signal) -> None:
-        """Show a strategy's opinion on every watched feed of its venue and symbol; from any thread."""
+    def add_signal(self, signal: Signal, key: FeedKey | None = None) -> None:
+        """Show a strategy's opinion on the feed that it read (None: on all of its symbol); from any thread."""
         with self._lock:
             self.dropped_signals += len(self._signals) == SIGNALS_WAITING
-            self._signals.append(signal)
+            self._signals.append((key, signal))
 
     def watch(self, keys: Sequence[FeedKey]) -> None:
         self._subscription.watch(keys)
@@ -114,9 +114,9 @@ class HubSource:
             )
             for mail in self._mailbox.drain()
         }  # fmt: skip
-        for signal in self._take_signals():
+        for read, signal in self._take_signals():
             for key in self._subscription.keys:
-                if key[0] == signal.venue and key[1] == signal.symbol:
+                if key == read if read is not None else key[:2] == (signal.venue, signal.symbol):
                     news.setdefault(key, News(key, [], [], [], [], 0, None, None)).signals.append(signal)
         return list(news.values())
 
@@ -132,7 +132,7 @@ class HubSource:
     def close(self) -> None:
         self._subscription.close()
 
-    def _take_signals(self) -> list[Signal]:
+    def _take_signals(self) -> list[tuple[FeedKey | None, Signal]]:
         with self._lock:
             waiting = list(self._signals)
             self._signals.clear()

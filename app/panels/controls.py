@@ -30,10 +30,12 @@ def show() -> View:
     symbols = _symbols(connector)
     strategy = _strategy()
     running = st.query_params.get("run") == "1"
-    start, stop = st.columns(2)
-    start.button("▶️ Start Live Feed", key="start", type="primary", width="stretch", on_click=_start,
-                 disabled=running or not symbols)  # fmt: skip
-    stop.button("⏹ Stop", key="stop", width="stretch", on_click=_stop, disabled=not running)
+    if running:
+        st.button("⏹ Stop", key="stop", width="stretch", on_click=_stop)
+    else:
+        st.button(
+            "▶️ Start Live Feed", key="start", type="primary", width="stretch", on_click=_start, disabled=not symbols
+        )
     focus = str(st.session_state.get("focus") or (symbols[0] if symbols else ""))
     focus = focus if focus in symbols else (symbols[0] if symbols else "")
     _plugin_errors()
@@ -87,8 +89,10 @@ def _symbols(connector: Connector) -> tuple[str, ...]:
     listing = directory().listing(connector)
     known = list(listing.instruments)
     suggested = [symbol for symbol in SUGGESTED if symbol in listing.instruments][:3] or known[:3]
-    if "symbols" not in st.session_state and "symbols" not in st.query_params and suggested:
-        st.session_state["symbols"] = suggested
+    if suggested and st.session_state.get("suggested_for") != connector.name:
+        st.session_state["suggested_for"] = connector.name
+        if not (st.session_state.get("symbols") or "symbols" in st.query_params):
+            st.session_state["symbols"] = suggested
     chosen = st.multiselect(
         "Symbols", known, key="symbols", bind="query-params", max_selections=MOST_SYMBOLS, accept_new_options=True,
         placeholder="Search the venue's instruments" if known else "Type a symbol as the venue spells it",

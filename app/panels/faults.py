@@ -23,9 +23,10 @@ def show(view: View) -> None:
         rate = st.slider("Messages per second and symbol", 1, FASTEST, int(connector.rate), key="mock-rate")
         if rate != connector.rate:
             connector.rate = float(rate)
-        rest_only = st.toggle("REST only (no stream)", value=connector.rest_only, key="mock-rest-only")
-        if rest_only != connector.rest_only:
-            connector.rest_only = rest_only
+        rest_only = st.toggle(
+            "REST only (no stream)", connector.mode == "rest", key="mock-rest-only", help="Takes effect at the next start."
+        )
+        connector.mode = "rest" if rest_only else "stream"
         _break(board, view)
 
 

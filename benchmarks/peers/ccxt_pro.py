@@ -29,8 +29,10 @@ class _Binance(ccxt.pro.binance):  # type: ignore[misc]
         self.bodies: dict[str, asyncio.Future[bytes]] = {}
         self.trade_count = 0
         self.quote_count = 0
+        # ccxt puts its REST methods on the instance, over anything that the class defines.
+        self.publicGetDepth = self._depth
 
-    async def publicGetDepth(self, params: dict[str, Any]) -> Any:
+    async def _depth(self, params: dict[str, Any]) -> Any:
         return json.loads(await self.bodies[params["symbol"]])
 
     def handle_trade(self, client: Any, message: Any) -> None:

@@ -77,6 +77,11 @@ class Feed:
         return self.status.state if self.status is not None else FeedState.CONNECTING
 
     @property
+    def last_trade(self) -> int | None:
+        """The highest trade number published; None before the first, and where trades carry no numbers."""
+        return self._last_trade
+
+    @property
     def levels(self) -> tuple[int, int]:
         """How many bid and ask levels the book holds."""
         with self._lock:
@@ -368,17 +373,18 @@ class Feed:
     def _picture(self, exchange_ns: int | None, received_ns: int, source: Source, sequence: int | None = None) -> None:
         book = self._book
         state = self.status.state if self.status is not None else FeedState.LIVE
+        last = self.sync.last if sequence is None else sequence
         self.view = BookView(
-            self.venue, self.symbol, book.top_bids(), book.top_asks(),
-            self.sync.last if sequence is None else sequence, exchange_ns, received_ns, source, state,
-        )  # fmt: skip
+            self.venue, self.symbol, *book.top_bids(), *book.top_asks(), last, exchange_ns, received_ns, source, state
+        )
 
     def _agrees(self, quote: Quote) -> bool:
         """Whether the book's top is what the venue quotes at the very same update."""
-        bids, asks = self._book.top_bids(), self._book.top_asks()
-        return bool(bids and asks) and (
-            bids[0] == (quote.bid, quote.bid_size) and asks[0] == (quote.ask, quote.ask_size)
-        )
+        (bids, bid_sizes), (asks, ask_sizes) = self._book.top_bids(), self._book.top_asks()
+        if not (bids and asks):
+            return False
+        top = bids[0], bid_sizes[0], asks[0], ask_sizes[0]
+        return top == (quote.bid, quote.bid_size, quote.ask, quote.ask_size)
 
     def _note_missing_trades(self, first: int, after: int) -> None:
         self.quality.trade_gaps += 1

@@ -180,12 +180,15 @@ class Mailbox:
         if box.view is not None:
             self.conflated += 1
         view = box.view = feed.view
-        if view is None or received_ns - box.last_point_ns < self._every_ns or not (view.bids and view.asks):
+        if view is None or received_ns - box.last_point_ns < self._every_ns:
+            return
+        bid, ask = view.best_bid, view.best_ask
+        if bid is None or ask is None:
             return
         quote = feed.quote
         # Quotes run ahead of the book: a point from an older book would make the line jump back.
         if quote is None or (view.sequence or 0) >= (quote.sequence or 0):
-            self._add_point(box, Point(received_ns, view.bids[0][0], view.asks[0][0], view.source))
+            self._add_point(box, Point(received_ns, bid, ask, view.source))
 
     def _add_point(self, box: _Box, point: Point) -> None:
         if len(box.points) == self._points:

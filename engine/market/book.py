@@ -16,21 +16,27 @@ from msgspec import Struct
 from engine.errors import DecodeError
 from engine.market.events import FeedState, Level, Levels, Source
 
+Column = tuple[float, ...]
+"""Prices or sizes of one side, best first."""
+
 _INFINITY = float("inf")
+_EMPTY: tuple[Column, Column] = ((), ())
 WINDOW = 4
 """The ordered part of a side holds this many times the depth that is asked for after a refill, at most twice that."""
 
 
 class BookView(Struct, frozen=True, gc=False):
-    """The top of a book at one moment; best first on both sides.
+    """The top of a book at one moment, in columns; best first on both sides, price and size at the same place.
 
     Sides may be empty. `state` tells whether it may be trusted: only LIVE is tradeable.
     """
 
     venue: str
     symbol: str
-    bids: Levels
-    asks: Levels
+    bid_prices: Column
+    bid_sizes: Column
+    ask_prices: Column
+    ask_sizes: Column
     sequence: int | None
     exchange_ns: int | None
     received_ns: int
@@ -38,22 +44,32 @@ class BookView(Struct, frozen=True, gc=False):
     state: FeedState
 
     @property
+    def bids(self) -> Levels:
+        """(price, size) pairs, highest first."""
+        return tuple(zip(self.bid_prices, self.bid_sizes, strict=True))
+
+    @property
+    def asks(self) -> Levels:
+        """(price, size) pairs, lowest first."""
+        return tuple(zip(self.ask_prices, self.ask_sizes, strict=True))
+
+    @property
     def best_bid(self) -> float | None:
-        return self.bids[0][0] if self.bids else None
+        return self.bid_prices[0] if self.bid_prices else None
 
     @property
     def best_ask(self) -> float | None:
-        return self.asks[0][0] if self.asks else None
+        return self.ask_prices[0] if self.ask_prices else None
 
     @property
     def mid(self) -> float | None:
         """Halfway between best bid and best ask; None while a side is empty."""
-        return (self.bids[0][0] + self.asks[0][0]) / 2 if self.bids and self.asks else None
+        return (self.bid_prices[0] + self.ask_prices[0]) / 2 if self.bid_prices and self.ask_prices else None
 
     @property
     def spread(self) -> float | None:
         """Best ask minus best bid in quote units; None while a side is empty."""
-        return self.asks[0][0] - self.bids[0][0] if self.bids and self.asks else None
+        return self.ask_prices[0] - self.bid_prices[0] if self.bid_prices and self.ask_prices else None
 
     @property
     def spread_bps(self) -> float | None:
@@ -63,8 +79,7 @@ class BookView(Struct, frozen=True, gc=False):
 
     def imbalance(self, levels: int) -> float | None:
         """`(bid - ask) / (bid + ask)` of the sizes in the first `levels` levels, in -1 … 1; None for an empty book."""
-        bid = sum([size for _, size in self.bids[:levels]])
-        ask = sum([size for _, size in self.asks[:levels]])
+        bid, ask = sum(self.bid_sizes[:levels]), sum(self.ask_sizes[:levels])
         total = bid + ask
         return (bid - ask) / total if total > 0 else None
 
@@ -86,7 +101,7 @@ class _Side:
         self.sizes: dict[float, float] = {}
         self.best: list[float] = []
         self.edge = _INFINITY
-        self.top: Levels | None = ()
+        self.top: tuple[Column, Column] | None = _EMPTY
 
     def replace(self, levels: Iterable[Level]) -> None:
         sizes: dict[float, float] = {}
@@ -153,15 +168,14 @@ class _Side:
         prices = sorted(sizes, reverse=sign < 0)
         return tuple([(p, sizes[p]) for p in prices[:depth]])
 
-    def top_levels(self) -> Levels:
+    def columns(self) -> tuple[Column, Column]:
+        """Prices and sizes of the best `depth` levels; the same objects while they have not changed."""
         top = self.top
         if top is None:
-            sizes = self.sizes
-            if self.sign > 0:
-                top = tuple([(p, sizes[p]) for p in self.best[: self.depth]])
-            else:
-                top = tuple([(-p, sizes[-p]) for p in self.best[: self.depth]])
-            self.top = top
+            prices = self.best[: self.depth]
+            if self.sign < 0:
+                prices = [-price for price in prices]
+            top = self.top = tuple(prices), tuple(map(self.sizes.__getitem__, prices))
         return top
 
     def truncate(self, depth: int) -> None:
@@ -221,13 +235,13 @@ class Book:
         self._bids.truncate(depth)
         self._asks.truncate(depth)
 
-    def top_bids(self) -> Levels:
-        """The best `depth` bids, highest first; the same object while they have not changed."""
-        return self._bids.top_levels()
+    def top_bids(self) -> tuple[Column, Column]:
+        """Prices and sizes of the best `depth` bids, highest first; the same objects while they have not changed."""
+        return self._bids.columns()
 
-    def top_asks(self) -> Levels:
-        """The best `depth` asks, lowest first; the same object while they have not changed."""
-        return self._asks.top_levels()
+    def top_asks(self) -> tuple[Column, Column]:
+        """Prices and sizes of the best `depth` asks, lowest first; the same objects while they have not changed."""
+        return self._asks.columns()
 
     def bids(self, depth: int | None = None) -> Levels:
         """The best `depth` bids (all for None), highest first."""

@@ -68,6 +68,8 @@ class FakeBinance(FakeServer):
         """The venue's clock as it writes it; replace it to skew or rescale."""
         self.market = self.lock
         """Held while the market moves; hold it to compare things that must not move."""
+        self.steps = 0
+        """Batches published, of all symbols."""
         self.emitted = 0
         """Stream frames handed to connections."""
         self.published: dict[str, int] = {}
@@ -404,6 +406,7 @@ class FakeBinance(FakeServer):
         self.emit(f"{name}@bookTicker", rest.ticker_data(update))
         self.emit(f"{name}@depth@100ms", rest.depth_data(update, now))
         self.published[update.symbol] = update.last
+        self.steps += 1
         if self.max_age_s is not None:
             oldest = time.monotonic() - self.max_age_s
             for client in list(self._clients.values()):

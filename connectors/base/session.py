@@ -1,0 +1,325 @@
+"""The life of one link: subscribe, read, repair, until something ends it."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from threading import Event
+
+from connectors.base.backoff import TokenBucket, Window
+from connectors.base.channel import Channel
+from connectors.base.link import Link, PlannedClose
+from connectors.base.runtime import Patience, Runtime
+from connectors.base.venue import Control, Venue
+from engine.clock import Clock
+from engine.errors import Blocked, DecodeError, Disconnected
+from engine.market.events import FeedState
+
+log = logging.getLogger(__name__)
+
+CHECK_NS = 50_000_000
+CENSUS_NS = 500_000_000
+MESSAGE_BURST = 1
+THROTTLED_S = 10.0
+BUSY_RATE = 0.2
+STALL_INTERVALS = 20.0
+OUTBOX_LIMIT = 10_000
+
+
+class Untrusted(Disconnected):
+    """What this connection says can no longer be believed: begin a new one."""
+
+
+class Session:
+    """One link and the channels that it feeds. Belongs to one thread; `retire` may be called from any.
+
+    `on_check` runs on that thread at most every 50 ms, `repair(channel, session, due_ns)` fetches a snapshot elsewhere.
+    """
+
+    def __init__(
+        self,
+        venue: Venue,
+        link: Link,
+        runtime: Runtime,
+        patience: Patience,
+        wanted: Callable[[], Mapping[str, Channel]],
+        repair: Callable[[Channel, Session, int], None],
+        on_check: Callable[[Session, int], None],
+        on_invalid: Callable[[Channel, str], None],
+    ) -> None:
+        self.venue = venue
+        self.link = link
+        self.on_check = on_check
+        self.wanted = wanted
+        """The channels to carry by symbol; another mapping (not another content) means that it has changed."""
+        self.channels: dict[str, Channel] = {}
+        self.opened_ns = self.heard_ns = runtime.clock.now_ns()
+        self.data_ns: int | None = None
+        """When the first market data came; None before."""
+        self.shutdown_announced = ""
+        self.finished = Event()
+        self.retired = False
+        self._clock: Clock = runtime.clock
+        self._patience = patience
+        self._repair_by_rest = repair
+        self._on_invalid = on_invalid
+        self._outbox: deque[str] = deque()
+        self._messages = TokenBucket(venue.limits.messages_per_s, MESSAGE_BURST)
+        self._asked_ns: dict[str, int] = {}
+        self._again_ns: dict[str, int] = {}
+        self._seen: Mapping[str, Channel] = {}
+        self._resyncs = Window(60.0)
+        self._unreadable = Window(60.0)
+        self._census_ns = 0
+        self._pinged_ns = self.opened_ns
+
+    def run(self) -> None:
+        """Read until retired.
+
+        Raises:
+            FeedError: what ended the link.
+        """
+        receive, decode, now = self.link.receive, self.venue.decode, self._clock.now_ns
+        read_s = self._patience.read_s
+        now_ns, check_ns = now(), 0  # so that it subscribes before it waits for a frame
+        while not self.retired:
+            if now_ns >= check_ns:
+                check_ns = now_ns + CHECK_NS
+                self._check(now_ns)
+            frame = receive(self._wait_s(read_s) if self._outbox else read_s)
+            now_ns = now()
+            if frame:
+                self.heard_ns = now_ns
+                try:
+                    items = decode(frame, now_ns)
+                except DecodeError as error:
+                    self._note_unreadable(error, now_ns)
+                    continue
+                # Read anew for every frame: a handover exchanges it.
+                channels = self.channels
+                for item in items:
+                    if isinstance(item, Control):
+                        self._obey(item, now_ns)
+                        continue
+                    channel = channels.get(item.symbol)
+                    if channel is None:
+                        continue
+                    channel.push(item)
+                    if channel.feed.needs_snapshot:
+                        if not channel.repairing:
+                            self._repair(channel, now_ns)
+                    elif channel.repairing:
+                        channel.repairing, channel.synced = False, True
+                if self.data_ns is None and items:
+                    self._note_first_data(items, now_ns)
+            elif frame is not None:
+                self.heard_ns = now_ns
+                self._messages.spend(now_ns)  # the answer to a ping counts as a message
+
+    def retire(self) -> None:
+        """End `run` now; from any thread."""
+        self.retired = True
+        self.link.abort()
+
+    def take(
+        self,
+        channels: dict[str, Channel],
+        wanted: Callable[[], Mapping[str, Channel]],
+        on_check: Callable[[Session, int], None],
+    ) -> None:
+        """Feed these channels from now on; the link is subscribed to them already. On the session's own thread."""
+        self.channels = channels
+        self.wanted = wanted
+        self.on_check = on_check
+        self._seen = {}
+
+    def healthy(self, now_ns: int) -> bool:
+        """Whether data flowed for so long that past failures are forgiven."""
+        return self.data_ns is not None and now_ns - self.data_ns >= self._patience.healthy_s * 1e9
+
+    def resubscribe(self, channel: Channel) -> None:
+        """Ask for a symbol anew on the same link."""
+        symbols = (channel.symbol,)
+        self._send(self.venue.unsubscribe(symbols))
+        self._send(self.venue.subscribe(symbols))
+        self._asked_ns[channel.symbol] = self._clock.now_ns()
+
+    def _check(self, now_ns: int) -> None:
+        limits = self.venue.limits
+        silent_s = (now_ns - self.heard_ns) / 1e9
+        if silent_s >= limits.silence_s:
+            raise Disconnected(
+                f"nothing received for {silent_s:.0f} s", hint="The connection is made anew; check the network."
+            )
+        wanted = self.wanted()
+        if wanted is not self._seen:
+            self._follow(wanted, now_ns)
+        if limits.ping_interval_s is not None and now_ns - self._pinged_ns >= limits.ping_interval_s * 1e9:
+            self._pinged_ns = now_ns
+            self._messages.spend(now_ns)
+            self.link.ping()
+        while self._outbox and self._messages.try_take(now_ns):
+            self.link.send(self._outbox.popleft())
+        if now_ns >= self._census_ns:
+            self._census_ns = now_ns + CENSUS_NS
+            for channel in list(self.channels.values()):
+                self._look_after(channel, now_ns)
+        self.on_check(self, now_ns)
+
+    def _follow(self, wanted: Mapping[str, Channel], now_ns: int) -> None:
+        """Subscribe to what is wanted and not yet carried, unsubscribe from what is no longer wanted."""
+        self._seen = wanted
+        kept = {symbol: channel for symbol, channel in wanted.items() if not channel.dead}
+        new = [symbol for symbol, channel in kept.items() if self.channels.get(symbol) is not channel]
+        gone = [symbol for symbol, channel in self.channels.items() if kept.get(symbol) is not channel]
+        self.channels = kept
+        for symbol in gone:
+            self._asked_ns.pop(symbol, None)
+            self._again_ns.pop(symbol, None)
+        for symbol in new:
+            channel = kept[symbol]
+            channel.begin()
+            self._asked_ns[symbol] = now_ns
+            if not channel.polled:
+                channel.tell(FeedState.SYNCING, "subscribed, waiting for the first data")
+        if gone:
+            self._send(self.venue.unsubscribe(gone))
+        if new:
+            self._send(self.venue.subscribe(new))
+
+    def _send(self, frames: Sequence[str]) -> None:
+        if len(self._outbox) + len(frames) > OUTBOX_LIMIT:
+            raise Untrusted("too many messages wait to be sent")
+        self._outbox.extend(frames)
+
+    def _wait_s(self, read_s: float) -> float:
+        """How long to read before the next message may be sent."""
+        return min(read_s, max(0.005, self._messages.wait_s(self._clock.now_ns())))
+
+    def _note_first_data(self, items: Sequence[object], now_ns: int) -> None:
+        if any(type(item) is not Control for item in items):
+            self.data_ns = now_ns
+
+    def _note_unreadable(self, error: DecodeError, now_ns: int) -> None:
+        for channel in self.channels.values():
+            channel.feed.quality.decode_errors += 1
+        count = self._unreadable.add(now_ns)
+        if count == 1:
+            log.warning("%s: a frame could not be read: %s", self.venue.name, error)
+        if count > self._patience.decode_errors_per_minute:
+            raise Untrusted(f"{count} unreadable frames within a minute, the last: {error}")
+
+    # Books
+
+    def _repair(self, channel: Channel, now_ns: int) -> None:
+        """The feed asks for a snapshot: the first of this link at once, later ones after a cooldown."""
+        recovery = self.venue.continuity.recovery
+        due_ns = now_ns
+        if channel.synced:
+            channel.synced = False
+            due_ns = channel.cooldown.next_due_ns(now_ns)
+            if self._resyncs.add(now_ns) > max(self._patience.resyncs_per_minute, len(self.channels)):
+                raise Untrusted(f"{self._resyncs.count(now_ns)} resyncs within a minute: {_reason(channel)}")
+            log.info("%s %s: %s", self.venue.name, channel.symbol, _reason(channel))
+            if recovery == "reconnect":
+                raise Untrusted(_reason(channel))
+            if recovery == "resubscribe":
+                self._again_ns[channel.symbol] = due_ns
+        elif recovery != "rest":
+            self._again_ns[channel.symbol] = now_ns + round(self._patience.resubscribe_s * 1e9)
+        channel.begin_repair()
+        if recovery == "rest":
+            self._repair_by_rest(channel, self, due_ns)
+
+    def _look_after(self, channel: Channel, now_ns: int) -> None:
+        """What time alone brings: silence, a stalled symbol, a snapshot that does not come."""
+        channel.tick(now_ns)
+        symbol, feed = channel.symbol, channel.feed
+        if channel.dead:
+            self._seen = {}
+            return
+        again_ns = self._again_ns.get(symbol)
+        if again_ns is not None:
+            if not channel.repairing:
+                del self._again_ns[symbol]
+            elif now_ns >= again_ns:
+                self._again_ns[symbol] = channel.cooldown.next_due_ns(
+                    now_ns + round(self._patience.resubscribe_s * 1e9)
+                )
+                self.resubscribe(channel)
+            return
+        age_s = feed.quality.age_s(now_ns)
+        asked_ns = self._asked_ns.get(symbol, now_ns)
+        spoke = feed.quality.last_ns is not None and feed.quality.last_ns >= asked_ns
+        if not spoke and not channel.stalled:
+            self._look_after_mute(channel, (now_ns - asked_ns) / 1e9, now_ns)
+        elif age_s is not None:
+            self._look_after_stall(channel, age_s, now_ns)
+
+    def _look_after_mute(self, channel: Channel, waited_s: float, now_ns: int) -> None:
+        """Subscribed and silent: a quiet symbol, or one that does not exist. The REST snapshot tells."""
+        if self._outbox:
+            return
+        rest = self.venue.continuity.recovery == "rest"
+        if rest and waited_s >= self._patience.probe_s and not channel.repairing and not channel.synced:
+            channel.begin_repair()
+            self._repair_by_rest(channel, self, now_ns)
+        if waited_s >= self._patience.no_data_s and not channel.synced and not channel.polled:
+            channel.tell(
+                FeedState.SYNCING,
+                f"subscribed, but no data in {self._patience.no_data_s:.0f} s",
+                hint="Is the symbol traded now, and spelled as the venue spells it?",
+            )
+
+    def _look_after_stall(self, channel: Channel, age_s: float, now_ns: int) -> None:
+        """A symbol that was busy and fell silent while the link lives is asked for once more."""
+        if age_s < 1.0:
+            channel.rate = channel.feed.quality.rate_per_s(now_ns) or 0.0
+            channel.stalled = False
+            return
+        if channel.stalled or channel.polled or channel.rate < BUSY_RATE or not channel.synced:
+            return
+        if age_s >= max(channel.feed.stale_after_s, STALL_INTERVALS / channel.rate):
+            channel.stalled = True
+            log.info("%s %s: silent for %.1f s on a live connection", self.venue.name, channel.symbol, age_s)
+            self.resubscribe(channel)
+
+    # What the venue says about the connection
+
+    def _obey(self, control: Control, now_ns: int) -> None:
+        channel = self.channels.get(control.symbol)
+        kind = control.kind
+        if kind == "ack" or kind == "heartbeat":
+            return
+        log.info("%s: %s %s %s", self.venue.name, kind, control.symbol, control.reason)
+        if kind == "shutdown":
+            if self.venue.limits.rotate_after_s is None:
+                raise PlannedClose(control.reason or "the venue announced that it closes")
+            self.shutdown_announced = control.reason or "the venue announced that it closes"
+        elif kind == "restart":
+            raise Untrusted(control.reason or "the venue's numbering broke")
+        elif kind == "blocked":
+            raise Blocked(control.reason or "the venue refuses us")
+        elif kind == "throttled":
+            self._messages.throttle(now_ns, THROTTLED_S)
+        elif kind == "invalid_symbol" and channel is not None:
+            self._on_invalid(channel, control.reason or "the venue does not know this symbol")
+            self._seen = {}
+        elif kind == "refused":
+            self._note_refusal(channel, control.reason or "no reason given", now_ns)
+
+    def _note_refusal(self, channel: Channel | None, reason: str, now_ns: int) -> None:
+        """A refused subscription is tried again after a cooldown; without a symbol it may be any that is silent."""
+        suspects = [channel] if channel is not None else [one for one in self.channels.values() if not one.synced]
+        for one in suspects:
+            if not one.polled and not one.feed.sync.live:
+                one.tell(FeedState.SYNCING, f"the venue refused the subscription: {reason}")
+            if channel is not None:
+                one.begin_repair()
+                self._again_ns[one.symbol] = one.cooldown.next_due_ns(now_ns + 10**9)
+
+
+def _reason(channel: Channel) -> str:
+    status = channel.feed.status
+    return status.reason if status is not None and status.reason else "the book was lost"
