@@ -187,7 +187,7 @@ class BinanceConnector(StreamingConnector):
         except msgspec.ValidationError:
             # Another stream that begins with the same letter, or a venue that changed its format.
             return self._decode_unexpected(frame, received_ns)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise DecodeError(f"binance frame: {error}") from error
 
     def snapshot_request(self, symbol: str, depth: int) -> Request:
@@ -197,7 +197,7 @@ class BinanceConnector(StreamingConnector):
     def decode_snapshot(self, symbol: str, body: bytes, received_ns: int, source: Source) -> BookSnapshot:
         try:
             snapshot = _snapshot(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise DecodeError(f"binance depth of {symbol}: {error}") from error
         return BookSnapshot(
             self.name, symbol, snapshot.bids, snapshot.asks, snapshot.lastUpdateId, None, received_ns, source
@@ -209,7 +209,7 @@ class BinanceConnector(StreamingConnector):
     def decode_instruments(self, body: bytes) -> list[Instrument]:
         try:
             info = _exchange_info(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise DecodeError(f"binance exchangeInfo: {error}") from error
         return [_instrument(symbol) for symbol in info.symbols if symbol.status == "TRADING"]
 
@@ -253,7 +253,7 @@ class BinanceConnector(StreamingConnector):
     def _decode_unexpected(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent | Control]:
         try:
             return _decode_other(frame, received_ns)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise DecodeError(f"binance frame: {error}") from error
 
     def _frames(self, method: str, symbols: Sequence[str]) -> list[str]:

@@ -45,6 +45,9 @@ from engine.market.instrument import Instrument, nearest_symbols
 
 LOWEST_RATE, HIGHEST_RATE = 1.0, 5_000.0
 MODES = ("stream", "rest")
+HISTORY = 512
+"""Updates of each symbol's truth that are remembered: enough for a stale snapshot, and to check a book that runs."""
+
 UNABLE = frozenset({Fault.BAD_CHECKSUM})
 """Faults that only other venues can have: this one sends no checksums."""
 
@@ -84,7 +87,7 @@ class MockConnector(StreamingConnector):
         self._waiting: dict[int, Event] = {}
         self._mode = _mode(self.setting("MODE", "stream"))
         seed, rate = _number("MOCK_SEED", self.setting("SEED", "1")), self.setting("RATE", "40")
-        market = Market(int(seed), instruments=_listed(names), start_ns=clock.now_ns())
+        market = Market(int(seed), instruments=_listed(names), start_ns=clock.now_ns(), history=HISTORY)
         self.exchange = SimulatedExchange(market, self.faults, clock, _rate(_number("MOCK_RATE", rate)))
         self._answers = SimulatedRest(self.exchange)
 

@@ -5,6 +5,7 @@ import { make, Panel } from './panel.js';
 import { alpha } from './theme.js';
 
 const EVERY_MS = 250;
+const RETRY_MS = 5000;
 const MOST_POINTS = 1200;
 const AHEAD = 0.02;
 const WINDOWS = { '1m': 60_000, '5m': 300_000, All: Infinity };
@@ -67,16 +68,6 @@ export class PricePanel extends Panel {
     return ['points', 'signals'];
   }
 
-  update(data) {
-    super.update(data);
-    if (!this.loading && data.plotly) {
-      this.loading = true;
-      load(new URL(data.plotly, location.href).href)
-        .then((library) => { this.library = library; this.touch(); })
-        .catch((error) => { this.showTitle('Price', error.message); this.loading = false; });
-    }
-  }
-
   changeFeed() {
     this.#choose(this.window);
   }
@@ -86,6 +77,7 @@ export class PricePanel extends Panel {
   }
 
   due(nowMs) {
+    if (!this.library && !this.loading && nowMs >= this.dueMs) this.#load(nowMs);
     if (!this.library || this.busy || nowMs < this.dueMs || this.chart._dragging) return false;
     this.dueMs = nowMs + EVERY_MS;
     return true;
@@ -117,6 +109,20 @@ export class PricePanel extends Panel {
 
   label(text) {
     this.chart.setAttribute('aria-label', text);
+  }
+
+  /** Fetch Plotly from its route, or take what the page was booted with. */
+  #load(nowMs) {
+    const address = this.data?.plotly || window.__tapedeckPlotly;
+    if (!address) return;
+    this.loading = true;
+    load(new URL(address, location.href).href)
+      .then((library) => { this.library = library; this.touch(); })
+      .catch((error) => {
+        this.showTitle('Price', error.message);
+        this.loading = false;
+        this.dueMs = nowMs + RETRY_MS;
+      });
   }
 
   #edge(feed, nowMs) {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
+from graphlib import TopologicalSorter
 from hashlib import sha256
 from importlib.metadata import version
 from importlib.resources import files
@@ -10,6 +12,8 @@ from pathlib import Path
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".png": "image/png"}
+
+_IMPORT = re.compile(r"from '\./([\w.]+)'")
 
 
 def asset_names() -> list[str]:
@@ -20,6 +24,13 @@ def asset_names() -> list[str]:
 def asset_path(name: str) -> Path | None:
     """The file of that name; None if it is not one of ours."""
     return ASSETS / name if name in asset_names() else None
+
+
+def module_sources() -> list[list[str]]:
+    """Name and text of every module, each after those that it imports."""
+    texts = {name: (ASSETS / name).read_text() for name in asset_names() if name.endswith(".js")}
+    imports = {name: set(_IMPORT.findall(text)) for name, text in texts.items()}
+    return [[name, texts[name]] for name in TopologicalSorter(imports).static_order()]
 
 
 def build() -> str:

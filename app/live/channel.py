@@ -48,6 +48,7 @@ class Channel:
         self._depth_due_ns = self._quality_due_ns = self._frame_ns = 0
         self._oldest_ns: int | None = None
         self._newest_ns: int | None = None
+        self._stamps: tuple[int | None, int | None] = (None, None)
         self._events = 0
         self._new_points: list[Point] = []
         self._new_trades: list[Trade] = []
@@ -84,6 +85,7 @@ class Channel:
     def next_frame(self, now_ns: int) -> bytes | None:
         """What is new since the last frame; None when that can wait."""
         sections = [*self._book_changes(), *self._timed_sections(now_ns), *self._news()]
+        self._stamps = (self._oldest_ns, self._newest_ns)
         if not sections and not self._events:
             if now_ns - self._frame_ns < HEARTBEAT_EVERY_NS:
                 return None
@@ -197,7 +199,7 @@ class Channel:
         return frames.Header(
             kind, self.number, self.seq, status.state if status is not None else FeedState.CONNECTING, source,
             self._price_decimals, self._size_decimals, now_ns,
-            feed.quality.last_ns if feed is not None else None, self._oldest_ns, self._newest_ns,
+            feed.quality.last_ns if feed is not None else None, *self._stamps,
             feed.quality.updates if feed is not None else 0, bid, bid_size, ask, ask_size,
         )  # fmt: skip
 

@@ -1,4 +1,8 @@
-"""The panels as Streamlit elements: one function each. What moves does not pass through here, only what to show."""
+"""The panels as Streamlit elements: one function each. What moves does not pass through here, only what to show.
+
+With a ticket the panels read the data socket. Without one (`ticket=""`, where only `app/main.py` runs) the page first
+calls `boot`, which brings the modules themselves, and then `pipe` 5 to 10 times a second from one fragment.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,36 @@ from typing import Any
 
 import streamlit as st
 
-from app.live.assets import build, plotly_version
+from app.live.assets import build, module_sources, plotly_path, plotly_version
 from engine.feed.mailbox import FeedKey
 
-# The line break must be inside the code: a single line with a slash would be taken for a file name.
-_LOADER = """const modules = import(new URL('/assets/{build}/hub.js', location.href).href);
+# A line break must stand inside the code: a single line with a slash would be taken for a file name.
+_FROM_ROUTE = """const modules = import(new URL('/assets/{build}/hub.js', location.href).href);
 export default async (component) => (await modules).{mount}(component);
+"""
+_FROM_PAGE = """const booted = new Promise((found) => {{
+  const look = () => (window.__tapedeckModules ? found(window.__tapedeckModules) : setTimeout(look, 30));
+  look();
+}});
+export default async (component) => (await booted).{mount}(component);
+"""
+# Modules become blobs in the order of their imports, each with the addresses of those before it.
+_BOOT = """async function load(sources) {
+  const addresses = {};
+  for (const [name, source] of sources) {
+    const linked = source.replace(/from '\\.\\/([\\w.]+)'/g, (_, other) => `from '${addresses[other]}'`);
+    addresses[name] = URL.createObjectURL(new Blob([linked], { type: 'text/javascript' }));
+  }
+  return import(addresses['hub.js']);
+}
+export default async ({ data }) => {
+  window.__tapedeckLoading ??= load(data.modules);
+  window.__tapedeckModules = await window.__tapedeckLoading;
+};
+"""
+_BOOT_PLOTLY = """export default ({ data }) => {
+  window.__tapedeckPlotly ??= URL.createObjectURL(new Blob([data], { type: 'text/javascript' }));
+};
 """
 
 
@@ -34,7 +62,7 @@ def tape(feed: FeedKey, *, ticket: str, key: str, height: int = 420) -> None:
 
 def price(feed: FeedKey, *, ticket: str, key: str, height: int = 420) -> None:
     """Bid, ask and mid of one feed over time, with signals and gaps."""
-    script = f"/assets/plotly-{plotly_version()}.js"
+    script = f"/assets/plotly-{plotly_version()}.js" if ticket else ""
     data = {"feed": feed, "ticket": ticket, "height": height, "plotly": script}
     # Plotly keeps its style rules in the document, where a shadow root would not see them.
     _mount("price", "mountPrice", key, data, isolated=False)
@@ -45,20 +73,29 @@ def quotes(feeds: Sequence[FeedKey], *, ticket: str, key: str) -> None:
     _mount("quotes", "mountQuotes", key, {"feeds": list(feeds), "ticket": ticket})
 
 
+def boot(*, key: str) -> None:
+    """Bring the modules and Plotly to a page that has no route to fetch them from."""
+    _component("boot", _BOOT, False)(key=key, data={"modules": module_sources()})
+    _component("boot_plotly", _BOOT_PLOTLY, False)(key=f"{key}-plotly", data=plotly_path().read_bytes())
+
+
 def pipe(frames: bytes, *, key: str) -> None:
-    """The other transport: frames for all panels of the page as component data, where there is no socket."""
-    _component("pipe", "mountPipe", True)(key=key, data=frames)
+    """Frames for all panels of a page without a socket."""
+    _component("pipe", _FROM_PAGE.format(mount="mountPipe"), True)(key=key, data=frames)
 
 
 def _mount(name: str, mount: str, key: str, data: dict[str, Any], *, isolated: bool = True) -> None:
+    if data["ticket"]:
+        component = _component(name, _FROM_ROUTE.format(build=build(), mount=mount), isolated)
+    else:
+        component = _component(f"{name}_booted", _FROM_PAGE.format(mount=mount), isolated)
     # A page whose ticket has grown too old asks for a new one by this trigger, which reruns the script.
-    _component(name, mount, isolated)(key=key, data=data, on_renew_change=_nothing)
+    component(key=key, data=data, on_renew_change=_nothing)
 
 
 @cache
-def _component(name: str, mount: str, isolated: bool) -> Callable[..., Any]:
-    loader = _LOADER.format(build=build(), mount=mount)
-    return st.components.v2.component(f"tapedeck_{name}", js=loader, isolate_styles=isolated)
+def _component(name: str, code: str, isolated: bool) -> Callable[..., Any]:
+    return st.components.v2.component(f"tapedeck_{name}", js=code, isolate_styles=isolated)
 
 
 def _nothing() -> None:

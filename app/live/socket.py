@@ -1,9 +1,10 @@
 """The socket route: who may open it, what may come in, and the pump that sends frames out.
 
 A page opens `/ws/live`, sends `{"ticket": …, "watch": [[venue, symbol, mode], …]}` (or `"resume"` instead of a
-ticket), and is told `{"resume": token}` once. Then binary messages come; it answers `{"ack": n}` when it has painted
-`n` more of them, `{"watch": […]}` (with a new ticket for feeds that the old one does not name; those without one are
-not delivered and the page is told `{"denied": true}`) to change what it sees, and `{"resync": [[venue, symbol, mode], …]}` when it missed something.
+ticket) and is told `{"resume": token}`. Then binary messages come. It answers `{"ack": n}` when it has painted `n` more
+of them, sends `{"resync": [[venue, symbol, mode], …]}` when it missed something, and `{"watch": […]}` to see other
+feeds, with a new ticket for those that the old one does not name; what no ticket names is not delivered, and the page
+is told `{"denied": true}`.
 """
 
 from __future__ import annotations
@@ -89,8 +90,7 @@ class LiveSocket:
         """Whether the page that asks was served by us: its origin is our host, and our host goes by a known name."""
         name = _name(host)
         known = "*" in self.allowed_hosts or name in self.allowed_hosts
-        asked = urlsplit(origin)
-        same = asked.scheme in ("http", "https") and asked.netloc.lower() == host.lower()
+        same = origin.lower() in (f"http://{host.lower()}", f"https://{host.lower()}")
         return bool(name) and known and same
 
     async def _talk(self, websocket: WebSocket, tab: Tab) -> None:

@@ -38,7 +38,9 @@ class News(Struct):
 class LiveSource(Protocol):
     """What the frame clock needs of the line. All but `watch` are called on the event loop and must not block."""
 
-    clock: Clock
+    @property
+    def clock(self) -> Clock:
+        """What the feeds are stamped with."""
 
     def watch(self, keys: Sequence[FeedKey]) -> None:
         """Read exactly these feeds from now on; called off the event loop."""

@@ -73,10 +73,16 @@ class Tab:
         self._wake.set()
         return True
 
-    async def next_message(self) -> bytes:
-        """The next message that may be sent; waits for one, and for credit."""
-        while not (self._queue and self._has_credit):
-            self._wake.clear()
-            await self._wake.wait()
+    def take(self) -> bytes | None:
+        """The next message if one waits and may be sent now."""
+        if not (self._queue and self._has_credit):
+            return None
         self.sent += 1
         return self._queue.popleft()
+
+    async def next_message(self) -> bytes:
+        """The next message that may be sent; waits for one, and for credit."""
+        while (message := self.take()) is None:
+            self._wake.clear()
+            await self._wake.wait()
+        return message

@@ -34,5 +34,6 @@ def _open(path: Path, speed: float | None) -> None:
         st.session_state["capture-error"] = f"{error} {error.hint}"
         return
     st.session_state["connector"] = name
-    st.session_state.pop("symbols", None)
+    st.session_state["symbols"] = []
+    st.session_state["suggested_for"] = ""
     st.query_params.pop("run", None)

@@ -91,12 +91,18 @@ def _symbols(connector: Connector) -> tuple[str, ...]:
     suggested = [symbol for symbol in SUGGESTED if symbol in listing.instruments][:3] or known[:3]
     if suggested and st.session_state.get("suggested_for") != connector.name:
         st.session_state["suggested_for"] = connector.name
-        if not (st.session_state.get("symbols") or "symbols" in st.query_params):
+        if not st.session_state.get("symbols", st.query_params.get_all("symbols")):
             st.session_state["symbols"] = suggested
     chosen = st.multiselect(
-        "Symbols", known, key="symbols", bind="query-params", max_selections=MOST_SYMBOLS, accept_new_options=True,
+        "Symbols",
+        known,
+        key="symbols",
+        bind="query-params",
+        max_selections=MOST_SYMBOLS,
+        accept_new_options=True,
+        select_all=False,
         placeholder="Search the venue's instruments" if known else "Type a symbol as the venue spells it",
-    )  # fmt: skip
+    )
     _listing_state(connector, listing)
     return tuple([symbol for symbol in chosen if not _wrong(symbol, listing)])
 
@@ -159,7 +165,8 @@ def _stop() -> None:
 
 
 def _forget_symbols() -> None:
-    st.session_state.pop("symbols", None)
+    # Set, not removed: what is removed would come back from the address.
+    st.session_state["symbols"] = []
     st.session_state.pop("focus", None)
     _stop()
 

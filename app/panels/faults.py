@@ -24,7 +24,10 @@ def show(view: View) -> None:
         if rate != connector.rate:
             connector.rate = float(rate)
         rest_only = st.toggle(
-            "REST only (no stream)", connector.mode == "rest", key="mock-rest-only", help="Takes effect at the next start."
+            "REST only (no stream)",
+            connector.mode == "rest",
+            key="mock-rest-only",
+            help="Takes effect at the next start.",
         )
         connector.mode = "rest" if rest_only else "stream"
         _break(board, view)

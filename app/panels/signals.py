@@ -8,6 +8,7 @@ import streamlit as st
 from app.session import LiveSession
 from app.view import View
 from app.words import clock_time, number
+from engine.strategy.host import RunReport
 
 SHOWN = 50
 
@@ -18,6 +19,11 @@ def show(session: LiveSession, view: View) -> None:
     reports = session.reports()
     if not reports:
         return
+    with st.container(key="signals"):
+        _table(session, reports)
+
+
+def _table(session: LiveSession, reports: list[RunReport]) -> None:
     st.markdown("##### Signals")
     for report in reports:
         readings = ", ".join([f"{name} {value:+.3f}" for name, value in report.readings.items()])

@@ -1,8 +1,8 @@
 """ccxt.pro on the same frames: its own client, message handlers and order books; nothing goes to the network.
 
-A frame enters where its socket library hands it over (`Client.handle_message`, text already decoded), so ccxt parses the
-JSON as it always does. The REST snapshot is answered from the capture at the moment it came. Nobody awaits an update,
-which spares ccxt its futures and tasks.
+A frame enters where its socket library hands it over (`Client.handle_message`, text already decoded), so ccxt parses
+the JSON as it always does. The REST snapshot is answered from the capture at the moment it came. Nobody awaits an
+update, which spares ccxt its futures and tasks.
 """
 
 from __future__ import annotations

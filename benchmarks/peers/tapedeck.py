@@ -15,6 +15,7 @@ from connectors.base.channel import Channel, SymbolStream
 from connectors.base.runtime import Patience, SystemRuntime
 from connectors.base.session import Session
 from connectors.binance import BinanceConnector
+from engine.clock import SYSTEM_CLOCK, Clock
 from engine.connector import Callback, Capabilities
 from engine.errors import Disconnected, StreamUnsupported
 from engine.feed.feed import Feed
@@ -125,7 +126,7 @@ class MemoryLink:
     def receive(self, timeout_s: float) -> bytes | None:
         try:
             data = self._next()
-            while type(data) is Step:
+            while isinstance(data, Step):
                 self._deliver(data)
                 data = self._next()
         except StopIteration:
@@ -151,11 +152,11 @@ class MemoryLink:
 class Line:
     """The line from a link to one mailbox, built of its real parts."""
 
-    def __init__(self) -> None:
+    def __init__(self, make_mailbox: Callable[[Clock], Mailbox] = lambda _clock: Mailbox()) -> None:
         self.venue = BinanceConnector({})
         self.shelf = Shelf(self.venue)
         self.hub = Hub({"binance": self.shelf})
-        self.mailbox = Mailbox()
+        self.mailbox = make_mailbox(SYSTEM_CLOCK)
         self.subscription = self.hub.subscribe([("binance", symbol, "stream") for symbol in SYMBOLS], self.mailbox)
 
     def session(self, link: MemoryLink, on_check: Callable[[Session, int], None]) -> Session:

@@ -47,20 +47,20 @@ class TokenBucket:
         self._throttled_ns: int | None = None
         self._lock = Lock()
 
-    def try_take(self, now_ns: int) -> bool:
-        """Take a token if there is one now."""
+    def try_take(self, now_ns: int, cost: float = 1.0) -> bool:
+        """Take `cost` tokens if they are there now; what costs more than the whole burst waits for a full bucket."""
         with self._lock:
             self._fill(now_ns)
-            if self._tokens < 1.0 or now_ns < self._held_until_ns:
+            if self._tokens < min(cost, self.burst) or now_ns < self._held_until_ns:
                 return False
-            self._tokens -= 1.0
+            self._tokens -= cost
             return True
 
-    def wait_s(self, now_ns: int) -> float:
-        """Seconds until a token could be taken; takes none."""
+    def wait_s(self, now_ns: int, cost: float = 1.0) -> float:
+        """Seconds until `cost` tokens could be taken; takes none."""
         with self._lock:
             self._fill(now_ns)
-            return self._wait_s(now_ns, 1.0 - self._tokens)
+            return self._wait_s(now_ns, min(cost, self.burst) - self._tokens)
 
     def reserve(self, now_ns: int) -> float:
         """Take the next token, even a future one; the seconds to wait until it is due."""

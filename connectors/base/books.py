@@ -30,6 +30,9 @@ class Books(Protocol):
     @property
     def rest_budget(self) -> TokenBucket: ...
 
+    def book_cost(self, symbol: str, depth: int) -> float:
+        """What `book` takes from the REST budget."""
+
     def book(self, symbol: str, depth: int, source: Source) -> BookSnapshot:
         """One REST call for the book, without waiting for the budget. Raises FeedError."""
 
@@ -43,15 +46,15 @@ class Books(Protocol):
         """End a thread's running REST call."""
 
 
-def take_turn(books: Books, stopping: Event) -> None:
-    """Wait until the venue's REST budget allows one more call.
+def take_turn(books: Books, stopping: Event, cost: float) -> None:
+    """Wait until the venue's REST budget allows a call of this cost.
 
     Raises:
         Disconnected: told to stop meanwhile.
     """
     budget, runtime = books.rest_budget, books.runtime
-    while not budget.try_take(runtime.clock.now_ns()):
-        if runtime.wait(stopping, budget.wait_s(runtime.clock.now_ns())):
+    while not budget.try_take(runtime.clock.now_ns(), cost):
+        if runtime.wait(stopping, budget.wait_s(runtime.clock.now_ns(), cost)):
             raise Disconnected("stopped")
     if stopping.is_set():
         raise Disconnected("stopped")

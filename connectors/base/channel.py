@@ -57,8 +57,9 @@ class Channel:
         return len(self._callbacks) == self._observers and not self._newcomers
 
     def begin(self) -> None:
-        """A link has just been asked for this symbol."""
+        """A link has just been asked for this symbol: what was wrong with the one before is no longer held against it."""
         self.repairing = self.synced = self.stalled = False
+        self.cooldown = Cooldown()
 
     def begin_repair(self) -> None:
         """A snapshot is about to be asked for."""

@@ -92,6 +92,16 @@ CARDS: dict[Fault, FaultCard] = {
 }
 
 
+PER_SYMBOL = frozenset(
+    {
+        Fault.SYMBOL_STALL, Fault.FLOOD, Fault.GAP, Fault.DUPLICATE, Fault.REORDER, Fault.CROSSED, Fault.BAD_FRAME,
+        Fault.BAD_VALUES, Fault.HUGE_FRAME, Fault.BAD_CHECKSUM, Fault.STALE_SNAPSHOT, Fault.SNAPSHOT_ERROR,
+        Fault.SNAPSHOT_HTML,
+    }
+)  # fmt: skip
+"""Faults that can be had for one symbol alone."""
+
+
 class ActiveFault(Struct, frozen=True):
     """A fault that is on: for `symbol` ("" for all), `left` more times and until `until_ns` (None: without limit)."""
 
@@ -145,9 +155,11 @@ class FaultBoard:
         """Switch a fault on, for one symbol or all (""); once, `count` times, for `seconds`, or until cleared.
 
         Raises:
-            ConfigError: no fault of that name, or this venue cannot do it.
+            ConfigError: no fault of that name, this venue cannot do it, or not for one symbol.
         """
         fault = self._known(fault)
+        if symbol and fault not in PER_SYMBOL:
+            raise ConfigError(f"the fault {str(fault)!r} concerns all symbols at once, not {symbol}")
         card = CARDS[fault]
         if count is None and card.once:
             count = 1

@@ -34,8 +34,11 @@ SHORTEST_INTERVAL_S = 0.05
 class _Entry:
     """One channel that is polled, or will be from `due_ns` on."""
 
-    def __init__(self, channel: Channel, interval_s: float, due_ns: int, reason: str, final: bool) -> None:
+    def __init__(
+        self, channel: Channel, interval_s: float, due_ns: int, reason: str, cost: float, *, final: bool
+    ) -> None:
         self.channel = channel
+        self.cost = cost
         self.interval_s = max(SHORTEST_INTERVAL_S, interval_s)
         self.due_ns = due_ns
         self.reason = reason
@@ -62,12 +65,13 @@ class Poller:
 
     def add(self, channel: Channel, interval_s: float, due_ns: int, reason: str = "", *, final: bool = False) -> None:
         """Poll a channel from `due_ns` on; one that is in already begins no later than it would have."""
+        cost = self._books.book_cost(channel.symbol, POLL_DEPTH)
         with self._lock:
             if self._stopping.is_set():
                 return
             entry = self._entries.get(channel)
             if entry is None:
-                self._entries[channel] = _Entry(channel, interval_s, due_ns, reason, final)
+                self._entries[channel] = _Entry(channel, interval_s, due_ns, reason, cost, final=final)
             else:
                 entry.reason = reason
                 entry.final = entry.final or final
@@ -134,8 +138,8 @@ class Poller:
         for channel in list(self._entries):
             channel.tick(now_ns)
         wait_s = max((entry.due_ns - now_ns) / 1e9, 0.0)
-        if wait_s <= 0.0 and not self._books.rest_budget.try_take(now_ns):
-            wait_s = self._books.rest_budget.wait_s(now_ns)
+        if wait_s <= 0.0 and not self._books.rest_budget.try_take(now_ns, entry.cost):
+            wait_s = self._books.rest_budget.wait_s(now_ns, entry.cost)
         if wait_s > 0.0:
             self._runtime.wait(self._wake, min(wait_s, TICK_S))
             return
@@ -218,8 +222,8 @@ class Poller:
     def _crowded_s(self) -> float:
         """The least interval at which all polled symbols fit into the REST budget."""
         with self._lock:
-            begun = sum([entry.begun for entry in self._entries.values()])
-        return begun / self._books.rest_budget.rate
+            cost = sum([entry.cost for entry in self._entries.values() if entry.begun])
+        return cost / self._books.rest_budget.rate
 
 
 def _due(entry: _Entry) -> int:
@@ -271,6 +275,9 @@ class PollingConnector(ABC):
     def close(self) -> None:
         self._desk.close()
         self._poller.stop(self.patience.stop_s)
+
+    def book_cost(self, symbol: str, depth: int) -> float:
+        return 1.0
 
     def book(self, symbol: str, depth: int, source: Source) -> BookSnapshot:
         return self.fetch_snapshot(symbol, depth)

@@ -12,6 +12,8 @@ from engine.errors import Blocked, Disconnected, FeedError, InvalidSymbol, RateL
 from engine.market.events import FeedState
 
 STALE_WAIT_S = (0.2, 0.5)
+STALE_GROWTH = 1.5
+"""Each further wait is longer: a thousand levels are dear (50 of Binance's 6,000 request weight a minute)."""
 
 
 class Repair:
@@ -39,7 +41,7 @@ class Repair:
         if not self._wanted():
             return
         try:
-            take_turn(self._books, self._worker.stopping)
+            take_turn(self._books, self._worker.stopping, self._books.book_cost(channel.symbol, self._depth))
             snapshot = self._books.book(channel.symbol, self._depth, "stream")
         except InvalidSymbol as error:
             self._refuse(FeedState.INVALID, error, did_you_mean(self._books.near(channel.symbol)))
@@ -65,14 +67,18 @@ class Repair:
         return not channel.closed and channel.repairing and channel.repairs == self._number and self._still_wanted()
 
     def _too_old(self) -> None:
-        """The snapshot ends before the first kept update begins: the venue's REST side lags, ask once more."""
+        """The snapshot ends before the first kept update begins: the venue's REST side lags, ask again, ever slower."""
         self._stale += 1
         if self._stale >= self._books.patience.stale_snapshots:
             self._stale = 0
+            # Perhaps not the snapshots are wrong but a kept update's number: begin with new ones.
+            with self._channel.lock:
+                if self._wanted():
+                    self._channel.feed.sync.lose()
             self._again(Disconnected(f"{self._books.patience.stale_snapshots} snapshots in a row were too old"))
             return
         low, high = STALE_WAIT_S
-        self._retry_in(low + (high - low) * self._books.runtime.random())
+        self._retry_in((low + (high - low) * self._books.runtime.random()) * STALE_GROWTH ** (self._stale - 1))
 
     def _again(self, error: FeedError) -> None:
         now_ns = self._books.runtime.clock.now_ns()

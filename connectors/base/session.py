@@ -93,7 +93,7 @@ class Session:
                 self.heard_ns = now_ns
                 try:
                     items = decode(frame, now_ns)
-                except DecodeError as error:
+                except (DecodeError, RecursionError) as error:  # the latter: nested to drive a parser mad
                     self._note_unreadable(error, now_ns)
                     continue
                 # Read anew for every frame: a handover exchanges it.
@@ -201,7 +201,7 @@ class Session:
         if any(type(item) is not Control for item in items):
             self.data_ns = now_ns
 
-    def _note_unreadable(self, error: DecodeError, now_ns: int) -> None:
+    def _note_unreadable(self, error: Exception, now_ns: int) -> None:
         for channel in self.channels.values():
             channel.feed.quality.decode_errors += 1
         count = self._unreadable.add(now_ns)

@@ -141,7 +141,7 @@ class FairValue:
         if cell != self._cell:
             # Each symbol's own mood tells less in what moves them all.
             ticks += self._shared * sqrt(volatility) * shared_step(self._group, cell)
-            pull = (self._home - ticks) * min(1.0, 0.0004 * (cell - self._cell))
+            pull = (self._home - ticks) * min(1.0, 0.00004 * (cell - self._cell))
             ticks += max(-1.0, min(1.0, pull))
             self._cell = cell
         self.ticks = ticks

@@ -9,7 +9,7 @@ from threading import Event, Lock
 from urllib.parse import urlsplit
 
 from connectors.base.backoff import TokenBucket
-from connectors.base.books import take_turn
+from connectors.base.books import did_you_mean, take_turn
 from connectors.base.channel import Channel, SymbolStream
 from connectors.base.connection import Connection
 from connectors.base.link import Link, WebSocketLink
@@ -19,7 +19,7 @@ from connectors.base.rest import RestClient
 from connectors.base.runtime import SYSTEM_RUNTIME, Patience, Runtime
 from connectors.base.venue import Request, Venue
 from engine.connector import Callback, Stream
-from engine.errors import Disconnected, FeedError, StreamUnsupported
+from engine.errors import Disconnected, FeedError, InvalidSymbol, StreamUnsupported
 from engine.feed.feed import Feed
 from engine.market.events import BookSnapshot, Source
 from engine.market.instrument import Instrument, nearest_symbols
@@ -112,8 +112,11 @@ class StreamingConnector(Venue):
 
     def fetch_snapshot(self, symbol: str, depth: int = 100) -> BookSnapshot:
         try:
-            take_turn(self, self._closed)
+            take_turn(self, self._closed, self.book_cost(symbol, depth))
             return self.book(symbol, depth, "poll")
+        except InvalidSymbol as error:
+            error.hint = did_you_mean(self.near(symbol))
+            raise
         finally:
             self.release_calls()
 
@@ -121,8 +124,9 @@ class StreamingConnector(Venue):
         listed = self._listed
         if listed is None:
             try:
-                take_turn(self, self._closed)
-                listed = self.decode_instruments(self.fetch(self.instruments_request(), self.patience.fetch_s))
+                request = self.instruments_request()
+                take_turn(self, self._closed, request.cost)
+                listed = self.decode_instruments(self.fetch(request, self.patience.fetch_s))
             finally:
                 self.release_calls()
             self._listed = listed
@@ -145,6 +149,9 @@ class StreamingConnector(Venue):
     @property
     def venue(self) -> Venue:
         return self
+
+    def book_cost(self, symbol: str, depth: int) -> float:
+        return self.snapshot_request(symbol, depth).cost
 
     def book(self, symbol: str, depth: int, source: Source) -> BookSnapshot:
         body = self.fetch(self.snapshot_request(symbol, depth), self.patience.fetch_s)
@@ -169,7 +176,7 @@ class StreamingConnector(Venue):
             return None
         best: tuple[int, int] | None = None
         for _ in range(CLOCK_SAMPLES):
-            take_turn(self, self._closed)
+            take_turn(self, self._closed, request.cost)
             asked_ns = self.runtime.clock.now_ns()
             body = self.fetch(request, self.patience.fetch_s)
             answered_ns = self.runtime.clock.now_ns()

@@ -19,10 +19,15 @@ from engine.market.instrument import Instrument
 
 
 class Request(Struct, frozen=True):
-    """One GET. Secrets go into `headers`, never into `url`."""
+    """One GET. Secrets go into `headers`, never into `url`.
+
+    `cost` is what it takes from the REST budget (`Limits.rest_per_s`): 1 where a venue counts calls, its weight where
+    it weighs them.
+    """
 
     url: str
     headers: tuple[tuple[str, str], ...] = ()
+    cost: float = 1.0
 
 
 class Control(Struct, frozen=True, gc=False):
@@ -46,7 +51,7 @@ class Limits(Struct, frozen=True):
     `silence_s`: no frame of any kind for so long means the connection is dead. `ping_interval_s`: we send a WebSocket
     ping that often (None: the venue pings us). `rotate_after_s`: replace the connection before the venue ends it.
     `connect_per_s` / `connect_burst`: connection attempts. `messages_per_s`: frames that we send, pongs included.
-    `rest_per_s` / `rest_burst`: REST calls.
+    `rest_per_s` / `rest_burst`: REST calls (or their weights, see `Request.cost`).
     """
 
     silence_s: float = 45.0

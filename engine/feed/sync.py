@@ -152,7 +152,16 @@ class BookSync:
         return joined, ignored
 
     def _keep(self, delta: BookDelta) -> None:
-        if len(self._buffer) >= BUFFER_LIMIT:
-            self._buffer.popleft()
+        buffer = self._buffer
+        known = buffer[-1].last_sequence if buffer else None
+        if known is not None:
+            if delta.last_sequence == known:
+                return  # said twice
+            if self.rule.follows(known, delta) is not Verdict.APPLY:
+                # A hole within what is kept: no snapshot could bridge it, so only what comes after it is of use. (A
+                # number out of place, once, must not keep the book from ever coming back.)
+                buffer.clear()
+        if len(buffer) >= BUFFER_LIMIT:
+            buffer.popleft()
             self.dropped += 1
-        self._buffer.append(delta)
+        buffer.append(delta)

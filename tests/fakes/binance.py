@@ -38,6 +38,14 @@ class Client:
     combined: bool
     streams: dict[str, None] = field(default_factory=dict)
     arrivals: deque[float] = field(default_factory=deque)
+    held: bytearray | None = None
+    """Frames that wait for the end of a flood; None when there is none."""
+
+    def post(self, data: bytes) -> None:
+        if self.held is None:
+            self.session.post_raw(data)
+        else:
+            self.held += data
 
 
 class FakeBinance(FakeServer):
@@ -99,10 +107,16 @@ class FakeBinance(FakeServer):
         return ended
 
     def flood(self, symbol: str, messages: int = 50_000) -> None:
-        """F17: publish without a pause until at least so many frames are on their way; needs a subscriber."""
-        goal = self.emitted + messages
-        while self.emitted < goal and self.connections:
-            self.step(symbol)
+        """F17: let the market run until at least so many frames are due, and send them all at once."""
+        with self.market:
+            goal = self.emitted + messages
+            for client in self._clients.values():
+                client.held = bytearray()
+            while self.emitted < goal and self.subscribers(symbol):
+                self.step(symbol)
+            for client in self._clients.values():
+                held, client.held = client.held or bytearray(), None
+                client.session.post_raw(bytes(held))
 
     def subscribers(self, symbol: str, channel: str = "depth@100ms") -> int:
         """How many sessions have that stream now."""
@@ -432,15 +446,14 @@ _EXPECTED = "expected one of " + ", ".join([f"`{method}`" for method in _METHODS
 
 
 def _send(client: Client, stream: str, piece: Piece) -> None:
-    session = client.session
     if isinstance(piece, str):
-        session.post(_wrapped(client, stream, piece))
+        client.post(frames.encode(frames.TEXT, _wrapped(client, stream, piece)))
     elif isinstance(piece, Raw):
-        session.post(piece.frame)
+        client.post(frames.encode(frames.TEXT, piece.frame))
     elif isinstance(piece, Fragmented):
-        session.post_raw(frames.encode_fragments(frames.TEXT, _wrapped(client, stream, piece.data), piece.parts))
+        client.post(frames.encode_fragments(frames.TEXT, _wrapped(client, stream, piece.data), piece.parts))
     elif isinstance(piece, Binary):
-        session.post_raw(frames.encode(frames.BINARY, _wrapped(client, stream, piece.data)))
+        client.post(frames.encode(frames.BINARY, _wrapped(client, stream, piece.data)))
 
 
 def _wrapped(client: Client, stream: str, data: str) -> str:

@@ -382,9 +382,8 @@ class FakeServer:
         if response.delay_s:
             wire.wait_ended(response.delay_s)
         if response.hold is not None:
-            while not response.hold.wait(0.02):
-                if wire.ended:
-                    raise Ended
+            while not response.hold.is_set():
+                wire.wait_ended(0.02)
         data = response.encode()
         return bool(data) and wire.write(data) and not response.ends_connection
 

@@ -129,14 +129,15 @@ class Wire:
             raise Ended
 
     def wait_ended(self, timeout: float) -> None:
-        """Wait; returns early only by raising.
+        """Wait without reading; returns early only by raising.
 
         Raises:
-            Ended: the connection was ended meanwhile.
+            Ended: the connection was ended meanwhile, by us or by the peer.
         """
         deadline = time.monotonic() + timeout
         while not self.ended and (left := deadline - time.monotonic()) > 0:
-            self._wait([self._wake], [], left)
+            if self._peer_left(left):
+                raise Ended
         if self.ended:
             raise Ended
 
@@ -174,10 +175,10 @@ class Wire:
     def _fill(self) -> bool:
         """Read what is there, waiting for it and sending what is due meanwhile; False at the end."""
         while True:
-            reads: list[int | socket.socket] = [self._wake, self._kick]
             if self._reading:
-                reads.append(self._socket)
-            self._wait(reads, [self._socket] if self._outgoing else [], None if self._reading else 0.02)
+                self._wait([self._wake, self._kick, self._socket], [self._socket] if self._outgoing else [], None)
+            elif self._peer_left(0.02):
+                return False
             with self._guard:
                 if self.ended:
                     return False
@@ -193,6 +194,17 @@ class Wire:
                     return False
             self._incoming += data
             return bool(data)
+
+    def _peer_left(self, timeout: float) -> bool:
+        """Wait for the peer's end without reading what it sent."""
+        poll = select.poll()
+        poll.register(self._wake, select.POLLIN)
+        with self._guard:
+            if not self.ended:
+                poll.register(self._socket, select.POLLRDHUP)
+        return any(
+            event & (select.POLLRDHUP | select.POLLHUP | select.POLLERR) for _, event in poll.poll(timeout * 1e3)
+        )
 
     def _flush(self) -> None:
         try:

@@ -100,6 +100,8 @@ def test_an_unknown_or_impossible_fault_is_refused() -> None:
     assert "gap" in caught.value.hint
     with pytest.raises(ConfigError):
         board.set(Fault.BAD_CHECKSUM)
+    with pytest.raises(ConfigError):
+        FaultBoard().set(Fault.DROP, symbol="BTC/USDT")
 
 
 def test_a_counted_fault_is_taken_exactly_so_often_by_many_threads() -> None:

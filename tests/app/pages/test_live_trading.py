@@ -1,0 +1,287 @@
+"""The Live Trading page in a real browser, on the mock and on a fake Binance."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+
+from tests.app.pages.dashboard import (
+    card,
+    choose,
+    dashboard,
+    expect_state,
+    launch,
+    open_page,
+    panel,
+    press,
+    settle,
+    updates,
+)
+from tests.fakes.binance import FakeBinance
+from tests.fakes.capture_player import CaptureBinance
+from tests.shared import capture
+
+pytestmark = pytest.mark.browser
+
+DEMO = "demo_binance_spot_btc_eth_20240808_650s.jsonl.gz"
+SYMBOL = "BTC/USDT"
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright, chromium_path: str) -> Iterator[Browser]:
+    chromium = launch(playwright, chromium_path)
+    yield chromium
+    chromium.close()
+
+
+@pytest.fixture(scope="module")
+def mock_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    log = tmp_path_factory.mktemp("mock") / "app.log"
+    with dashboard(log, {"MOCK_SEED": "7", "HUB_LINGER_S": "1"}) as address:
+        yield address
+
+
+@pytest.fixture
+def page(browser: Browser, mock_address: str) -> Iterator[Page]:
+    tab = open_page(browser, f"{mock_address}/?connector=mock")
+    problems: list[str] = []
+    tab.on("pageerror", lambda error: problems.append(str(error)))
+    yield tab
+    tab.context.close()
+    assert problems == []
+
+
+def painted(page: Page, name: str) -> int:
+    return int(panel(page, name).get_attribute("data-painted") or 0)
+
+
+def expect_painting(page: Page, name: str, at_least: int = 2) -> None:
+    """The panel paints so many more frames within fifteen seconds (the tape only when somebody trades)."""
+    panel(page, name).wait_for(timeout=10_000)
+    goal = painted(page, name) + at_least
+    page.wait_for_function(
+        "([name, goal]) => Number(window.__findPanel(name)?.dataset.painted ?? 0) >= goal",
+        arg=[name, goal],
+        timeout=15_000,
+    )
+
+
+FIND_PANEL = """
+window.__findPanel = (name) => {
+  const look = (root) => {
+    const hit = root.querySelector(`[data-panel="${name}"]`);
+    if (hit) return hit;
+    for (const element of root.querySelectorAll('*')) {
+      if (element.shadowRoot) { const inner = look(element.shadowRoot); if (inner) return inner; }
+    }
+    return null;
+  };
+  return look(document);
+};
+"""
+
+
+def watch_panels(page: Page) -> None:
+    page.evaluate(FIND_PANEL)
+
+
+def start(page: Page) -> None:
+    press(page, "start")
+    card(page, SYMBOL).wait_for(timeout=10_000)
+
+
+def choose_mode(page: Page, words: str) -> None:
+    page.locator(".st-key-mode").get_by_text(words, exact=True).click()
+    settle(page)
+
+
+def break_with(page: Page, fault: str) -> None:
+    """Switch a fault of the mock on, as a person does on the page."""
+    opened = page.locator(".st-key-fault")
+    if not opened.is_visible():
+        page.get_by_text("Simulated market", exact=True).click()
+    opened.wait_for()
+    choose(page, "fault", fault)
+    press(page, "fault-on")
+    page.get_by_text(f"🔥 {fault}").wait_for(timeout=5_000)
+
+
+def test_the_mock_is_live_within_three_seconds_and_everything_moves(page: Page) -> None:
+    expect(page.get_by_text("Nothing is running")).to_be_visible()
+    start(page)
+    expect_state(page, SYMBOL, "live", 3)
+    expect(card(page, SYMBOL)).to_contain_text("✅")
+    expect(page.locator(".td-header")).to_contain_text("🔴 LIVE (WebSocket)")
+    expect(page.locator(".td-header")).to_contain_text("🔌 3/3 connections active")
+    expect(page.locator(".td-badge")).to_have_text("SIMULATED MARKET")
+    before = updates(page, SYMBOL)
+    watch_panels(page)
+    for name in ("ladder", "depth", "tape", "price"):
+        expect_painting(page, name)
+    expect(card(page, SYMBOL)).not_to_have_attribute("data-updates", str(before))
+    assert updates(page, SYMBOL) > before
+
+
+def test_polling_is_chosen_shown_and_left_again(page: Page) -> None:
+    start(page)
+    expect_state(page, SYMBOL, "live", 3)
+    choose_mode(page, "REST Polling")
+    expect_state(page, SYMBOL, "polling", 5)
+    expect(page.locator(".td-header")).to_contain_text("🔴 LIVE (REST Polling)")
+    expect(card(page, SYMBOL)).to_contain_text("REST poll")
+    choose_mode(page, "Streaming (WebSocket)")
+    expect_state(page, SYMBOL, "live", 5)
+
+
+def test_a_broken_stream_is_polled_and_comes_back_by_itself(page: Page) -> None:
+    start(page)
+    expect_state(page, SYMBOL, "live", 3)
+    break_with(page, "handshake refused")
+    break_with(page, "drop")
+    expect_state(page, SYMBOL, "polling", 25)
+    expect(page.locator(".td-header")).to_contain_text("polled until the stream is back")
+    press(page, "fault-clear")
+    expect_state(page, SYMBOL, "live", 60)
+
+
+def test_a_reload_finds_the_running_feed_again(page: Page) -> None:
+    start(page)
+    expect_state(page, SYMBOL, "live", 3)
+    counted = updates(page, SYMBOL)
+    page.reload()
+    settle(page)
+    expect_state(page, SYMBOL, "live", 3)
+    assert updates(page, SYMBOL) >= counted
+
+
+def test_the_address_holds_the_view(page: Page, browser: Browser) -> None:
+    start(page)
+    page.locator(".st-key-focus").get_by_text("ETH/USDT", exact=True).click()
+    settle(page)
+    other = open_page(browser, page.url)
+    expect_state(other, SYMBOL, "live", 5)
+    expect(panel(other, "ladder")).to_have_attribute("data-symbol", "ETH/USDT", timeout=10_000)
+    other.context.close()
+
+
+def test_stop_ends_the_feed(page: Page) -> None:
+    start(page)
+    expect_state(page, SYMBOL, "live", 3)
+    press(page, "stop")
+    expect(page.get_by_text("Nothing is running")).to_be_visible(timeout=10_000)
+    expect(card(page, SYMBOL)).to_have_count(0)
+
+
+def test_a_wrong_symbol_gets_near_ones_offered(page: Page) -> None:
+    field = page.locator(".st-key-symbols input")
+    field.fill("BTCUSD")
+    page.get_by_role("option", name="Add: BTCUSD").click()
+    field.press("Escape")
+    settle(page)
+    expect(page.get_by_text("There is no 'BTCUSD' here.")).to_be_visible()
+    page.get_by_role("button", name="BTC/USDT?").first.click()
+    settle(page)
+    expect(page.get_by_text("There is no 'BTCUSD' here.")).to_have_count(0)
+
+
+def test_why_no_data_looks_into_the_five_causes(page: Page) -> None:
+    start(page)
+    expect_state(page, SYMBOL, "live", 3)
+    page.get_by_text("Why no data?", exact=True).click()
+    press(page, "why-check")
+    expect(page.get_by_text("Does this page read what comes?")).to_be_visible(timeout=15_000)
+    expect(page.locator(".st-key-why-no-data").get_by_text(re.compile("✅"))).to_have_count(5)
+
+
+def test_a_strategy_speaks_on_the_page(browser: Browser, mock_address: str) -> None:
+    tab = open_page(
+        browser,
+        f"{mock_address}/?connector=mock&run=1&strategy=book_pressure&book_pressure.threshold=0.05"
+        "&book_pressure.cooldown_s=0.0",
+    )
+    expect_state(tab, SYMBOL, "live", 5)
+    tab.locator(".st-key-signals [data-testid=stDataFrame]").wait_for(timeout=20_000)
+    tab.context.close()
+
+
+def test_nothing_is_mounted_anew_while_the_market_moves(page: Page) -> None:
+    start(page)
+    expect_state(page, SYMBOL, "live", 3)
+    watch_panels(page)
+    for name in ("ladder", "depth", "tape", "price"):
+        expect_painting(page, name)
+    page.evaluate("window.__roots = ['ladder', 'depth', 'tape', 'price'].map(window.__findPanel)")
+    expect_painting(page, "ladder", 40)
+    same = page.evaluate(
+        "['ladder', 'depth', 'tape', 'price'].every((name, i) => window.__findPanel(name) === window.__roots[i])"
+    )
+    assert same
+
+
+@pytest.fixture
+def binance_page(browser: Browser, tmp_path: Path) -> Iterator[tuple[FakeBinance, Page, str]]:
+    with FakeBinance() as venue:
+        moving = venue.run(20.0)
+        environment = {"BINANCE_WS_URL": venue.ws_url, "BINANCE_REST_URL": venue.http_url, "HUB_LINGER_S": "1"}
+        with dashboard(tmp_path / "app.log", environment) as address:
+            tab = open_page(browser, f"{address}/?connector=binance&run=1")
+            yield venue, tab, address
+            if not tab.is_closed():
+                tab.context.close()
+        moving.set()
+
+
+def test_two_tabs_share_one_connection_and_the_last_one_ends_it(
+    binance_page: tuple[FakeBinance, Page, str], browser: Browser
+) -> None:
+    venue, tab, _ = binance_page
+    expect_state(tab, "BTCUSDT", "live", 10)
+    other = open_page(browser, tab.url)
+    expect_state(other, "BTCUSDT", "live", 5)
+    assert venue.connections == 1
+    other.context.close()
+    expect_state(tab, "BTCUSDT", "live", 5)
+    assert venue.connections == 1
+    tab.context.close()
+    assert venue.wait_for(lambda: venue.connections == 0, timeout=10)
+    assert venue.violations == []
+
+
+def test_the_real_capture_is_shown_through_the_fake_venue(browser: Browser, tmp_path: Path) -> None:
+    with CaptureBinance(capture(DEMO)) as venue:
+        environment = {"BINANCE_WS_URL": venue.ws_url, "BINANCE_REST_URL": venue.http_url}
+        with dashboard(tmp_path / "app.log", environment) as address:
+            tab = open_page(browser, f"{address}/?connector=binance&run=1&symbols=BTCUSDT&symbols=ETHUSDT")
+            venue.play()
+            expect_state(tab, "BTCUSDT", "live", 10)
+            expect_state(tab, "ETHUSDT", "live", 10)
+            watch_panels(tab)
+            for name in ("ladder", "depth", "tape", "price"):
+                expect_painting(tab, name)
+            tab.context.close()
+
+
+def test_a_capture_is_played_as_a_venue(browser: Browser, tmp_path: Path) -> None:
+    path = capture(DEMO)
+    with dashboard(tmp_path / "app.log", {"CAPTURES_DIR": str(path.parent)}) as address:
+        tab = open_page(browser, f"{address}/?connector=mock")
+        tab.get_by_text("Play a capture", exact=True).click()
+        choose(tab, "capture-file", path.name)
+        tab.locator(".st-key-capture-speed").get_by_text("10×", exact=True).click()
+        settle(tab)
+        press(tab, "capture-open")
+        settle(tab)
+        tab.locator(".st-key-start button:enabled").click(timeout=15_000)
+        expect_state(tab, "BTCUSDT", "live", 10)
+        expect(card(tab, "BTCUSDT")).to_contain_text("recording")
+        tab.context.close()
