@@ -4,10 +4,11 @@ import * as format from './format.js';
 import { make, overlayOf, Panel } from './panel.js';
 
 const EVERY_MS = 90;
+const DENSE_FROM = 6;
 
 const CSS = `
-.td-quotes { display: grid; gap: 1px; background: var(--td-border); grid-template-columns: repeat(auto-fit, minmax(min(100%, 330px), 1fr)); }
-.td-quote { background: var(--td-panel); padding: 8px 12px; display: grid; grid-template-columns: 1fr auto; gap: 2px 10px; min-width: 0; }
+.td-quotes { display: grid; gap: 1px; background: var(--td-panel); grid-template-columns: repeat(auto-fill, minmax(min(100%, 245px), 1fr)); }
+.td-quote { background: var(--td-panel); padding: 8px 12px; display: grid; grid-template-columns: 1fr auto; gap: 2px 10px; min-width: 0; box-shadow: 0 0 0 1px var(--td-border); }
 .td-quote .sym { font-weight: 600; } .td-quote .sym small { color: var(--td-muted); font-weight: 400; margin-left: 6px; }
 .td-quote .age { color: var(--td-muted); text-align: right; font-size: 11px; }
 .td-quote .mid { font: 600 20px/1.25 var(--td-mono); white-space: nowrap; } .td-quote .dir { display: inline-block; width: 1.1em; font-size: 13px; vertical-align: 2px; }
@@ -17,6 +18,9 @@ const CSS = `
 .td-quote .ba i { font-style: normal; color: var(--td-muted); font-family: var(--td-sans); font-size: 11px; }
 .td-quote .low { grid-column: 1 / -1; color: var(--td-faint); font-size: 11px; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .td-quote .state { color: var(--td-warn); font-weight: 600; letter-spacing: .06em; font-size: 10px; }
+.td-quotes.dense { grid-template-columns: repeat(auto-fill, minmax(min(100%, 182px), 1fr)); }
+.td-quotes.dense .td-quote { padding: 4px 8px; gap: 0 6px; } .td-quotes.dense .mid { font-size: 15px; }
+.td-quotes.dense .low, .td-quotes.dense .ba i, .td-quotes.dense .sym small { display: none; } .td-quotes.dense .spr { font-size: 11px; }
 .td-quote.off .mid, .td-quote.off .ba, .td-quote.off .spr { opacity: .45; }
 `;
 
@@ -37,6 +41,7 @@ export class QuotesPanel extends Panel {
     this.data = data;
     this.keys = data.feeds ?? [];
     this.cells.clear();
+    this.grid.classList.toggle('dense', this.keys.length > DENSE_FROM);
     this.grid.replaceChildren(...this.keys.map((key) => this.#cell(key)));
     this.touch();
   }

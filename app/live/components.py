@@ -86,7 +86,8 @@ def pipe(frames: bytes, *, key: str) -> None:
 
 def _mount(name: str, mount: str, key: str, data: dict[str, Any], *, isolated: bool = True) -> None:
     if data["ticket"]:
-        component = _component(name, _FROM_ROUTE.format(build=build(), mount=mount), isolated)
+        # Named after the build as well: Streamlit frowns on one name with two meanings.
+        component = _component(f"{name}_{build()}", _FROM_ROUTE.format(build=build(), mount=mount), isolated)
     else:
         component = _component(f"{name}_booted", _FROM_PAGE.format(mount=mount), isolated)
     # A page whose ticket has grown too old asks for a new one by this trigger, which reruns the script.

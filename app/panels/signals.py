@@ -11,6 +11,7 @@ from app.words import clock_time, number
 from engine.strategy.host import RunReport
 
 SHOWN = 50
+FEW_RUNS = 3
 
 
 @st.fragment(run_every=1.0)
@@ -26,14 +27,14 @@ def show(session: LiveSession, view: View) -> None:
 def _table(session: LiveSession, reports: list[RunReport]) -> None:
     st.markdown("##### Signals")
     for report in reports:
-        readings = ", ".join([f"{name} {value:+.3f}" for name, value in report.readings.items()])
-        words = f"{report.strategy} on {report.key[1]}: {report.updates:,} updates, {report.signals} signals"
-        words += f", {readings}" if readings else ""
-        words += f", {report.dropped:,} dropped" if report.dropped else ""
         if report.error:
             st.error(f"{report.strategy} on {report.key[1]} stopped: {report.error}")
-        else:
-            st.caption(words)
+    working = [report for report in reports if not report.error]
+    if len(working) > FEW_RUNS:
+        st.dataframe(pd.DataFrame([_row(report) for report in working]), hide_index=True, width="stretch", height=180)
+    else:
+        for report in working:
+            st.caption(" • ".join([f"{name} {value}" for name, value in _row(report).items()]))
     rows = [
         {
             "Time (UTC)": clock_time(signal.at_ns),
@@ -51,3 +52,16 @@ def _table(session: LiveSession, reports: list[RunReport]) -> None:
         st.dataframe(pd.DataFrame(rows), hide_index=True, key="signal-table", width="stretch", height=240)
     else:
         st.caption("No signal yet.")
+
+
+def _row(report: RunReport) -> dict[str, str]:
+    """How one run stands; the strategy's own readings come last."""
+    row = {
+        "Strategy": report.strategy,
+        "on": report.key[1],
+        "updates": f"{report.updates:,}",
+        "signals": f"{report.signals:,}",
+    }
+    if report.dropped:
+        row["dropped"] = f"{report.dropped:,}"
+    return row | {name: f"{value:+.3f}" for name, value in report.readings.items()}

@@ -2,7 +2,8 @@
 
 A frame enters where its connection hands it over (`Binance.message_handler`, text already decoded). The REST snapshot
 is read from the capture. cryptofeed subscribes to aggregated trades where the capture holds single ones, so those
-frames are given to it in the shape of `aggTrade`, re-written before the clock starts. Books are kept whole (`max_depth=0`).
+frames are given to it in the shape of `aggTrade`, re-written before the clock starts. Books are kept whole
+(`max_depth=0`).
 """
 
 from __future__ import annotations

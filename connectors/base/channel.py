@@ -57,7 +57,7 @@ class Channel:
         return len(self._callbacks) == self._observers and not self._newcomers
 
     def begin(self) -> None:
-        """A link has just been asked for this symbol: what was wrong with the one before is no longer held against it."""
+        """A new link is asked for this symbol: what was wrong with the one before is not held against it."""
         self.repairing = self.synced = self.stalled = False
         self.cooldown = Cooldown()
 

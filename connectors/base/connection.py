@@ -234,6 +234,8 @@ class Connection:
         if session is not None:
             if session.healthy(now_ns):
                 self._forgive()
+            if session.data_ns is not None:
+                self._failures = -1  # it worked: the end of a connection is no failed attempt
             for channel in channels:
                 with channel.lock:
                     channel.begin()

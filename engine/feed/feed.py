@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from threading import Lock
 
+from msgspec.structs import replace
+
 from engine.clock import SYSTEM_CLOCK, Clock
 from engine.errors import DecodeError
 from engine.feed.quality import FeedQuality
@@ -23,6 +25,7 @@ from engine.market.events import (
 STALE_AFTER_S = 5.0
 VIEW_DEPTH = 50
 MISSING_TRADES_KEPT = 2_000
+_INFINITY = float("inf")
 
 _NOTHING: tuple[MarketEvent, ...] = ()
 
@@ -149,6 +152,10 @@ class Feed:
             view = self.view
             if view is None:
                 return None
+            polled = self._polled
+            if self._catching_up and polled is not None:
+                # The readers hold the polled book and are told nothing until the streamed one has passed it.
+                return replace(polled, bids=polled.bids[:depth], asks=polled.asks[:depth])
             return BookSnapshot(
                 self.venue, self.symbol, self._book.bids(depth), self._book.asks(depth),
                 view.sequence, view.exchange_ns, view.received_ns, view.source,
@@ -176,14 +183,18 @@ class Feed:
                 else:
                     quality.out_of_order += 1
                 return _NOTHING
-        if not 0.0 < quote.bid < quote.ask:
+        if not (
+            0.0 < quote.bid < quote.ask < _INFINITY
+            and 0.0 <= quote.bid_size < _INFINITY
+            and 0.0 <= quote.ask_size < _INFINITY
+        ):
             quality.crossed += 1
             return _NOTHING
         self.quote = quote
         return (quote,) if not self._silent else (*self._revive(quote.received_ns), quote)
 
     def _push_trade(self, trade: Trade) -> tuple[MarketEvent, ...]:
-        if not (trade.price > 0.0 and trade.size > 0.0):
+        if not (0.0 < trade.price < _INFINITY and 0.0 < trade.size < _INFINITY):
             self.quality.decode_errors += 1
             return _NOTHING
         if trade.backfill:
@@ -228,6 +239,7 @@ class Feed:
             expected = (known or 0) + 1
             reason = f"gap: expected update {expected}, received {delta.first_sequence}"
             return self._drop_and_ask(reason, delta.received_ns)
+        self.quality.dropped = sync.dropped
         if not self.needs_snapshot:
             self.needs_snapshot = True
             if not self._shows_polls():
@@ -266,8 +278,7 @@ class Feed:
             and previous.next_try_ns == status.next_try_ns
         ):
             return _NOTHING
-        self.status = status
-        self._silent = status.state is FeedState.STALE
+        self._set_status(status)
         if not status.state.has_data and status.state is not FeedState.STALE:
             if self.sync.live:  # else it waits for a snapshot already, and what it keeps is still good
                 self.sync.lose()
@@ -276,15 +287,18 @@ class Feed:
 
     def _go_live(self, snapshot: BookSnapshot, deltas: list[BookDelta]) -> tuple[MarketEvent, ...]:
         """Build the book from a snapshot and the updates that continue it, and publish what is new of it."""
+        book = self._book
         try:
-            self._book.replace(snapshot.bids, snapshot.asks)
+            book.replace(snapshot.bids, snapshot.asks)
+            crossed = book.crossed
             for delta in deltas:
-                self._book.apply(delta.bids, delta.asks)
+                book.apply(delta.bids, delta.asks)
+                crossed = crossed or book.crossed
                 self.quality.applied += 1
         except DecodeError as error:
             self.quality.decode_errors += 1
             return self._lose(str(error), snapshot.received_ns)
-        if self._book.crossed and not self.crossed_allowed:
+        if crossed and not self.crossed_allowed:
             self.quality.crossed += 1
             return self._lose("the book is crossed after its snapshot", snapshot.received_ns)
         self.needs_snapshot = False
@@ -294,16 +308,19 @@ class Feed:
         source: Source = newest.source if deltas else snapshot.source
         if source == "poll":
             source = "stream"
-        status = self._say(FeedState.LIVE, "", received_ns, source)
+        if snapshot.source == "poll":
+            snapshot = replace(snapshot, source=source)  # from here on it is the beginning of the stream
+        status = (*self._announce(received_ns, source), *self._say(FeedState.LIVE, "", received_ns, source))
         published, last = self._published, self.sync.last
         opening: tuple[MarketEvent, ...]
         self._catching_up = False
         if published is None or snapshot.sequence is None or last is None or snapshot.sequence > published:
             opening = (snapshot, *deltas)
         elif last <= published and self._opened:
-            # The readers have seen later books (from polling): nothing is new until the stream passes them.
-            opening = ()
-            self._catching_up = last < published
+            # The readers have seen later books (from polling): nothing is new until the stream passes them. Then it
+            # opens with a whole book, for they cannot continue a polled one.
+            self._catching_up = True
+            return status
         else:
             # The snapshot alone is older than what the readers saw: open with the joined book, once.
             opening = (
@@ -312,9 +329,8 @@ class Feed:
                     received_ns, source,
                 ),
             )  # fmt: skip
-        if opening:
-            self._opened = True
-            self._published = last
+        self._opened = True
+        self._published = last
         self._picture(newest.exchange_ns, received_ns, source)
         return (*status, *opening)
 
@@ -333,6 +349,7 @@ class Feed:
             self._book.replace(snapshot.bids, snapshot.asks)
         except DecodeError as error:
             self.quality.decode_errors += 1
+            self._drop_book()
             return self._say(FeedState.SYNCING, str(error), snapshot.received_ns, snapshot.source)
         if self._book.crossed and not self.crossed_allowed:
             self.quality.crossed += 1
@@ -362,13 +379,26 @@ class Feed:
         self.quality.applied += 1
         self._last_delta = delta
         revived = self._revive(delta.received_ns) if self._silent else _NOTHING
-        self._picture(delta.exchange_ns, delta.received_ns, delta.source)
         if self._catching_up:
-            if delta.last_sequence <= self._published:  # type: ignore[operator]
-                return revived
-            self._catching_up = False
+            return (*revived, *self._catch_up(delta))
+        self._picture(delta.exchange_ns, delta.received_ns, delta.source)
         self._published = delta.last_sequence
         return (delta,) if not revived else (*revived, delta)
+
+    def _catch_up(self, delta: BookDelta) -> tuple[MarketEvent, ...]:
+        """The streamed book has come to `delta`: it opens once it has passed the polled one."""
+        last = delta.last_sequence
+        if last <= self._published:  # type: ignore[operator]
+            return _NOTHING
+        self._catching_up = False
+        self._published = last
+        self._picture(delta.exchange_ns, delta.received_ns, delta.source)
+        bids, asks = self._book.bids(), self._book.asks()
+        return (
+            BookSnapshot(
+                self.venue, self.symbol, bids, asks, last, delta.exchange_ns, delta.received_ns, delta.source
+            ),
+        )  # fmt: skip
 
     def _picture(self, exchange_ns: int | None, received_ns: int, source: Source, sequence: int | None = None) -> None:
         book = self._book
@@ -423,6 +453,22 @@ class Feed:
         state = FeedState.LIVE if self.sync.live else FeedState.POLLING
         return self._say(state, "", now_ns, status.source)
 
+    def _announce(self, now_ns: int, source: Source) -> tuple[MarketEvent, ...]:
+        """Tell the readers that the book they hold does not continue, where nobody has told them yet."""
+        status = self.status
+        if self._opened or self._published is None or status is None:
+            return _NOTHING
+        if status.state not in (FeedState.LIVE, FeedState.STALE):
+            return _NOTHING
+        return self._say(FeedState.SYNCING, "the stream begins anew with a snapshot", now_ns, source)
+
+    def _set_status(self, status: FeedStatus) -> None:
+        self.status = status
+        self._silent = status.state is FeedState.STALE
+        view = self.view
+        if view is not None and view.state is not status.state:
+            self.view = replace(view, state=status.state)
+
     def _say_data(self, snapshot: BookSnapshot, polled: bool) -> tuple[MarketEvent, ...]:
         state = FeedState.POLLING if polled else FeedState.LIVE
         status = self.status
@@ -436,9 +482,9 @@ class Feed:
         if previous is not None and previous.state is state and previous.reason == reason:
             return _NOTHING
         attempt = previous.attempt if previous is not None and state is FeedState.POLLING else 0
-        self.status = FeedStatus(self.venue, self.symbol, state, reason, "", attempt, None, now_ns, source)
-        self._silent = state is FeedState.STALE
-        return (self.status,)
+        status = FeedStatus(self.venue, self.symbol, state, reason, "", attempt, None, now_ns, source)
+        self._set_status(status)
+        return (status,)
 
 
 def _same(one: BookSnapshot, other: BookSnapshot) -> bool:

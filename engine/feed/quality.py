@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from math import ceil
 
 from msgspec import Struct
 
@@ -40,7 +41,7 @@ class LatencyWindow:
             return Percentiles(0, None, None, None)
 
         def rank(share: float) -> float:
-            return (values[min(n - 1, int(share * n))] + offset_ns) / 1e6
+            return (values[ceil(share * n) - 1] + offset_ns) / 1e6
 
         return Percentiles(n, rank(0.50), rank(0.95), rank(0.99))
 

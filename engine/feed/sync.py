@@ -160,6 +160,7 @@ class BookSync:
             if self.rule.follows(known, delta) is not Verdict.APPLY:
                 # A hole within what is kept: no snapshot could bridge it, so only what comes after it is of use. (A
                 # number out of place, once, must not keep the book from ever coming back.)
+                self.dropped += len(buffer)
                 buffer.clear()
         if len(buffer) >= BUFFER_LIMIT:
             buffer.popleft()

@@ -140,7 +140,7 @@ class _Side:
                             raise DecodeError(f"price {price} in an update: prices must be above zero and finite")
                         insort(best, price * sign)
                     touched = True
-                elif not price > 0.0:
+                elif not 0.0 < price < _INFINITY:
                     raise DecodeError(f"price {price} in an update: prices must be above zero and finite")
                 sizes[price] = size
             elif size == 0.0:

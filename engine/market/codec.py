@@ -25,5 +25,5 @@ def decode(data: bytes) -> MarketEvent | Signal:
     """
     try:
         return _decoder.decode(data)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DecodeError(f"not an event of ours: {error}") from error

@@ -38,11 +38,12 @@ def nearest_symbols(wrong: str, known: Iterable[str], limit: int = 3) -> list[st
     if not wanted:
         return []
     scored = []
-    for symbol in known:
+    for position, symbol in enumerate(known):
         plain = _plain(symbol)
         score = SequenceMatcher(None, wanted, plain).ratio()
         if plain.startswith(wanted) or wanted.startswith(plain):
             score += 0.5
         if score >= 0.6:
-            scored.append((-score, len(symbol), symbol))
-    return [symbol for _, _, symbol in sorted(scored)[:limit]]
+            # Among equals: who writes a dollar most often means Tether's, then the venue's own order counts.
+            scored.append((-score, len(symbol), not plain.endswith("USDT"), position, symbol))
+    return [symbol for *_, symbol in sorted(scored)[:limit]]

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Condition
+from threading import enumerate as enumerate_threads
 from types import ModuleType
 from typing import Any
 from urllib.parse import quote, unquote
@@ -246,6 +247,9 @@ def test_the_rest_only_connector_of_the_tutorial_works(house: House) -> None:
                 connector.fetch_snapshot("APLE/USD")
         finally:
             connector.close()
+        assert venue.wait_for(
+            lambda: not [one.name for one in enumerate_threads() if one.name.startswith("fairground")]
+        )
 
 
 def test_the_hub_polls_a_connector_without_a_stream(house: House) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -132,7 +133,7 @@ def test_messages_are_paced(stage: Stage) -> None:
     stage.world.pass_(3.0)
     times = [at for at, _ in stage.exchange.link.sent]
     assert len(times) >= 4
-    assert min(b - a for a, b in zip(times, times[1:], strict=False)) >= 0.249
+    assert min(b - a for a, b in itertools.pairwise(times)) >= 0.249
 
 
 def test_a_quiet_symbol_is_live_once_its_snapshot_is_there(stage: Stage) -> None:
@@ -174,7 +175,7 @@ def test_pauses_grow_are_jittered_and_stay_under_the_cap(stage: Stage) -> None:
     stage.exchange.link.end()
     stage.world.pass_(400.0)
     attempts = stage.exchange.attempts[1:]
-    pauses = [b - a - stage.exchange.connect_s for a, b in zip(attempts, attempts[1:], strict=False)]
+    pauses = [b - a - stage.exchange.connect_s for a, b in itertools.pairwise(attempts)]
     for number, pause in enumerate(pauses):
         assert -0.001 <= pause <= min(30.0, 0.5 * 2 ** (number + 1)) + 0.001
     assert max(pauses) > 10.0
@@ -217,7 +218,7 @@ def test_connection_attempts_keep_to_the_venues_budget(stage: Stage) -> None:
     stage.play()
     stage.until(LIVE)
     times = stage.exchange.attempts
-    assert min(b - a for a, b in zip(times, times[1:], strict=False)) >= 1.99
+    assert min(b - a for a, b in itertools.pairwise(times)) >= 1.99
 
 
 # ---- watchdogs
@@ -290,21 +291,21 @@ def test_a_gap_is_repaired_in_place(stage: Stage) -> None:
 def test_a_snapshot_older_than_the_kept_updates_is_asked_for_again(stage: Stage) -> None:
     stage.exchange.rest_lag = 20
     stage.play()
-    stage.world.pass_(1.2)
+    stage.world.pass_(2.0)
     assert stage.listener.state is SYNCING
-    asked = [at for at, url in stage.exchange.fetched]
-    assert 3 <= len(asked) <= 8
+    asked = [at for at, _ in stage.exchange.fetched]
+    assert 3 <= len(asked) <= 6
+    assert all(b - a >= 0.2 for a, b in itertools.pairwise(asked))
     stage.exchange.rest_lag = 0
     stage.until(LIVE)
-    assert all(0.2 <= b - a <= 0.6 for a, b in zip(asked, asked[1:], strict=False))
 
 
-@with_(fallback_s=1e9)
+@with_(fallback_s=1e9, stale_snapshots=4)
 def test_snapshots_that_stay_too_old_are_given_a_pause(stage: Stage) -> None:
     stage.exchange.rest_lag = 10_000
     stage.play()
     stage.world.pass_(12.0)
-    assert any("20 snapshots in a row were too old" in status.reason for status in stage.listener.statuses)
+    assert any("4 snapshots in a row were too old" in status.reason for status in stage.listener.statuses)
     stage.exchange.rest_lag = 0
     stage.until(LIVE)
 
@@ -317,7 +318,7 @@ def test_a_book_that_breaks_again_and_again_is_repaired_ever_more_slowly(stage: 
     stage.exchange.lose.update(("AAA", number) for number in range(here, here + 10_000, 3))
     stage.world.pass_(100.0)
     asked = [at for at, url in stage.exchange.fetched if url.endswith("AAA")][1:]
-    pauses = [b - a for a, b in zip(asked, asked[1:], strict=False)]
+    pauses = [b - a for a, b in itertools.pairwise(asked)]
     assert len(asked) <= 12
     assert pauses == sorted(pauses)
     assert max(pauses) >= 16.0
@@ -332,11 +333,9 @@ def test_too_many_repairs_restart_the_connection_and_too_many_restarts_end_in_po
     stage.until(POLLING, 300.0)
     assert len(stage.exchange.attempts) == 4
     assert "resyncs within a minute" in stage.listener.statuses[-1].reason
-    fell_s = stage.world.now_s
     stage.world.pass_(55.0)
     assert len(stage.exchange.attempts) == 4
     assert stage.listener.state is POLLING
-    assert fell_s < stage.world.now_s
 
 
 @with_(lags=(0, 0))

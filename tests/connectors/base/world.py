@@ -18,7 +18,7 @@ from connectors.base.backoff import TokenBucket
 from engine.clock import ManualClock
 from engine.connector import Capabilities
 from engine.errors import DecodeError, Disconnected, FeedError
-from engine.feed.sync import Continuity, RangeContinuity
+from engine.feed.sync import Continuity, RangeContinuity, Recovery, Verdict
 from engine.market.events import (
     BUY,
     BookDelta,
@@ -283,12 +283,12 @@ class FakeLink:
 class UnnumberedContinuity:
     """Updates carry no numbers; a lost book comes back with a new subscription."""
 
-    recovery = "resubscribe"
+    recovery: Recovery = "resubscribe"
 
-    def joins(self, snapshot: int, delta: BookDelta) -> Any:
+    def joins(self, snapshot: int, delta: BookDelta) -> Verdict:
         raise AssertionError("never asked: snapshots carry no numbers")
 
-    def follows(self, last: int, delta: BookDelta) -> Any:
+    def follows(self, last: int, delta: BookDelta) -> Verdict:
         raise AssertionError("never asked: updates carry no numbers")
 
 
