@@ -14,10 +14,14 @@ if str(ROOT) not in sys.path:
 import streamlit as st  # noqa: E402
 
 from app.wiring import engine, start_live_plane  # noqa: E402
+from engine.errors import ConfigError  # noqa: E402
 from engine.process import close_engine, services  # noqa: E402
 
-engine()
-plane = start_live_plane()
+try:
+    engine()
+    plane = start_live_plane()
+except ConfigError as error:
+    sys.exit(f"{error} {error.hint}".strip())
 
 
 @asynccontextmanager

@@ -30,8 +30,7 @@ from engine.market.instrument import Instrument
 
 STREAMS = ("depth@100ms", "trade", "bookTicker")
 SYMBOLS_PER_FRAME = 60
-WRAPPED = b'{"stream":"'
-QUOTES = ord("b")
+QUOTE_ENDING = ord('"')
 MICROSECONDS_FROM = 10**14
 """Time stamps from here on are microseconds: milliseconds reach this only in the year 5138."""
 
@@ -172,22 +171,21 @@ class BinanceConnector(StreamingConnector):
 
     def decode(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent | Control]:
         try:
-            if frame[:11] == WRAPPED:
-                # The stream's name stands before the data: its first letter picks the typed decoder.
-                kind = frame[frame.find(b"@", 11, 64) + 1]
-                if kind == QUOTES:
-                    data = _ticker(frame).data
-                    return (
-                        Quote("binance", data.s, data.b, data.B, data.a, data.A, data.u, None, received_ns, "stream"),
-                    )  # fmt: skip
-                handler = _HANDLERS.get(kind)
-                if handler is not None:
-                    return handler(frame, received_ns)
-            return _decode_other(frame, received_ns)
-        except msgspec.ValidationError:
-            # Another stream that begins with the same letter, or a venue that changed its format.
-            return self._decode_unexpected(frame, received_ns)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            # How a wrapped frame ends tells the stream apart, and so the typed decoder, without a first parse:
+            # `…"1.5"}}` a quote, `…"2"]]}}` a book update, `…"M":true}}` a trade. What only looks so fails to decode.
+            ending = frame[-3]
+            if ending == QUOTE_ENDING:
+                data = _ticker(frame).data
+                return (
+                    Quote("binance", data.s, data.b, data.B, data.a, data.A, data.u, None, received_ns, "stream"),
+                )  # fmt: skip
+            handler = _BY_ENDING.get(ending)
+            if handler is not None:
+                return handler(frame, received_ns)
+            return self._decode_other(frame, received_ns)
+        except (msgspec.ValidationError, IndexError):
+            return self._decode_other(frame, received_ns)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise DecodeError(f"binance frame: {error}") from error
 
     def snapshot_request(self, symbol: str, depth: int) -> Request:
@@ -250,7 +248,7 @@ class BinanceConnector(StreamingConnector):
             raise DecodeError(f"binance depth without a symbol: {url}")
         return (self.decode_snapshot(symbol, body, received_ns, "stream"),)
 
-    def _decode_unexpected(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent | Control]:
+    def _decode_other(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent | Control]:
         try:
             return _decode_other(frame, received_ns)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -305,7 +303,7 @@ def _on_aggregate_trade(frame: bytes, received_ns: int) -> tuple[MarketEvent, ..
     return (Trade("binance", data.s, data.p, data.q, side, data.a, _ns(data.T), received_ns, "stream"),)
 
 
-_HANDLERS = {ord("d"): _on_depth, ord("t"): _on_trade, ord("a"): _on_aggregate_trade}
+_BY_ENDING = {ord("]"): _on_depth, ord("e"): _on_trade}
 _RAW = {b"depthUpdate": _on_depth, b"trade": _on_trade, b"aggTrade": _on_aggregate_trade}
 
 
@@ -322,7 +320,8 @@ def _decode_other(frame: bytes, received_ns: int) -> Sequence[MarketEvent | Cont
             return (Control("shutdown", reason="the venue announces a restart"),)
         return _decode_raw(data, received_ns)
     if "code" in message or "error" in message:
-        error = message.get("error") if isinstance(message.get("error"), dict) else message
+        nested = message.get("error")
+        error = nested if isinstance(nested, dict) else message
         return (Control("refused", reason=f"{error.get('msg', error)} (code {error.get('code')})", id=_id(message)),)
     if "result" in message:
         return (Control("ack", id=_id(message)),)

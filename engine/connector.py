@@ -50,8 +50,13 @@ class Connector(Protocol):
     and the feed's own status. After a gap it begins again with a snapshot.
     """
 
-    name: str
-    capabilities: Capabilities
+    @property
+    def name(self) -> str:
+        """What it is called in settings, keys and on the page."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do."""
 
     def start_stream(self, symbol: str, callback: Callback) -> Stream:
         """Begin streaming one symbol; returns at once.

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.view import View
 from app.wiring import engine
-from connectors.base.faults import CARDS, Fault, FaultBoard
+from connectors.base.faults import CARDS, PER_SYMBOL, Fault, FaultBoard
 
 FASTEST = 5_000
 
@@ -39,7 +39,9 @@ def _break(board: FaultBoard, view: View) -> None:
     fault = Fault(str(st.selectbox("Fault", list(board.supported), key="fault", format_func=_name)))
     card = CARDS[fault]
     st.caption(card.text)
-    symbol = str(st.selectbox("For", ["all symbols", *view.symbols], key="fault-symbol"))
+    symbol = str(
+        st.selectbox("For", ["all symbols", *(view.symbols if fault in PER_SYMBOL else ())], key="fault-symbol")
+    )
     value = (
         st.number_input(card.parameter.capitalize(), value=card.default, key=f"value-{fault}")
         if card.parameter

@@ -65,12 +65,15 @@ class Feed:
         self._published: int | None = None
         self._polled: BookSnapshot | None = None
         self._last_delta: BookDelta | None = None
+        self._quoted: int | None = None
         self._last_trade: int | None = None
         self._missing_trades: dict[int, None] = {}
         self._whole = rule.recovery == "none"
         self._silent = False
         self._opened = False
         """Whether the readers hold a book that a delta may continue."""
+        self._torn = False
+        """The readers' book was dropped and no status has told them yet."""
         self._catching_up = False
         """The book is behind what the readers saw (from polling): deltas up to there are applied, not published."""
 
@@ -128,6 +131,8 @@ class Feed:
             if self._shows_polls():
                 self.quote = None
             else:
+                if self._opened:
+                    self._torn = self._silent = True
                 self._drop_book()
 
     def lose(self, reason: str) -> tuple[MarketEvent, ...]:
@@ -176,9 +181,9 @@ class Feed:
                 if not self._agrees(quote):
                     quality.quote_mismatches += 1
                     return self._lose(f"book top differs from the quote of update {sequence}", quote.received_ns)
-            previous = self.quote
-            if previous is not None and sequence <= previous.sequence:  # type: ignore[operator]
-                if sequence == previous.sequence:
+            quoted = self._quoted
+            if quoted is not None and sequence <= quoted:
+                if sequence == quoted:
                     quality.duplicates += 1
                 else:
                     quality.out_of_order += 1
@@ -191,6 +196,7 @@ class Feed:
             quality.crossed += 1
             return _NOTHING
         self.quote = quote
+        self._quoted = sequence
         return (quote,) if not self._silent else (*self._revive(quote.received_ns), quote)
 
     def _push_trade(self, trade: Trade) -> tuple[MarketEvent, ...]:
@@ -356,7 +362,7 @@ class Feed:
             self._drop_book()
             return self._say(FeedState.SYNCING, "the venue sent a crossed book", snapshot.received_ns, snapshot.source)
         self.needs_snapshot = False
-        status = self._say_data(snapshot, polled)
+        status = (*self._announce(snapshot.received_ns, snapshot.source), *self._say_data(snapshot, polled))
         self._polled = snapshot
         # A poll behind what was already shown (the last word of a broken stream) is shown, not published again.
         behind = sequence is not None and self._published is not None and sequence <= self._published
@@ -448,6 +454,8 @@ class Feed:
     def _revive(self, now_ns: int) -> tuple[MarketEvent, ...]:
         """A word after silence: STALE turns back into what it was."""
         status = self.status
+        if self._torn and status is not None:
+            return self._announce(now_ns, status.source)
         if status is None or self.view is None:
             return _NOTHING
         state = FeedState.LIVE if self.sync.live else FeedState.POLLING
@@ -455,16 +463,17 @@ class Feed:
 
     def _announce(self, now_ns: int, source: Source) -> tuple[MarketEvent, ...]:
         """Tell the readers that the book they hold does not continue, where nobody has told them yet."""
-        status = self.status
-        if self._opened or self._published is None or status is None:
-            return _NOTHING
-        if status.state not in (FeedState.LIVE, FeedState.STALE):
+        if not self._torn:
             return _NOTHING
         return self._say(FeedState.SYNCING, "the stream begins anew with a snapshot", now_ns, source)
 
     def _set_status(self, status: FeedStatus) -> None:
         self.status = status
-        self._silent = status.state is FeedState.STALE
+        stale = status.state is FeedState.STALE
+        if not status.state.has_data and not stale:
+            self._torn = False
+            self._quoted = None
+        self._silent = stale or self._torn
         view = self.view
         if view is not None and view.state is not status.state:
             self.view = replace(view, state=status.state)

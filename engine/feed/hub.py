@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from threading import Event, Lock, Thread
 
-from engine.clock import SYSTEM_CLOCK, Clock
+from engine.clock import SYSTEM_CLOCK, Clock, SystemClock
 from engine.connector import Connector, Stream
 from engine.errors import ConfigError, FeedError, StreamUnsupported
 from engine.feed.feed import Feed
@@ -223,6 +223,7 @@ class Hub:
     def _keep(self) -> None:
         """Stop feeds that nobody has read for `linger_s`."""
         while not self._stopping.wait(KEEPER_PERIOD_S):
+            self._correct_clock()
             now_ns = self.clock.now_ns()
             with self._lock:
                 idle = [
@@ -233,6 +234,12 @@ class Hub:
                 expired = [self._upstreams.pop(key) for key in idle]
             for upstream in expired:
                 _stop(upstream)
+
+    def _correct_clock(self) -> None:
+        if isinstance(self.clock, SystemClock):
+            jump_ns = self.clock.correct()
+            if jump_ns:
+                log.warning("this machine's clock jumped by %.1f s (sleep, or a corrected date)", jump_ns / 1e9)
 
 
 def _stop(upstream: Upstream) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
-from heapq import nlargest, nsmallest
 
 from msgspec import Struct
 
@@ -85,22 +84,22 @@ class BookView(Struct, frozen=True, gc=False):
 
 
 class _Side:
-    """One side of a book. `sign` is -1 for bids and +1 for asks: `best` holds `sign * price`, ascending, best first.
+    """One side of a book; `rising` says whether the best price is the lowest (asks) or the highest (bids).
 
-    `best` holds every level whose signed price is at most `edge`; the others stand only in `sizes`.
+    `near` holds, in ascending order, every price from `low` to `high`: the best levels. Others stand only in `sizes`.
     """
 
-    __slots__ = ("best", "depth", "edge", "sign", "sizes", "top")
+    __slots__ = ("depth", "high", "low", "near", "rising", "sizes", "top")
 
-    def __init__(self, sign: float, depth: int) -> None:
-        self.sign = sign
+    def __init__(self, depth: int, *, rising: bool) -> None:
         self.depth = depth
+        self.rising = rising
         self.clear()
 
     def clear(self) -> None:
         self.sizes: dict[float, float] = {}
-        self.best: list[float] = []
-        self.edge = _INFINITY
+        self.near: list[float] = []
+        self.low, self.high = 0.0, _INFINITY
         self.top: tuple[Column, Column] | None = _EMPTY
 
     def replace(self, levels: Iterable[Level]) -> None:
@@ -116,29 +115,32 @@ class _Side:
 
     def refill(self) -> None:
         """Order the best levels anew from the whole side."""
-        reserve = self.depth * WINDOW
-        sizes = self.sizes
         self.top = None
-        if len(sizes) <= reserve:
-            self.best = sorted([self.sign * price for price in sizes])
-            self.edge = _INFINITY
-        elif self.sign > 0:
-            self.best = nsmallest(reserve, sizes)
-            self.edge = self.best[-1]
+        self.near = sorted(self.sizes)
+        self.low, self.high = 0.0, _INFINITY
+        if len(self.near) > self.depth * WINDOW:
+            self._shorten()
+
+    def _shorten(self) -> None:
+        """Keep only the best of `near`, and remember to where it reaches."""
+        reserve = self.depth * WINDOW
+        if self.rising:
+            del self.near[reserve:]
+            self.high = self.near[-1]
         else:
-            self.best = [-price for price in nlargest(reserve, sizes)]
-            self.edge = self.best[-1]
+            del self.near[:-reserve]
+            self.low = self.near[0]
 
     def apply(self, levels: Sequence[Level]) -> None:
-        sizes, best, edge, sign = self.sizes, self.best, self.edge, self.sign
+        sizes, near, low, high = self.sizes, self.near, self.low, self.high
         touched = False
         for price, size in levels:
             if 0.0 < size < _INFINITY:
-                if price * sign <= edge:
+                if low <= price <= high:
                     if price not in sizes:
                         if not 0.0 < price < _INFINITY:
                             raise DecodeError(f"price {price} in an update: prices must be above zero and finite")
-                        insort(best, price * sign)
+                        insort(near, price)
                     touched = True
                 elif not 0.0 < price < _INFINITY:
                     raise DecodeError(f"price {price} in an update: prices must be above zero and finite")
@@ -146,35 +148,38 @@ class _Side:
             elif size == 0.0:
                 if price in sizes:
                     del sizes[price]
-                    if price * sign <= edge:
-                        del best[bisect_left(best, price * sign)]
+                    if low <= price <= high:
+                        del near[bisect_left(near, price)]
                         touched = True
             else:
                 raise DecodeError(f"size {size} at price {price} in an update: sizes must not be negative")
         if touched:
             self.top = None
-            kept = len(best)
+            kept = len(near)
             if kept < self.depth and kept < len(sizes):
                 self.refill()
             elif kept > self.depth * WINDOW * 2:
-                del best[self.depth * WINDOW :]
-                self.edge = best[-1]
+                self._shorten()
+
+    def prices(self, depth: int | None) -> list[float]:
+        """The best `depth` prices, best first; all for None."""
+        whole = len(self.near) == len(self.sizes)
+        ordered = self.near if whole or (depth is not None and depth <= len(self.near)) else sorted(self.sizes)
+        if self.rising:
+            return ordered[:depth]
+        return ordered[::-1] if depth is None else ordered[: -depth - 1 : -1]
 
     def levels(self, depth: int | None) -> Levels:
         """The best `depth` levels, best first; all for None."""
-        sizes, sign = self.sizes, self.sign
-        if depth is not None and (depth <= len(self.best) or self.edge == _INFINITY):
-            return tuple([(sign * p, sizes[sign * p]) for p in self.best[:depth]])
-        prices = sorted(sizes, reverse=sign < 0)
-        return tuple([(p, sizes[p]) for p in prices[:depth]])
+        sizes = self.sizes
+        return tuple([(price, sizes[price]) for price in self.prices(depth)])
 
     def columns(self) -> tuple[Column, Column]:
         """Prices and sizes of the best `depth` levels; the same objects while they have not changed."""
         top = self.top
         if top is None:
-            prices = self.best[: self.depth]
-            if self.sign < 0:
-                prices = [-price for price in prices]
+            near, depth = self.near, self.depth
+            prices = near[:depth] if self.rising else near[: -depth - 1 : -1]
             top = self.top = tuple(prices), tuple(map(self.sizes.__getitem__, prices))
         return top
 
@@ -192,8 +197,8 @@ class Book:
 
     def __init__(self, depth: int = 50) -> None:
         self.depth = depth
-        self._bids = _Side(-1.0, depth)
-        self._asks = _Side(1.0, depth)
+        self._bids = _Side(depth, rising=False)
+        self._asks = _Side(depth, rising=True)
 
     def clear(self) -> None:
         self._bids.clear()
@@ -207,8 +212,8 @@ class Book:
     @property
     def crossed(self) -> bool:
         """Whether the best bid has reached the best ask (locked counts)."""
-        bids, asks = self._bids.best, self._asks.best
-        return bool(bids and asks and -bids[0] >= asks[0])
+        bids, asks = self._bids.near, self._asks.near
+        return bool(bids and asks and bids[-1] >= asks[0])
 
     def replace(self, bids: Iterable[Level], asks: Iterable[Level]) -> None:
         """Set the whole book.
