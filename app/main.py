@@ -11,7 +11,7 @@ import streamlit as st  # noqa: E402
 
 from app.style import PAGE_ICON, apply_style  # noqa: E402
 
-st.set_page_config(page_title="Tapedeck", page_icon=PAGE_ICON, layout="wide", initial_sidebar_state="expanded")
+st.set_page_config(page_title="Tapedeck", page_icon=PAGE_ICON, layout="wide", initial_sidebar_state="auto")
 apply_style()
 st.navigation(
     [st.Page(ROOT / "app" / "pages" / "live_trading.py", title="Live Trading", default=True)], position="top"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Thread
 
 from msgspec import Struct
 
+from app.live.pipe import FramePipe
 from engine.engine import Engine
 from engine.errors import EngineError
 from engine.feed.feed import Feed
@@ -65,6 +66,7 @@ class LiveSession:
         self._subscription = Subscription(engine.hub, self.mailbox)
         self._runs: dict[FeedKey, tuple[StrategyChoice, Run, int]] = {}
         self._closed = False
+        self._pipe: FramePipe | None = None
 
     @property
     def keys(self) -> tuple[FeedKey, ...]:
@@ -120,6 +122,12 @@ class LiveSession:
         """How the tab's strategies stand."""
         return [run.report() for _, run, _ in self._runs.values()]
 
+    def frame_pipe(self, make: Callable[[], FramePipe]) -> FramePipe:
+        """This tab's own frames, for pages without a data socket; made on the first call."""
+        if self._pipe is None:
+            self._pipe = make()
+        return self._pipe
+
     def release(self) -> None:
         """Let go of everything; returns at once, the rest happens on a thread of its own."""
         if not self._closed:
@@ -129,6 +137,8 @@ class LiveSession:
     def _close(self) -> None:
         self._run(None)
         self._subscription.close()
+        if self._pipe is not None:
+            self._pipe.close()
 
     def _run(self, strategy: StrategyChoice | None) -> None:
         host = self.engine.strategies

@@ -31,7 +31,7 @@ _STYLE = """
 .td-good { border-left-color: #56b4e9; }
 .td-warn { border-left-color: #e69f00; }
 .td-bad { border-left-color: #d55e00; }
-@media (max-width: 640px) { .stMainBlockContainer { padding: 3rem 0.6rem 1rem 0.6rem; } }
+@media (max-width: 640px) { .stMainBlockContainer { padding: 3.9rem 0.6rem 1rem 0.6rem; } }
 </style>
 """
 

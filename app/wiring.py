@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from app.instruments import InstrumentDirectory
+from app.live.pipe import FramePipe
 from app.live.routes import LivePlane, LiveSettings
 from app.live.source import HubSource
 from app.live.tickets import TicketOffice
@@ -52,12 +53,15 @@ def live_plane() -> LivePlane | None:
     return cast("LivePlane | None", services.get("live_plane"))
 
 
+def make_pipe() -> FramePipe:
+    """Frames for one tab where there is no data plane."""
+    return FramePipe(_hub_source())
+
+
 def start_live_plane() -> LivePlane:
     """Make the data plane of the ASGI application."""
-    running = engine()
-    source = HubSource(running.hub, tick_of=_tick, clock=running.clock)
-    running.strategies.listen(lambda key, signal: source.add_signal(signal))
     chosen = settings()
+    source = _hub_source()
     office = TicketOffice(chosen.ticket_secret.encode())
     plane = LivePlane(source, LiveSettings(allowed_hosts=chosen.allowed_hosts), office=office)
     services["live_plane"] = plane
@@ -92,6 +96,13 @@ def _build_engine() -> Engine:
         except EngineError as error:
             errors.append(PluginError(f"connectors/{name}: {error}", hint=error.hint))
     return Engine(connectors, strategies.found, plugin_errors=errors, linger_s=chosen.linger_s)
+
+
+def _hub_source() -> HubSource:
+    running = engine()
+    source = HubSource(running.hub, tick_of=_tick, clock=running.clock)
+    source.on_close = running.strategies.listen(lambda key, signal: source.add_signal(signal, key))
+    return source
 
 
 def _tick(key: FeedKey) -> float | None:

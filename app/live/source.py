@@ -92,6 +92,8 @@ class HubSource:
         self._signals: deque[tuple[FeedKey | None, Signal]] = deque(maxlen=SIGNALS_WAITING)
         self._lock = Lock()
         self.dropped_signals = 0
+        self.on_close: Callable[[], None] | None = None
+        """What else ends with this source, such as hearing the strategies."""
 
     @property
     def dropped(self) -> int:
@@ -132,6 +134,8 @@ class HubSource:
         return self._tick_of(key)
 
     def close(self) -> None:
+        if self.on_close is not None:
+            self.on_close()
         self._subscription.close()
 
     def _take_signals(self) -> list[tuple[FeedKey | None, Signal]]:

@@ -48,8 +48,10 @@ def welcome(view: View) -> None:
     st.subheader("Nothing is running")
     st.write(
         f"**{view.connector}** is chosen with {', '.join(view.symbols) or 'no symbol yet'}. "
-        "Press **▶️ Start Live Feed** in the sidebar; the first prices come within one to three seconds."
+        "Press **▶️ Start Live Feed**; the first prices come within one to three seconds."
     )
+    if view.symbols:
+        st.button("▶️ Start Live Feed", key="start-here", on_click=_start)
     card(connector)
 
 

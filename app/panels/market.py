@@ -5,18 +5,19 @@ from __future__ import annotations
 import streamlit as st
 
 from app.live import components
+from app.live.pipe import FramePipe
 from app.session import LiveSession
 from app.view import View
-from app.wiring import live_plane
+from app.wiring import live_plane, make_pipe
+
+FRAMES_PER_S = 8
 
 
 def show(session: LiveSession, view: View) -> None:
     """All panels of the page; the symbol in focus fills the large ones."""
-    plane = live_plane()
-    if plane is None:
-        return
     keys = session.keys
-    ticket = plane.office.mint(keys, session.id)
+    plane = live_plane()
+    ticket = plane.office.mint(keys, session.id) if plane is not None else ""
     components.quotes(keys, ticket=ticket, key="quotes")
     focus = view.key(_focus(view))
     left, right = st.columns([2.1, 1], gap="small")
@@ -29,6 +30,17 @@ def show(session: LiveSession, view: View) -> None:
             components.tape(focus, ticket=ticket, key="tape", height=330)
     with right:
         components.ladder(focus, ticket=ticket, key="ladder", height=745)
+    if plane is None:
+        components.boot(key="boot")
+        pipe = session.frame_pipe(make_pipe)
+        pipe.watch(keys)
+        _pump(pipe)
+
+
+@st.fragment(run_every=1 / FRAMES_PER_S)
+def _pump(pipe: FramePipe) -> None:
+    """Where there is no data socket, frames travel as component data."""
+    components.pipe(pipe.message(), key="pipe")
 
 
 def _focus(view: View) -> str:

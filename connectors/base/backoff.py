@@ -10,6 +10,9 @@ from collections.abc import Callable
 from threading import Lock
 
 SECOND_NS = 1_000_000_000
+EPSILON = 1e-9
+SHORTEST_WAIT_S = 1e-4
+"""Rounding must not make anyone wait for nothing, again and again."""
 THROTTLE_MEMORY_NS = 600 * SECOND_NS
 """A bucket that was throttled returns to its full rate after so long without another complaint."""
 
@@ -51,7 +54,7 @@ class TokenBucket:
         """Take `cost` tokens if they are there now; what costs more than the whole burst waits for a full bucket."""
         with self._lock:
             self._fill(now_ns)
-            if self._tokens < min(cost, self.burst) or now_ns < self._held_until_ns:
+            if self._tokens < min(cost, self.burst) - EPSILON or now_ns < self._held_until_ns:
                 return False
             self._tokens -= cost
             return True
@@ -91,7 +94,8 @@ class TokenBucket:
 
     def _wait_s(self, now_ns: int, missing: float) -> float:
         held_s = (self._held_until_ns - now_ns) / SECOND_NS
-        return max(0.0, held_s, missing / self.rate)
+        wait_s = max(held_s, missing / self.rate)
+        return max(wait_s, SHORTEST_WAIT_S) if wait_s > 0.0 else 0.0
 
     def _fill(self, now_ns: int) -> None:
         filled_ns = self._filled_ns

@@ -95,7 +95,9 @@ class Shadow:
         if whole:
             snapshot = mine.snapshot()
             if snapshot is not None:
-                real.connection_lost()
+                if last is not None or not real.sync.live:
+                    # A numbered book takes no second snapshot while it is whole; others simply begin anew with it.
+                    real.connection_lost()
                 news.insert(0, snapshot)
         return news
 

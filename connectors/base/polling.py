@@ -62,6 +62,7 @@ class Poller:
         self._finished = Event()
         self._finished.set()
         self._thread = 0
+        self._tick_ns = 0
 
     def add(self, channel: Channel, interval_s: float, due_ns: int, reason: str = "", *, final: bool = False) -> None:
         """Poll a channel from `due_ns` on; one that is in already begins no later than it would have."""
@@ -135,8 +136,10 @@ class Poller:
     def _step(self, entry: _Entry) -> None:
         """Wait for the first entry to be due and for the budget, or poll it."""
         now_ns = self._runtime.clock.now_ns()
-        for channel in list(self._entries):
-            channel.tick(now_ns)
+        if now_ns >= self._tick_ns:
+            self._tick_ns = now_ns + round(TICK_S * 5e8)
+            for channel in list(self._entries):
+                channel.tick(now_ns)
         wait_s = max((entry.due_ns - now_ns) / 1e9, 0.0)
         if wait_s <= 0.0 and not self._books.rest_budget.try_take(now_ns, entry.cost):
             wait_s = self._books.rest_budget.wait_s(now_ns, entry.cost)

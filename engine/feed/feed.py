@@ -195,9 +195,10 @@ class Feed:
         ):
             quality.crossed += 1
             return _NOTHING
+        revived = self._revive(quote.received_ns) if self._silent else _NOTHING
         self.quote = quote
         self._quoted = sequence
-        return (quote,) if not self._silent else (*self._revive(quote.received_ns), quote)
+        return (quote,) if not revived else (*revived, quote)
 
     def _push_trade(self, trade: Trade) -> tuple[MarketEvent, ...]:
         if not (0.0 < trade.price < _INFINITY and 0.0 < trade.size < _INFINITY):
@@ -249,6 +250,7 @@ class Feed:
         if not self.needs_snapshot:
             self.needs_snapshot = True
             if not self._shows_polls():
+                self._drop_book()
                 return self._say(FeedState.SYNCING, "waiting for a snapshot", delta.received_ns, delta.source)
         return _NOTHING
 
@@ -316,7 +318,10 @@ class Feed:
             source = "stream"
         if snapshot.source == "poll":
             snapshot = replace(snapshot, source=source)  # from here on it is the beginning of the stream
-        status = (*self._announce(received_ns, source), *self._say(FeedState.LIVE, "", received_ns, source))
+        # A numbered book may not jump while it is live; one without numbers is simply replaced.
+        announced = self._announce(received_ns, source) if snapshot.sequence is not None else _NOTHING
+        status = (*announced, *self._say(FeedState.LIVE, "", received_ns, source))
+        self._torn = False
         published, last = self._published, self.sync.last
         opening: tuple[MarketEvent, ...]
         self._catching_up = False

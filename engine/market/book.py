@@ -151,6 +151,9 @@ class _Side:
                     if low <= price <= high:
                         del near[bisect_left(near, price)]
                         touched = True
+                elif not 0.0 < price < _INFINITY:
+                    # What it meant to remove is still there.
+                    raise DecodeError(f"price {price} in an update: prices must be above zero and finite")
             else:
                 raise DecodeError(f"size {size} at price {price} in an update: sizes must not be negative")
         if touched:

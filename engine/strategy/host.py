@@ -155,10 +155,16 @@ class StrategyHost:
             self._runs = {identity: other for identity, other in self._runs.items() if other is not run}
         run.stop()
 
-    def listen(self, listener: Callable[[FeedKey, Signal], None]) -> None:
-        """Hear every signal at once, on the strategy's own thread; the listener must not block."""
+    def listen(self, listener: Callable[[FeedKey, Signal], None]) -> Callable[[], None]:
+        """Hear every signal at once, on the strategy's own thread; must not block. Call what is returned to end it."""
         with self._lock:
             self._listeners = (*self._listeners, listener)
+
+        def end() -> None:
+            with self._lock:
+                self._listeners = tuple([other for other in self._listeners if other is not listener])
+
+        return end
 
     def _tell(self, key: FeedKey, signal: Signal) -> None:
         for listener in self._listeners:

@@ -11,11 +11,11 @@ import threading
 from collections.abc import Callable, Sequence
 from itertools import count
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 from connectors.base import Control, Limits, Patience, Request, StreamingConnector
 from connectors.base.backoff import TokenBucket
-from engine.clock import ManualClock
+from engine.clock import Clock, ManualClock
 from engine.connector import Capabilities
 from engine.errors import DecodeError, Disconnected, FeedError
 from engine.feed.sync import Continuity, RangeContinuity, Recovery, Verdict
@@ -48,7 +48,8 @@ class World:
     """A `Runtime` in which the thread that makes the world is the first inhabitant."""
 
     def __init__(self, seed: int = 1) -> None:
-        self.clock = ManualClock(START_NS)
+        self._time = ManualClock(START_NS)
+        self.clock: Clock = self._time
         self.random = Random(seed).random
         self.names: list[str] = []
         self.failures: list[BaseException] = []
@@ -130,7 +131,7 @@ class World:
             best = rank if best is None else min(best, rank)
         if best is None:
             return
-        self.clock.set(best[0])
+        self._time.set(best[0])
         del self._sleepers[best[2]]
         self._running = best[2]
         self._turn.notify_all()
@@ -297,7 +298,7 @@ class FakeConnector(StreamingConnector):
 
     name = "fake"
     capabilities = Capabilities(streaming=True, polling=True, depth=2, trades=True)
-    continuity: Continuity = RangeContinuity()
+    continuity: ClassVar[Continuity] = RangeContinuity()
     limits = Limits(silence_s=5.0, rest_per_s=20.0, messages_per_s=4.0)
 
     def __init__(self, exchange: Exchange, patience: Patience | None = None, link_lags_ns: Sequence[int] = ()) -> None:
