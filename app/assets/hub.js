@@ -145,11 +145,13 @@ class Hub {
     this.scheduled = false;
     const at = nowMs();
     const painted = new Set();
-    for (const panel of this.panels) if (!panel.heavy && panel.frame(at)) painted.add(panel.feed);
+    for (const panel of this.panels) {
+      if (!panel.heavy && panel.frame(at)) for (const feed of panel.feeds) painted.add(feed);
+    }
     // What takes long is drawn after the frame is on its way, so that it delays no other panel.
     setTimeout(() => this.#drawHeavy());
     const after = nowMs();
-    for (const feed of painted) if (feed) this.#sample(feed, after);
+    for (const feed of painted) this.#sample(feed, after);
     if (this.unpainted) {
       this.connection.acknowledge(this.unpainted);
       this.unpainted = 0;
@@ -161,15 +163,14 @@ class Hub {
     for (const panel of this.panels) if (panel.heavy) panel.frame(nowMs());
   }
 
+  /** How old the newest and the oldest of the `events` updates were that a feed's first picture since the last one shows. */
   #sample(feed, after) {
     this.stats.paints += 1;
-    if (!feed.meta || Number.isNaN(feed.oldestMs)) return;
-    const sample = {
-      at: after, symbol: feed.meta.key[1], seq: feed.seq, newest: after - feed.newestMs, oldest: after - feed.oldestMs,
-    };
-    this.stats.samples[this.stats.next % SAMPLES] = sample;
+    const { oldestMs, newestMs, events } = feed.takeFresh();
+    if (!feed.meta || Number.isNaN(oldestMs)) return;
+    const [newest, oldest] = [after - newestMs, after - oldestMs];
+    this.stats.samples[this.stats.next % SAMPLES] = { at: after, symbol: feed.meta.key[1], seq: feed.seq, newest, oldest, events };
     this.stats.next += 1;
-    feed.oldestMs = NaN;
   }
 }
 

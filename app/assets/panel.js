@@ -99,6 +99,11 @@ export class Panel {
     return [];
   }
 
+  /** The feeds of which a picture shows everything that is new. */
+  get feeds() {
+    return this.feed ? [this.feed] : [];
+  }
+
   update(data) {
     this.data = data;
     this.root.style.height = `${data.height ?? 420}px`;

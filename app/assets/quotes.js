@@ -7,7 +7,7 @@ const EVERY_MS = 90;
 const DENSE_FROM = 6;
 
 const CSS = `
-.td-quotes { display: grid; gap: 1px; background: var(--td-panel); grid-template-columns: repeat(auto-fill, minmax(min(100%, 245px), 1fr)); }
+.td-quotes { display: grid; gap: 1px; background: var(--td-panel); grid-template-columns: repeat(auto-fit, minmax(min(100%, 245px), 1fr)); }
 .td-quote { background: var(--td-panel); padding: 8px 12px; display: grid; grid-template-columns: 1fr auto; gap: 2px 10px; min-width: 0; box-shadow: 0 0 0 1px var(--td-border); }
 .td-quote .sym { font-weight: 600; } .td-quote .sym small { color: var(--td-muted); font-weight: 400; margin-left: 6px; }
 .td-quote .age { color: var(--td-muted); text-align: right; font-size: 11px; }
@@ -44,6 +44,10 @@ export class QuotesPanel extends Panel {
     this.grid.classList.toggle('dense', this.keys.length > DENSE_FROM);
     this.grid.replaceChildren(...this.keys.map((key) => this.#cell(key)));
     this.touch();
+  }
+
+  get feeds() {
+    return this.keys.map((key) => this.hub.feed(key));
   }
 
   stamp() {

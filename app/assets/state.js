@@ -118,6 +118,7 @@ export class FeedState {
     this.sizeDecimals = 0;
     this.lastMs = this.newestMs = this.oldestMs = this.serverMs = NaN;
     this.updates = 0;
+    this.paintedUpdates = null;
     this.top = { bid: NaN, bidSize: NaN, ask: NaN, askSize: NaN };
     this.direction = 0;
     this.bids = new Side(true);
@@ -160,6 +161,15 @@ export class FeedState {
   /** This clock minus the server's (the quickest of the last messages, so that delays do not count as offset). */
   get offsetMs() {
     return this.offsets.length ? Math.min(...this.offsets) : 0;
+  }
+
+  /** What was not painted before: how many updates, and when the oldest and the newest of them were received. */
+  takeFresh() {
+    const events = this.paintedUpdates === null ? 0 : this.updates - this.paintedUpdates;
+    const fresh = { oldestMs: this.oldestMs, newestMs: this.newestMs, events };
+    this.paintedUpdates = this.updates;
+    this.oldestMs = NaN;
+    return fresh;
   }
 
   get mid() {

@@ -315,8 +315,7 @@ class Connection:
 
     def _begin_rotation(self, now_ns: int) -> None:
         log.info("%s: a second connection is made to take over", self.name)
-        deadline_ns = now_ns + round(self._patience.handover_s * 1e9)
-        rotation = self._rotation = Rotation(self.channels, self._venue, deadline_ns)
+        rotation = self._rotation = Rotation(self.channels, self._venue, now_ns, self._patience.handover_s)
         self._rotations += 1
         self._start(f"{self.name} rotation {self._rotations}", lambda: self._rotate(rotation))
 
@@ -343,7 +342,7 @@ class Connection:
         rotation = self._rotation
         if self._stopping.is_set() or rotation is None or rotation.session is not session:
             session.retire()
-        elif rotation.ready:
+        elif rotation.ready(now_ns):
             self._take_over(rotation, session)
         elif now_ns >= rotation.deadline_ns:
             raise Disconnected(f"its books were not whole within {self._patience.handover_s:.0f} s")

@@ -14,7 +14,7 @@ from connectors.base.session import Session
 from connectors.base.venue import Venue
 from engine.feed.feed import Feed
 from engine.feed.sync import Continuity, Verdict
-from engine.market.events import BookDelta, FeedState, MarketEvent, Quote, Trade
+from engine.market.events import BookDelta, BookSnapshot, FeedState, MarketEvent, Quote, Trade
 
 KEPT_EVENTS = 5_000
 
@@ -37,6 +37,13 @@ class Shadow:
         if self.real.closed or self.channel.dead:
             return True
         return self.channel.feed.state is FeedState.LIVE or self.real.feed.state is not FeedState.LIVE
+
+    @property
+    def seamless(self) -> bool:
+        """Whether the first connection has come as far as the snapshot that the successor began with."""
+        last = self.real.feed.sync.last
+        began = next((event.sequence for event in self._seen if type(event) is BookSnapshot), None)
+        return last is None or began is None or last >= began or self.real.feed.state is not FeedState.LIVE
 
     def leave(self) -> None:
         """The handover is over, or will not take place."""
@@ -119,8 +126,9 @@ class Shadow:
 class Rotation:
     """One attempt at replacing a connection."""
 
-    def __init__(self, channels: Mapping[str, Channel], venue: Venue, deadline_ns: int) -> None:
-        self.deadline_ns = deadline_ns
+    def __init__(self, channels: Mapping[str, Channel], venue: Venue, now_ns: int, within_s: float) -> None:
+        self.deadline_ns = now_ns + round(within_s * 1e9)
+        self._seam_ns = now_ns + round(within_s * 0.5e9)
         self.session: Session | None = None
         self.shadows = {
             symbol: Shadow(channel, venue.continuity, crossed_allowed=venue.crossed_allowed)
@@ -129,9 +137,11 @@ class Rotation:
         }
         self.mirrored = {symbol: shadow.channel for symbol, shadow in self.shadows.items()}
 
-    @property
-    def ready(self) -> bool:
-        return all(shadow.ready for shadow in self.shadows.values())
+    def ready(self, now_ns: int) -> bool:
+        """Whether every book is whole, and (for a good while) can go on without a new snapshot."""
+        shadows = self.shadows.values()
+        patient = now_ns < self._seam_ns
+        return all(shadow.ready and (shadow.seamless or not patient) for shadow in shadows)
 
     def take_over(self) -> dict[str, Channel]:
         """Bridge every symbol; the channels that the successor now feeds."""

@@ -16,6 +16,7 @@ from engine.market.events import (
     BookSnapshot,
     FeedState,
     FeedStatus,
+    Levels,
     MarketEvent,
     Quote,
     Source,
@@ -72,8 +73,8 @@ class Feed:
         self._silent = False
         self._opened = False
         """Whether the readers hold a book that a delta may continue."""
-        self._torn = False
-        """The readers' book was dropped and no status has told them yet."""
+        self._held: tuple[Levels, Levels] | None = None
+        """The book that the readers hold, where ours was dropped and no status has told them yet."""
         self._catching_up = False
         """The book is behind what the readers saw (from polling): deltas up to there are applied, not published."""
 
@@ -132,7 +133,8 @@ class Feed:
                 self.quote = None
             else:
                 if self._opened:
-                    self._torn = self._silent = True
+                    self._held = self._book.bids(), self._book.asks()
+                    self._silent = True
                 self._drop_book()
 
     def lose(self, reason: str) -> tuple[MarketEvent, ...]:
@@ -318,14 +320,18 @@ class Feed:
             source = "stream"
         if snapshot.source == "poll":
             snapshot = replace(snapshot, source=source)  # from here on it is the beginning of the stream
+        published, last, held = self._published, self.sync.last, self._held
+        forward = published is not None and last is not None and last > published
         # A numbered book may not jump while it is live; one without numbers is simply replaced.
-        announced = self._announce(received_ns, source) if snapshot.sequence is not None else _NOTHING
+        announced = self._announce(received_ns, source) if last is not None and not forward else _NOTHING
         status = (*announced, *self._say(FeedState.LIVE, "", received_ns, source))
-        self._torn = False
-        published, last = self._published, self.sync.last
+        self._held = None
         opening: tuple[MarketEvent, ...]
         self._catching_up = False
-        if published is None or snapshot.sequence is None or last is None or snapshot.sequence > published:
+        if held is not None and forward:
+            # Nobody was told that the old stream ended: what the new one knows more is one update to the readers.
+            opening = (self._difference(held, newest.exchange_ns, received_ns, source),)
+        elif published is None or snapshot.sequence is None or last is None or snapshot.sequence > published:
             opening = (snapshot, *deltas)
         elif last <= published and self._opened:
             # The readers have seen later books (from polling): nothing is new until the stream passes them. Then it
@@ -367,7 +373,9 @@ class Feed:
             self._drop_book()
             return self._say(FeedState.SYNCING, "the venue sent a crossed book", snapshot.received_ns, snapshot.source)
         self.needs_snapshot = False
-        status = (*self._announce(snapshot.received_ns, snapshot.source), *self._say_data(snapshot, polled))
+        announced = _NOTHING if self._whole else self._announce(snapshot.received_ns, snapshot.source)
+        status = (*announced, *self._say_data(snapshot, polled))
+        self._held = None
         self._polled = snapshot
         # A poll behind what was already shown (the last word of a broken stream) is shown, not published again.
         behind = sequence is not None and self._published is not None and sequence <= self._published
@@ -406,6 +414,7 @@ class Feed:
         self._picture(delta.exchange_ns, delta.received_ns, delta.source)
         bids, asks = self._book.bids(), self._book.asks()
         return (
+            *self._say(FeedState.LIVE, "", delta.received_ns, delta.source),
             BookSnapshot(
                 self.venue, self.symbol, bids, asks, last, delta.exchange_ns, delta.received_ns, delta.source
             ),
@@ -418,6 +427,16 @@ class Feed:
         self.view = BookView(
             self.venue, self.symbol, *book.top_bids(), *book.top_asks(), last, exchange_ns, received_ns, source, state
         )
+
+    def _difference(
+        self, held: tuple[Levels, Levels], exchange_ns: int | None, received_ns: int, source: Source
+    ) -> BookDelta:
+        """The one update that turns the book that the readers hold into ours."""
+        first = (self._published or 0) + 1
+        bids, asks = _changes(held[0], self._book.bids()), _changes(held[1], self._book.asks())
+        return BookDelta(
+            self.venue, self.symbol, bids, asks, first, self.sync.last, exchange_ns, received_ns, source
+        )  # fmt: skip
 
     def _agrees(self, quote: Quote) -> bool:
         """Whether the book's top is what the venue quotes at the very same update."""
@@ -459,7 +478,7 @@ class Feed:
     def _revive(self, now_ns: int) -> tuple[MarketEvent, ...]:
         """A word after silence: STALE turns back into what it was."""
         status = self.status
-        if self._torn and status is not None:
+        if self._held is not None and status is not None:
             return self._announce(now_ns, status.source)
         if status is None or self.view is None:
             return _NOTHING
@@ -468,7 +487,7 @@ class Feed:
 
     def _announce(self, now_ns: int, source: Source) -> tuple[MarketEvent, ...]:
         """Tell the readers that the book they hold does not continue, where nobody has told them yet."""
-        if not self._torn:
+        if self._held is None:
             return _NOTHING
         return self._say(FeedState.SYNCING, "the stream begins anew with a snapshot", now_ns, source)
 
@@ -476,9 +495,9 @@ class Feed:
         self.status = status
         stale = status.state is FeedState.STALE
         if not status.state.has_data and not stale:
-            self._torn = False
+            self._held = None
             self._quoted = None
-        self._silent = stale or self._torn
+        self._silent = stale or self._held is not None
         view = self.view
         if view is not None and view.state is not status.state:
             self.view = replace(view, state=status.state)
@@ -499,6 +518,12 @@ class Feed:
         status = FeedStatus(self.venue, self.symbol, state, reason, "", attempt, None, now_ns, source)
         self._set_status(status)
         return (status,)
+
+
+def _changes(old: Levels, new: Levels) -> Levels:
+    before, after = dict(old), dict(new)
+    gone = [(price, 0.0) for price in before if price not in after]
+    return (*gone, *[level for level in new if before.get(level[0]) != level[1]])
 
 
 def _same(one: BookSnapshot, other: BookSnapshot) -> bool:

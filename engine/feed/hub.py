@@ -12,12 +12,14 @@ from threading import Event, Lock, Thread
 
 from engine.clock import SYSTEM_CLOCK, Clock, SystemClock
 from engine.connector import Connector, Stream
-from engine.errors import ConfigError, FeedError, StreamUnsupported
+from engine.errors import ConfigError, EngineError, StreamUnsupported
 from engine.feed.feed import Feed
 from engine.feed.mailbox import FeedKey, Receiver
 from engine.feed.sync import WholeBooks
-from engine.market.events import BookDelta, FeedState, MarketEvent
+from engine.market.events import BookDelta, BookSnapshot, FeedState, FeedStatus, MarketEvent
 
+STREAM = "stream"
+POLL = "poll:"
 LINGER_S = 10.0
 DEFAULT_POLL_S = 1.0
 KEEPER_PERIOD_S = 0.25
@@ -25,14 +27,47 @@ KEEPER_PERIOD_S = 0.25
 log = logging.getLogger(__name__)
 
 
+def poll_interval_s(mode: str) -> float:
+    """The seconds in a mode `poll:<seconds>`.
+
+    Raises:
+        ConfigError: the mode is not of that form, or the seconds are not above zero and finite.
+    """
+    try:
+        interval_s = float(mode[len(POLL) :]) if mode.startswith(POLL) else 0.0
+    except ValueError:
+        interval_s = 0.0
+    if not 0.0 < interval_s < float("inf"):
+        raise ConfigError(f"no mode {mode!r}", hint="Use 'stream', or 'poll:' and a number of seconds.")
+    return interval_s
+
+
 class _Reader:
     """One receiver of one feed and up to which update its opening snapshot already went."""
 
-    __slots__ = ("opened_at", "receiver")
+    __slots__ = ("opened_at", "receiver", "told")
 
     def __init__(self, receiver: Receiver) -> None:
         self.receiver = receiver
         self.opened_at: int | None = None
+        self.told = False
+        """Whether it knows, since it lost its place, that there is no book to begin again with."""
+
+    def knows(self, event: MarketEvent) -> bool:
+        """Whether the opening snapshot, which ran ahead of what is being published, holds this event already."""
+        kind = type(event)
+        if kind is BookDelta:
+            number = event.last_sequence  # type: ignore[union-attr]
+        elif kind is BookSnapshot:
+            number = event.sequence  # type: ignore[union-attr]
+        else:
+            if kind is FeedStatus and not event.state.has_data:  # type: ignore[union-attr]
+                self.opened_at = None  # the book is dropped: the next one may be numbered anew
+            return False
+        if number is not None and number <= self.opened_at:
+            return True
+        self.opened_at = None
+        return False
 
 
 class Upstream:
@@ -59,16 +94,17 @@ class Upstream:
             if feed is None:
                 return
             for reader in self._readers:
-                opened_at = reader.opened_at
-                if opened_at is not None and type(event) is BookDelta:
-                    last = event.last_sequence
-                    if last is not None and last <= opened_at:
-                        continue
-                    reader.opened_at = None
+                if reader.opened_at is not None and reader.knows(event):
+                    continue
                 receiver = reader.receiver
-                receiver.put(self.key, event, feed)
+                try:
+                    receiver.put(self.key, event, feed)
+                except Exception:  # the border: one reader's fault ends its reading only
+                    log.exception("%s: a receiver failed and is let go", self.key)
+                    self._readers = tuple([other for other in self._readers if other is not reader])
+                    continue
                 if receiver.lost and self.key in receiver.lost:
-                    self._open(reader, feed)
+                    self._reopen(reader, feed)
 
     def add(self, receiver: Receiver) -> None:
         with self.lock:
@@ -84,15 +120,22 @@ class Upstream:
             if not self._readers:
                 self.idle_since_ns = now_ns
 
-    def _open(self, reader: _Reader, feed: Feed) -> None:
+    def _open(self, reader: _Reader, feed: Feed) -> bool:
+        """Begin a reader's line: the status and, if there is a book (then True), a snapshot."""
         receiver = reader.receiver
-        if feed.status is not None:
-            receiver.put(self.key, feed.status, feed)
         snapshot = feed.snapshot()
-        if snapshot is not None:
-            receiver.reopen(self.key)
-            receiver.put(self.key, snapshot, feed)
-            reader.opened_at = snapshot.sequence
+        if feed.status is not None and not (reader.told and snapshot is None):
+            receiver.put(self.key, feed.status, feed)
+        if snapshot is None:
+            return False
+        receiver.reopen(self.key)
+        receiver.put(self.key, snapshot, feed)
+        reader.opened_at = snapshot.sequence
+        return True
+
+    def _reopen(self, reader: _Reader, feed: Feed) -> None:
+        """Begin again for a reader that lost its place; it is told the status once while there is no book."""
+        reader.told = not self._open(reader, feed)
 
 
 class Subscription:
@@ -104,8 +147,14 @@ class Subscription:
         self.keys: tuple[FeedKey, ...] = ()
 
     def watch(self, keys: Iterable[FeedKey]) -> None:
-        """Read exactly these feeds from now on; those that stay are not interrupted."""
+        """Read exactly these feeds from now on; those that stay are not interrupted.
+
+        Raises:
+            ConfigError: no connector of that name, or no such mode; then nothing has changed.
+        """
         wanted = tuple(dict.fromkeys(keys))
+        for key in wanted:
+            self._hub.check(key)
         for key in wanted:
             if key not in self.keys:
                 self._hub.attach(key, self.receiver)
@@ -149,11 +198,22 @@ class Hub:
         with self._lock:
             self.connectors.setdefault(connector.name, connector)
 
-    def attach(self, key: FeedKey, receiver: Receiver) -> None:
-        venue = key[0]
+    def check(self, key: FeedKey) -> Connector:
+        """The connector of a key.
+
+        Raises:
+            ConfigError: no connector of that name, or no such mode.
+        """
+        venue, _, mode = key
         connector = self.connectors.get(venue)
         if connector is None:
             raise ConfigError(f"no connector named {venue!r}", hint=f"There are: {', '.join(sorted(self.connectors))}.")
+        if mode != STREAM:
+            poll_interval_s(mode)
+        return connector
+
+    def attach(self, key: FeedKey, receiver: Receiver) -> None:
+        connector = self.check(key)
         with self._lock:
             upstream = self._upstreams.get(key)
             created = upstream is None
@@ -204,15 +264,15 @@ class Hub:
                 upstream.stream = self._open(connector, symbol, mode, upstream)
                 upstream.feed = upstream.stream.feed
                 return
-            except FeedError as error:
+            except EngineError as error:
                 failure = error
         feed = upstream.feed = Feed(venue, symbol, WholeBooks(), clock=self.clock)
         for event in feed.set_state(FeedState.FAILED, str(failure), hint=failure.hint):
             upstream.publish(event)
 
     def _open(self, connector: Connector, symbol: str, mode: str, upstream: Upstream) -> Stream:
-        if mode.startswith("poll:"):
-            return connector.start_polling(symbol, upstream.publish, float(mode[5:]))
+        if mode != STREAM:
+            return connector.start_polling(symbol, upstream.publish, poll_interval_s(mode))
         try:
             return connector.start_stream(symbol, upstream.publish)
         except StreamUnsupported as error:
@@ -224,16 +284,23 @@ class Hub:
         """Stop feeds that nobody has read for `linger_s`."""
         while not self._stopping.wait(KEEPER_PERIOD_S):
             self._correct_clock()
-            now_ns = self.clock.now_ns()
-            with self._lock:
-                idle = [
-                    key
-                    for key, upstream in self._upstreams.items()
-                    if upstream.idle_since_ns is not None and (now_ns - upstream.idle_since_ns) / 1e9 >= self.linger_s
-                ]
-                expired = [self._upstreams.pop(key) for key in idle]
-            for upstream in expired:
-                _stop(upstream)
+            try:
+                self.sweep()
+            except Exception:  # the border: the keeper outlives a stream that cannot be stopped
+                log.exception("a feed could not be stopped")
+
+    def sweep(self) -> None:
+        """Stop feeds that nobody has read for `linger_s`; the keeper calls this several times a second."""
+        now_ns = self.clock.now_ns()
+        with self._lock:
+            idle = [
+                key
+                for key, upstream in self._upstreams.items()
+                if upstream.idle_since_ns is not None and (now_ns - upstream.idle_since_ns) / 1e9 >= self.linger_s
+            ]
+            expired = [self._upstreams.pop(key) for key in idle]
+        for upstream in expired:
+            _stop(upstream)
 
     def _correct_clock(self) -> None:
         if isinstance(self.clock, SystemClock):

@@ -16,7 +16,7 @@ from engine.feed.mailbox import EventQueue, FeedKey, Update
 from engine.market.book import BookView
 from engine.market.events import BookDelta, BookSnapshot, FeedStatus, Trade
 from engine.market.signal import Signal
-from engine.strategy.params import build
+from engine.strategy.params import build, parameters
 
 SIGNALS_KEPT = 2_000
 WAIT_S = 0.25
@@ -62,6 +62,7 @@ class Run:
         self._strategy = strategy
         self._tell = tell
         self._signals: deque[Signal] = deque(maxlen=SIGNALS_KEPT)
+        self._readings: dict[str, float] = {}
         self._count = 0
         self._lock = Lock()
         self._queue = EventQueue()
@@ -78,7 +79,7 @@ class Run:
             return items, self._count
 
     def report(self) -> RunReport:
-        readings = dict(self._strategy.readings()) if not self.error else {}
+        readings = self._readings if not self.error else {}
         return RunReport(self.name, self.key, self.updates, self._count, self._queue.dropped, self.error, readings)
 
     def stop(self) -> None:
@@ -92,6 +93,8 @@ class Run:
             while not self._stopping:
                 for update in self._queue.drain(WAIT_S):
                     self._take(update)
+                # Asked for here, on the strategy's own thread: what it raises must not reach who reports.
+                self._readings = dict(self._strategy.readings())
         except Exception as error:  # the border: whatever a stranger's strategy raises ends this run only
             self.error = f"{type(error).__name__}: {error}"
             log.exception("strategy %s on %s stopped", self.name, self.key)
@@ -138,11 +141,12 @@ class StrategyHost:
         if cls is None:
             raise ConfigError(f"no strategy named {name!r}", hint=f"There are: {', '.join(sorted(self.classes))}.")
         values = dict(values or {})
-        identity = (name, key, tuple(sorted(values.items())))
+        strategy = build(cls, values)
+        identity = (name, key, tuple([(item.name, getattr(strategy, item.name)) for item in parameters(cls)]))
         with self._lock:
             run = self._runs.get(identity)
             if run is None:
-                run = self._runs[identity] = Run(self._hub, name, build(cls, values), key, self._tell)
+                run = self._runs[identity] = Run(self._hub, name, strategy, key, self._tell)
             run.leases += 1
             return run
 

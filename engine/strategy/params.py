@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import MISSING, field, fields
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -35,10 +36,15 @@ def param(default: Number, *, low: Number, high: Number, help: str) -> Number:
 def parameters(strategy: type) -> list[Parameter]:
     """The declared parameters of a strategy class, in the order they stand in the file."""
     return [
-        Parameter(name=item.name, kind=type(item.default), default=item.default, **item.metadata)
+        Parameter(name=item.name, kind=_kind(item.default, item.metadata), default=item.default, **item.metadata)
         for item in fields(strategy)
         if item.default is not MISSING and "low" in item.metadata
     ]
+
+
+def _kind(default: float, metadata: Mapping[str, Any]) -> type:
+    """int only where default and range are whole: `param(1, low=0.5, high=2.0)` is a float."""
+    return int if all(isinstance(one, int) for one in (default, metadata["low"], metadata["high"])) else float
 
 
 def build(strategy: type, values: dict[str, float]) -> Any:

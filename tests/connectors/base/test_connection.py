@@ -531,11 +531,12 @@ def test_an_old_connection_is_replaced_without_a_hole_or_a_word_twice(stage: Sta
         assert trades == list(range(trades[0], trades[0] + len(trades)))
 
 
-@with_(rotate_after_s=20.0, lags=(50_000_000, 0))
+@with_(rotate_after_s=20.0, lags=(350_000_000, 0))
 def test_a_faster_successor_hands_over_just_as_well(stage: Stage) -> None:
     stage.live("AAA")
     stage.world.pass_(30.0)
     assert len(stage.exchange.open_links) == 1
+    assert stage.listener.states.count(LIVE) == 1
     updates = stage.listener.updates
     assert updates == list(range(updates[0] or 0, (updates[0] or 0) + len(updates)))
     assert stage.listener.trades == list(range(stage.listener.trades[0], stage.listener.trades[-1] + 1))

@@ -434,12 +434,39 @@ def test_a_lost_connection_drops_the_streamed_book_and_keeps_the_polled_one() ->
     assert polled.view is not None
 
 
-def test_a_book_that_is_joined_anew_without_a_word_is_announced() -> None:
+def test_a_connection_that_is_replaced_without_a_word_leaves_no_seam() -> None:
     feed = live_feed(100)
     feed.connection_lost()
-    published = feed.push(snapshot(200))
+    assert feed.view is None
+    published = feed.push(snapshot(200, ((100.0, 5.0), (98.0, 1.0)), ASKS))
+    assert published == (delta(101, 200, ((99.0, 0.0), (100.0, 5.0), (98.0, 1.0))),)
+    assert feed.view is not None
+    assert (feed.view.sequence, feed.view.bids) == (200, ((100.0, 5.0), (98.0, 1.0)))
+    assert feed.push(delta(201)) == (delta(201),)
+
+
+def test_a_connection_that_is_replaced_by_an_older_book_is_announced() -> None:
+    feed = live_feed(100)
+    feed.connection_lost()
+    published = feed.push(snapshot(90))
     assert states(published) == [FeedState.SYNCING, FeedState.LIVE]
-    assert books(published) == [snapshot(200)]
+    assert books(published) == [snapshot(90)]
+
+
+def test_a_quote_after_a_silent_loss_tells_the_readers_first() -> None:
+    feed = live_feed(100)
+    feed.connection_lost()
+    published = feed.push(quote(101))
+    assert states(published) == [FeedState.SYNCING]
+    assert published[-1] == quote(101)
+    assert feed.push(quote(101)) == ()
+
+
+def test_a_book_without_numbers_is_replaced_without_a_word() -> None:
+    feed = make_feed()
+    feed.push(snapshot(None))
+    feed.connection_lost()
+    assert feed.push(snapshot(None)) == (snapshot(None),)
 
 
 @pytest.mark.parametrize("state", [state for state in FeedState if not state.has_data and state is not FeedState.STALE])

@@ -1,0 +1,55 @@
+"""Takes the pictures of the README anew: `.venv/bin/python docs/refresh_screenshots.py` (needs a Chromium).
+
+Starts the dashboard on the mock as a person would, lets it run until the chart is full, and writes docs/images/*.png.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from playwright.sync_api import Browser, sync_playwright  # noqa: E402
+
+from tests.app.pages.dashboard import dashboard, expect_state, launch  # noqa: E402
+from tests.conftest import find_chromium  # noqa: E402
+
+IMAGES = ROOT / "docs" / "images"
+VIEW = "/?connector=mock&run=1&strategy=book_pressure&book_pressure.threshold=0.4"
+FULL_CHART_S = 65.0
+SETTLED_S = 6.0
+SYMBOL = "BTC/USDT"
+
+
+def take(browser: Browser, address: str, name: str, width: int, height: int, scheme: str, after_s: float) -> None:
+    """One picture of the page at a size and in a colour scheme, after it has run for a while."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme="dark" if scheme == "dark" else "light"
+    )
+    page = context.new_page()
+    page.goto(address + VIEW)
+    expect_state(page, SYMBOL, "live", 20)
+    page.wait_for_timeout(after_s * 1000)
+    page.screenshot(path=IMAGES / name)
+    context.close()
+
+
+def main() -> None:
+    chromium = find_chromium()
+    if chromium is None:
+        sys.exit("There is no Chromium: install one or set CHROMIUM to its path.")
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = launch(playwright, chromium)
+        with dashboard(Path(folder) / "app.log", {"MOCK_SEED": "7", "MOCK_RATE": "60"}) as address:
+            take(browser, address, "live_trading.png", 1440, 1130, "dark", FULL_CHART_S)
+            take(browser, address, "live_trading_light.png", 1440, 1130, "light", SETTLED_S)
+            take(browser, address, "live_trading_phone.png", 390, 844, "dark", SETTLED_S)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

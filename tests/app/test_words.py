@@ -1,0 +1,72 @@
+"""How numbers and states are worded."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.words import UNKNOWN, clock_time, decimals_for, icon, number, seconds
+from engine.clock import ManualClock
+from engine.feed.feed import Feed
+from engine.market.events import FeedState
+from tests.engine.support import START_NS, live_feed, make_feed, quote
+
+
+def feed_in(state: FeedState, attempt: int = 0) -> Feed:
+    feed = make_feed()
+    feed.set_state(state, attempt=attempt)
+    return feed
+
+
+@pytest.mark.parametrize(
+    ("state", "mark"),
+    [
+        (FeedState.CONNECTING, "🔌"),
+        (FeedState.SYNCING, "🔌"),
+        (FeedState.BLOCKED, "❌"),
+        (FeedState.INVALID, "❌"),
+        (FeedState.FAILED, "❌"),
+        (FeedState.STALE, "⚠️"),
+        (FeedState.STOPPED, "⏹"),
+    ],
+)
+def test_each_state_has_its_mark(state: FeedState, mark: str) -> None:
+    assert icon(feed_in(state)) == mark
+
+
+def test_a_feed_that_does_not_exist_yet_is_on_its_way() -> None:
+    assert icon(None) == "🔌"
+
+
+@pytest.mark.parametrize(("age_s", "mark"), [(0.0, "✅"), (4.99, "✅"), (5.0, "⚠️"), (60.0, "⚠️")])
+def test_five_seconds_without_a_word_are_stale(age_s: float, mark: str) -> None:
+    clock = ManualClock(START_NS)
+    feed = live_feed(clock=clock)
+    feed.push(quote(101))
+    clock.advance(age_s)
+    assert icon(feed) == mark
+
+
+def test_five_failed_attempts_turn_red() -> None:
+    assert icon(feed_in(FeedState.RECONNECTING, attempt=4)) == "🔌"
+    assert icon(feed_in(FeedState.RECONNECTING, attempt=5)) == "❌"
+
+
+def test_unknown_is_a_dash_and_zero_is_zero() -> None:
+    assert number(None) == UNKNOWN
+    assert number(float("nan")) == UNKNOWN
+    assert seconds(None) == UNKNOWN
+    assert number(0.0, 1) == "0.0"
+
+
+def test_numbers_have_separators_and_units() -> None:
+    assert number(12345.678, 1, " ms") == "12,345.7 ms"
+    assert [seconds(0.44), seconds(42), seconds(300)] == ["0.4 s", "42 s", "5 min"]
+    assert clock_time(1_700_000_000_123_000_000) == "22:13:20.123"
+
+
+@pytest.mark.parametrize(
+    ("tick", "price", "decimals"),
+    [(0.01, None, 2), (0.0000001, None, 7), (1.0, None, 0), (None, 64000.0, 2), (None, 0.2, 6)],
+)
+def test_prices_show_the_decimals_of_their_tick(tick: float | None, price: float | None, decimals: int) -> None:
+    assert decimals_for(tick, price) == decimals
