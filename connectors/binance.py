@@ -30,6 +30,8 @@ from engine.market.instrument import Instrument
 
 STREAMS = ("depth@100ms", "trade", "bookTicker")
 SYMBOLS_PER_FRAME = 60
+DEPTH_WEIGHTS = ((100, 5), (500, 25), (1000, 50), (5000, 250))
+"""Levels asked for at most, and what that weighs against the venue's 6,000 a minute."""
 QUOTE_ENDING = ord('"')
 MICROSECONDS_FROM = 10**14
 """Time stamps from here on are microseconds: milliseconds reach this only in the year 5138."""
@@ -150,8 +152,8 @@ class BinanceConnector(StreamingConnector):
         connect_burst=5,
         messages_per_s=4.0,
         symbols_per_connection=300,
-        rest_per_s=10.0,
-        rest_burst=20,
+        rest_per_s=80.0,
+        rest_burst=1000,
     )
 
     def __init__(self, settings: Mapping[str, str] | None = None, **options: Any) -> None:
@@ -190,7 +192,8 @@ class BinanceConnector(StreamingConnector):
 
     def snapshot_request(self, symbol: str, depth: int) -> Request:
         limit = min(max(depth, 1), 5000)
-        return Request(f"{self._rest}/api/v3/depth?symbol={quote(symbol)}&limit={limit}")
+        cost = next(weight for most, weight in DEPTH_WEIGHTS if limit <= most)
+        return Request(f"{self._rest}/api/v3/depth?symbol={quote(symbol)}&limit={limit}", cost=cost)
 
     def decode_snapshot(self, symbol: str, body: bytes, received_ns: int, source: Source) -> BookSnapshot:
         try:
@@ -202,7 +205,7 @@ class BinanceConnector(StreamingConnector):
         )
 
     def instruments_request(self) -> Request:
-        return Request(f"{self._rest}/api/v3/exchangeInfo")
+        return Request(f"{self._rest}/api/v3/exchangeInfo", cost=20)
 
     def decode_instruments(self, body: bytes) -> list[Instrument]:
         try:

@@ -203,6 +203,7 @@ export class Panel {
   #expose(nowMs) {
     const { dataset } = this.root;
     dataset.painted = String(this.painted);
+    if (this.scroll !== undefined) dataset.scroll = this.scroll.toFixed(0);
     if (!this.feed) return;
     dataset.seq = String(this.feed.seq);
     dataset.lat = (performance.timeOrigin + performance.now() - this.feed.newestMs).toFixed(1);

@@ -3,7 +3,8 @@
 import * as format from './format.js';
 import { make, overlayOf, Panel } from './panel.js';
 
-const EVERY_MS = 90;
+const EVERY_MS = 40;
+const DENSE_EVERY_MS = 90;
 const DENSE_FROM = 6;
 
 const CSS = `
@@ -56,7 +57,7 @@ export class QuotesPanel extends Panel {
 
   due(nowMs) {
     if (nowMs < this.dueMs) return false;
-    this.dueMs = nowMs + EVERY_MS;
+    this.dueMs = nowMs + (this.keys.length > DENSE_FROM ? DENSE_EVERY_MS : EVERY_MS);
     return true;
   }
 
