@@ -33,6 +33,7 @@ SYMBOLS_PER_FRAME = 60
 DEPTH_WEIGHTS = ((100, 5), (500, 25), (1000, 50), (5000, 250))
 """Levels asked for at most, and what that weighs against the venue's 6,000 a minute."""
 QUOTE_ENDING = ord('"')
+MICROSECONDS_UNTIL = 9 * 10**15
 MICROSECONDS_FROM = 10**14
 """Time stamps from here on are microseconds: milliseconds reach this only in the year 5138."""
 
@@ -55,7 +56,8 @@ class _Depth(Struct, gc=False):
     a: Levels
 
 
-class _Trade(Struct, gc=False):
+class _Trade(Struct, gc=False, tag_field="e", tag="trade"):
+    # The tag keeps negotiated block trades out: they look the same and are numbered on their own.
     s: str
     t: int
     p: float
@@ -127,7 +129,11 @@ _server_time = msgspec.json.Decoder(_ServerTime).decode
 
 
 def _ns(stamp: int) -> int:
-    return stamp * 1_000_000 if stamp < MICROSECONDS_FROM else stamp * 1_000
+    if stamp < MICROSECONDS_FROM:
+        return stamp * 1_000_000
+    if stamp >= MICROSECONDS_UNTIL:
+        raise DecodeError(f"binance: {stamp} is no time stamp")
+    return stamp * 1_000
 
 
 class BinanceConnector(StreamingConnector):
@@ -187,7 +193,7 @@ class BinanceConnector(StreamingConnector):
             return self._decode_other(frame, received_ns)
         except (msgspec.ValidationError, IndexError):
             return self._decode_other(frame, received_ns)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise DecodeError(f"binance frame: {error}") from error
 
     def snapshot_request(self, symbol: str, depth: int) -> Request:
@@ -237,13 +243,19 @@ class BinanceConnector(StreamingConnector):
 
     @classmethod
     def recognises(cls, url: str) -> bool:
-        host = urlsplit(url).hostname or ""
+        try:
+            host = urlsplit(url).hostname or ""
+        except ValueError:  # not an address at all
+            return False
         return host.split(".")[0] not in ("fstream", "fapi", "dstream", "dapi") and (
             host.endswith((".binance.com", ".binance.vision", ".binance.us")) and "/fapi/" not in url
         )
 
     def decode_response(self, url: str, body: bytes, received_ns: int) -> Sequence[MarketEvent]:
-        address = urlsplit(url)
+        try:
+            address = urlsplit(url)
+        except ValueError as error:
+            raise DecodeError(f"binance: {url!r} is no address") from error
         if not address.path.endswith("/depth"):
             return ()
         symbol = parse_qs(address.query).get("symbol", [""])[0]

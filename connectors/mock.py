@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 from threading import Event, get_ident
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 
@@ -230,7 +230,7 @@ class MockConnector(StreamingConnector):
 
     @classmethod
     def recognises(cls, url: str) -> bool:
-        return urlsplit(url).scheme == "mock"
+        return url.startswith("mock:")
 
 
 def _listed(names: Sequence[str]) -> Sequence[Any]:

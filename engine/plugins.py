@@ -6,7 +6,7 @@ import importlib
 import inspect
 import logging
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Sequence
 from types import ModuleType
 
 from msgspec import Struct
@@ -38,7 +38,7 @@ def discover(package: str, method: str) -> Plugins:
         file = f"{package}/{module.name}.py"
         try:
             classes = _classes(importlib.import_module(f"{package}.{module.name}"), method)
-        except Exception as error:  # the border: whatever a stranger's file raises
+        except (Exception, SystemExit) as error:  # the border: whatever a stranger's file raises
             log.exception("%s cannot be imported", file)
             errors.append(PluginError(f"{file}: {type(error).__name__}: {error}", hint="Mend the file and restart."))
             continue
@@ -46,22 +46,23 @@ def discover(package: str, method: str) -> Plugins:
     return Plugins(found, errors)
 
 
-def _classes(module: ModuleType, method: str) -> Mapping[str, type]:
-    return {
-        str(getattr(value, "name", "")): value
+def _classes(module: ModuleType, method: str) -> list[tuple[str, type]]:
+    return [
+        (str(getattr(value, "name", "")), value)
         for _, value in inspect.getmembers(module, inspect.isclass)
         if value.__module__ == module.__name__
         and isinstance(getattr(value, "name", None), str)
+        and getattr(value, "name", None) != ""
         and callable(getattr(value, method, None))
         and not inspect.isabstract(value)
-    }
+    ]
 
 
-def _take(found: dict[str, type], classes: Mapping[str, type], file: str, method: str) -> list[PluginError]:
+def _take(found: dict[str, type], classes: Sequence[tuple[str, type]], file: str, method: str) -> list[PluginError]:
     if not classes:
         return [PluginError(f"{file}: no class with a `name` and a `{method}`", hint="See docs/.")]
     errors = []
-    for name, cls in classes.items():
+    for name, cls in classes:
         if name in found:
             errors.append(PluginError(f"{file}: the name {name!r} is taken by {found[name].__module__}"))
         else:

@@ -3,8 +3,8 @@
 import * as format from './format.js';
 import { make, overlayOf, Panel } from './panel.js';
 
-const EVERY_MS = 40;
 const DENSE_EVERY_MS = 90;
+const BEAT_MS = 500;
 const DENSE_FROM = 6;
 
 const CSS = `
@@ -51,13 +51,14 @@ export class QuotesPanel extends Panel {
     return this.keys.map((key) => this.hub.feed(key));
   }
 
+  /** Changes with every frame of any symbol; and by itself twice a second, for the ages when no frame comes. */
   stamp() {
-    return NaN;
+    return this.feeds.reduce((sum, feed) => sum + feed.frames, this.touched + Math.floor(performance.now() / BEAT_MS));
   }
 
   due(nowMs) {
     if (nowMs < this.dueMs) return false;
-    this.dueMs = nowMs + (this.keys.length > DENSE_FROM ? DENSE_EVERY_MS : EVERY_MS);
+    this.dueMs = nowMs + (this.keys.length > DENSE_FROM ? DENSE_EVERY_MS : 0);
     return true;
   }
 

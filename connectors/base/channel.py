@@ -25,7 +25,7 @@ class Channel:
 
     __slots__ = (
         "_callbacks", "_newcomers", "_observers", "closed", "cooldown", "dead", "feed", "lock", "polled", "rate",
-        "repairing", "repairs", "stalled", "symbol", "synced",
+        "repairing", "repairs", "stalls", "symbol", "synced",
     )  # fmt: skip
 
     def __init__(self, feed: Feed, *callbacks: Callback) -> None:
@@ -43,7 +43,8 @@ class Channel:
         """How many were begun; tells a late repair that it is no longer the one."""
         self.synced = False
         """The book was whole at least once on the present connection."""
-        self.stalled = False
+        self.stalls = 0
+        """How often it was asked for again since it fell silent."""
         self.rate = 0.0
         """Updates per second when the symbol last spoke."""
         self.cooldown = Cooldown()
@@ -58,7 +59,8 @@ class Channel:
 
     def begin(self) -> None:
         """A new link is asked for this symbol: what was wrong with the one before is not held against it."""
-        self.repairing = self.synced = self.stalled = False
+        self.repairing = self.synced = False
+        self.stalls = 0
         self.cooldown = Cooldown()
 
     def begin_repair(self) -> None:

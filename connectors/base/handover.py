@@ -63,7 +63,7 @@ class Shadow:
             whole = not self._continues()
             for event in self._news(whole):
                 real.push(event)
-            real.synced, real.repairing, real.stalled = True, False, False
+            real.synced, real.repairing, real.stalls = True, False, 0
 
     def _note_told(self, event: MarketEvent) -> None:
         if type(event) is Trade:

@@ -24,6 +24,7 @@ MESSAGE_BURST = 1
 THROTTLED_S = 10.0
 BUSY_RATE = 0.2
 STALL_INTERVALS = 20.0
+STALL_AGAIN_S, STALL_CAP_S = 30.0, 600.0
 OUTBOX_LIMIT = 10_000
 
 
@@ -252,7 +253,7 @@ class Session:
         age_s = feed.quality.age_s(now_ns)
         asked_ns = self._asked_ns.get(symbol, now_ns)
         spoke = feed.quality.last_ns is not None and feed.quality.last_ns >= asked_ns
-        if not spoke and not channel.stalled:
+        if not spoke and not channel.stalls:
             self._look_after_mute(channel, (now_ns - asked_ns) / 1e9, now_ns)
         elif age_s is not None:
             self._look_after_stall(channel, age_s, now_ns)
@@ -273,15 +274,19 @@ class Session:
             )
 
     def _look_after_stall(self, channel: Channel, age_s: float, now_ns: int) -> None:
-        """A symbol that was busy and fell silent while the link lives is asked for once more."""
+        """A symbol that was busy and fell silent while the link lives is asked for once more, then ever more seldom."""
         if age_s < 1.0:
             channel.rate = channel.feed.quality.rate_per_s(now_ns) or 0.0
-            channel.stalled = False
+            channel.stalls = 0
             return
-        if channel.stalled or channel.polled or channel.rate < BUSY_RATE or not channel.synced:
+        if channel.polled or channel.rate < BUSY_RATE or not channel.synced:
             return
-        if age_s >= max(channel.feed.stale_after_s, STALL_INTERVALS / channel.rate):
-            channel.stalled = True
+        # Asking again may get lost like anything else.
+        due_s = max(channel.feed.stale_after_s, STALL_INTERVALS / channel.rate)
+        if channel.stalls:
+            due_s += min(STALL_CAP_S, STALL_AGAIN_S * 2.0 ** (channel.stalls - 1))
+        if age_s >= due_s:
+            channel.stalls += 1
             log.info("%s %s: silent for %.1f s on a live connection", self.venue.name, channel.symbol, age_s)
             self.resubscribe(channel)
 

@@ -73,8 +73,10 @@ class Feed:
         self._silent = False
         self._opened = False
         """Whether the readers hold a book that a delta may continue."""
+        self._torn = False
+        """The book was dropped and no status has told the readers yet."""
         self._held: tuple[Levels, Levels] | None = None
-        """The book that the readers hold, where ours was dropped and no status has told them yet."""
+        """What they hold then, if an update can continue it."""
         self._catching_up = False
         """The book is behind what the readers saw (from polling): deltas up to there are applied, not published."""
 
@@ -128,14 +130,14 @@ class Feed:
         with self._lock:
             self.sync.reset()
             self.needs_snapshot = False
-            self._catching_up = False
             if self._shows_polls():
                 self.quote = None
             else:
                 if self._opened:
-                    self._held = self._book.bids(), self._book.asks()
-                    self._silent = True
+                    self._torn = self._silent = True
+                    self._held = None if self._catching_up else (self._book.bids(), self._book.asks())
                 self._drop_book()
+            self._catching_up = False
 
     def lose(self, reason: str) -> tuple[MarketEvent, ...]:
         """Throw the book away (a failed checksum, a restart of the stream) and ask for a snapshot."""
@@ -325,7 +327,7 @@ class Feed:
         # A numbered book may not jump while it is live; one without numbers is simply replaced.
         announced = self._announce(received_ns, source) if last is not None and not forward else _NOTHING
         status = (*announced, *self._say(FeedState.LIVE, "", received_ns, source))
-        self._held = None
+        self._torn, self._held = False, None
         opening: tuple[MarketEvent, ...]
         self._catching_up = False
         if held is not None and forward:
@@ -375,7 +377,7 @@ class Feed:
         self.needs_snapshot = False
         announced = _NOTHING if self._whole else self._announce(snapshot.received_ns, snapshot.source)
         status = (*announced, *self._say_data(snapshot, polled))
-        self._held = None
+        self._torn, self._held = False, None
         self._polled = snapshot
         # A poll behind what was already shown (the last word of a broken stream) is shown, not published again.
         behind = sequence is not None and self._published is not None and sequence <= self._published
@@ -478,7 +480,7 @@ class Feed:
     def _revive(self, now_ns: int) -> tuple[MarketEvent, ...]:
         """A word after silence: STALE turns back into what it was."""
         status = self.status
-        if self._held is not None and status is not None:
+        if self._torn and status is not None:
             return self._announce(now_ns, status.source)
         if status is None or self.view is None:
             return _NOTHING
@@ -487,7 +489,7 @@ class Feed:
 
     def _announce(self, now_ns: int, source: Source) -> tuple[MarketEvent, ...]:
         """Tell the readers that the book they hold does not continue, where nobody has told them yet."""
-        if self._held is None:
+        if not self._torn:
             return _NOTHING
         return self._say(FeedState.SYNCING, "the stream begins anew with a snapshot", now_ns, source)
 
@@ -495,9 +497,9 @@ class Feed:
         self.status = status
         stale = status.state is FeedState.STALE
         if not status.state.has_data and not stale:
-            self._held = None
+            self._torn, self._held = False, None
             self._quoted = None
-        self._silent = stale or self._held is not None
+        self._silent = stale or self._torn
         view = self.view
         if view is not None and view.state is not status.state:
             self.view = replace(view, state=status.state)

@@ -64,7 +64,7 @@ class _Reader:
             if kind is FeedStatus and not event.state.has_data:  # type: ignore[union-attr]
                 self.opened_at = None  # the book is dropped: the next one may be numbered anew
             return False
-        if number is not None and number <= self.opened_at:
+        if number is not None and number <= (self.opened_at or 0):
             return True
         self.opened_at = None
         return False

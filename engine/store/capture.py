@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import zlib
 from base64 import b64decode
-from binascii import Error as Base64Error
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -79,11 +78,11 @@ def read_capture(path: Path, report: Callable[[Damage], None]) -> Iterator[Recor
 def _record(number: int, line: bytes, report: Callable[[Damage], None]) -> Record | None:
     try:
         item = _decode(line)
-        data = b64decode(item.data, validate=True) if item.enc == "b64" else item.data.encode()
-    except (msgspec.DecodeError, UnicodeError) as error:
+        data = b64decode(item.data.encode(), validate=True) if item.enc == "b64" else item.data.encode()
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         report(Damage(number, f"not a capture record: {error}"))
         return None
-    except Base64Error as error:
+    except ValueError as error:
         report(Damage(number, f"binary frame that is not base64: {error}"))
         return None
     received_ns = item.t_ns if item.t_ns is not None else round(item.t * 1e9)
@@ -109,6 +108,17 @@ def _lines(file: BinaryIO, report: Callable[[Damage], None]) -> Iterator[tuple[i
         yield number + 1, rest
 
 
+def _readable(unpacker: zlib._Decompress, chunk: bytes) -> bytes:
+    """What a chunk gives before the place where it is damaged, found byte by byte."""
+    plain = []
+    try:
+        for position in range(len(chunk)):
+            plain.append(unpacker.decompress(chunk[position : position + 1]))
+    except zlib.error:
+        pass
+    return b"".join(plain)
+
+
 def _plain_chunks(file: BinaryIO) -> Iterator[bytes | str]:
     """The file's bytes, unpacked if they are gzip; where that is damaged, last of all what is wrong, in words."""
     chunk = file.read(CHUNK)
@@ -124,9 +134,11 @@ def _plain_chunks(file: BinaryIO) -> Iterator[bytes | str]:
                 yield "bytes that are not gzip after the end of the gzip data"
                 return
             unpacker = zlib.decompressobj(GZIP_FORMAT)
+        before = unpacker.copy()
         try:
             yield unpacker.decompress(chunk, PLAIN_CHUNK)
         except zlib.error as error:
+            yield _readable(before, chunk)
             yield f"the gzip data are damaged ({error}); nothing from this line on can be read"
             return
         chunk = unpacker.unconsumed_tail

@@ -167,6 +167,7 @@ class Verification:
         for symbol, feed in self.feeds.items():
             if self._connections.get(symbol) == connection:
                 feed.connection_lost()
+                feed.set_state(FeedState.RECONNECTING, "the connection was opened anew")
 
     def _symbol(self, symbol: str) -> dict[str, Any]:
         feed, tape = self.feeds[symbol], self._tapes[symbol]
@@ -191,7 +192,7 @@ class Verification:
         }
         if wrong:
             self.report.problem(f"{symbol}: {', '.join(f'{name} {count}' for name, count in wrong.items())}")
-        if feed.state is FeedState.SYNCING:
+        if feed.state in (FeedState.SYNCING, FeedState.RECONNECTING):
             reason = feed.status.reason if feed.status is not None else ""
             self.report.problem(f"{symbol}: the book never came (back): {reason}")
         return {

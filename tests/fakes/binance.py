@@ -107,12 +107,12 @@ class FakeBinance(FakeServer):
         return ended
 
     def flood(self, symbol: str, messages: int = 50_000) -> None:
-        """F17: let the market run until at least so many frames are due, and send them all at once."""
+        """F17: let the market run until at least so many frames are due, and send them all at once; needs a subscriber."""
         with self.market:
             goal = self.emitted + messages
             for client in self._clients.values():
                 client.held = bytearray()
-            while self.emitted < goal and self.subscribers(symbol):
+            while self.emitted < goal and self.subscribers(symbol) and symbol not in self._muted:
                 self.step(symbol)
             for client in self._clients.values():
                 held, client.held = client.held or bytearray(), None

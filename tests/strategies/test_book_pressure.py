@@ -43,7 +43,7 @@ def test_below_the_threshold_it_is_silent() -> None:
 
 def test_it_speaks_again_only_after_the_zone_was_left_well_below_the_threshold() -> None:
     strategy = BookPressure(half_life_s=0.05, cooldown_s=0.0)
-    hovering = [book(second, 9.0 if second % 2 else 7.0, 3.0 if second % 2 else 3.0) for second in range(1, 20)]
+    hovering = [book(second, 9.0 if second % 2 else 7.0, 3.0) for second in range(1, 20)]
     assert len(say(strategy, book(0, 9.0, 1.0), *hovering)) == 1
     assert say(strategy, book(30, 1.0, 1.0)) == []
     assert len(say(strategy, book(40, 9.0, 1.0))) == 1

@@ -190,7 +190,12 @@ def test_an_impossible_quote_is_not_published(bid: float, ask: float, size: floa
 
 def test_trades_in_order_are_published_and_counted() -> None:
     feed = make_feed()
-    assert push_all(feed, [trade(1), trade(2), trade(None), trade("x")]) == [trade(1), trade(2), trade(None), trade("x")]
+    assert push_all(feed, [trade(1), trade(2), trade(None), trade("x")]) == [
+        trade(1),
+        trade(2),
+        trade(None),
+        trade("x"),
+    ]
     assert (feed.quality.trades, feed.quality.trade_gaps, feed.last_trade) == (4, 0, 2)
 
 
@@ -231,7 +236,8 @@ def test_past_trades_that_the_venue_repeats_are_passed_on_and_are_no_news() -> N
 
 
 @pytest.mark.parametrize(
-    ("price", "size"), [(0.0, 1.0), (-1.0, 1.0), (1.0, 0.0), (float("nan"), 1.0), (float("inf"), 1.0), (1.0, float("inf"))]
+    ("price", "size"),
+    [(0.0, 1.0), (-1.0, 1.0), (1.0, 0.0), (float("nan"), 1.0), (float("inf"), 1.0), (1.0, float("inf"))],
 )
 def test_an_impossible_trade_is_not_published(price: float, size: float) -> None:
     feed = make_feed()
@@ -252,7 +258,8 @@ def test_the_picture_of_a_stale_feed_does_not_say_that_it_may_be_traded_on() -> 
     assert feed.view is not None
     assert feed.view.state is FeedState.STALE
     feed.push(trade(1, at_ns=START_NS + 6 * S))
-    assert feed.view.state is FeedState.LIVE
+    revived = feed.view
+    assert revived.state is FeedState.LIVE
 
 
 @pytest.mark.parametrize(

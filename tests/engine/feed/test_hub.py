@@ -134,9 +134,7 @@ def test_a_reader_follows_a_venue_that_begins_to_count_anew(hub: Hub, connector:
     assert [event.sequence for event in events(late) if isinstance(event, BookSnapshot)] == [1000, 5]
 
 
-def test_readers_that_come_while_the_line_runs_all_read_it_without_a_hole(
-    hub: Hub, connector: FakeConnector
-) -> None:
+def test_readers_that_come_while_the_line_runs_all_read_it_without_a_hole(hub: Hub, connector: FakeConnector) -> None:
     hub.subscribe([KEY], EventQueue())
     stream = connector.streams[0]
     stop, half_way = Event(), Event()

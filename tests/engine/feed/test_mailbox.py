@@ -163,8 +163,12 @@ def test_a_reader_that_waits_is_woken_by_the_first_event() -> None:
 def test_closing_wakes_a_reader_that_waits() -> None:
     queue = EventQueue()
     done = Event()
-    thread = Thread(target=lambda: (queue.drain(60.0), done.set()), daemon=True)
-    thread.start()
+
+    def read() -> None:
+        queue.drain(60.0)
+        done.set()
+
+    Thread(target=read, daemon=True).start()
     queue.close()
     assert done.wait(DEADLINE_S)
     queue.put(KEY, trade(1), make_feed())

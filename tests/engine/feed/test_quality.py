@@ -10,7 +10,12 @@ T0 = 1_700_000_000 * S
 
 def test_before_the_first_update_nothing_is_known() -> None:
     report = FeedQuality().report(T0)
-    assert (report.rate_per_s, report.age_s, report.clock_skew_ms, report.clock_skew_measured) == (None, None, None, False)
+    assert (report.rate_per_s, report.age_s, report.clock_skew_ms, report.clock_skew_measured) == (
+        None,
+        None,
+        None,
+        False,
+    )
     assert (report.exchange_to_received.n, report.exchange_to_received.p50_ms) == (0, None)
     assert report.updates == 0
 

@@ -147,7 +147,7 @@ def test_many_better_prices_do_not_let_the_window_grow_without_bound() -> None:
     book = Book(2)
     for i in range(1000):
         book.apply([(1.0 + i, 1.0)], [])
-        assert len(book._bids.best) <= 2 * WINDOW * 2
+        assert len(book._bids.near) <= 2 * WINDOW * 2
     assert book.top_bids()[0] == (1000.0, 999.0)
     assert book.bids(20) == tuple((1000.0 - i, 1.0) for i in range(20))
 
@@ -209,10 +209,18 @@ def test_an_update_with_an_impossible_level_is_refused_however_deep_the_book(
 
 
 @pytest.mark.parametrize("price", [NAN, INFINITY, -INFINITY, -5.0, 0.0])
-def test_deleting_an_impossible_price_does_nothing(price: float) -> None:
+def test_deleting_an_impossible_price_is_refused_since_what_was_meant_stays(price: float) -> None:
+    for bids, asks in (([(price, 0.0)], []), ([], [(price, 0.0)])):
+        book = Book()
+        book.replace([(100.0, 1.0)], [(101.0, 1.0)])
+        with pytest.raises(DecodeError):
+            book.apply(bids, asks)
+
+
+def test_deleting_a_price_that_is_not_there_does_nothing() -> None:
     book = Book()
     book.replace([(100.0, 1.0)], [(101.0, 1.0)])
-    book.apply([(price, 0.0)], [(price, 0.0)])
+    book.apply([(99.0, 0.0)], [(5000.0, 0.0)])
     assert (book.bids(), book.asks()) == (((100.0, 1.0),), ((101.0, 1.0),))
 
 

@@ -1,0 +1,81 @@
+"""The Live Trading page in a real browser: how often it paints, how late, and what it costs.
+
+Starts the dashboard on the mock as a user does (`./run_app.sh`), opens it in the system's Chromium and measures, one
+after the other: painting and latency over `--minutes`, with memory of browser and server beside it; whether zoom and scroll
+stay; what each further tab costs the server; and the page with 20 symbols at 100 messages a second each.
+`--only` picks some of them.
+
+Words. *Wire to pixel*: from the server's stamp on an update (taken when the frame was received) to the end of the draw call
+in the browser's animation frame. *Newest*: the newest update that a picture shows. *Every update*: each update counts,
+with its wait for the picture that first shows it. A picture tells the ages of its newest and oldest update and how many it
+shows: with one or two of them every age is exact, of more the ones between are taken as evenly spaced. The mark is up to
+one screen refresh (16.7 ms) before the light changes. Shown are the five panels' pictures but the price chart's, which is
+redrawn four times a second by design.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from benchmarks.machine import circumstances, write_between
+from benchmarks.page import Run, launch_page, serve
+from benchmarks.scenarios import busy, extra_tabs, painting, views
+
+SECRET = "benchmark-secret-of-this-run"
+THREE = ("BTC/USDT", "ETH/USDT", "SOL/USDT")
+PARTS = ("painting", "views", "tabs", "busy")
+
+
+def main() -> int:
+    options = _options()
+    os.environ["TICKET_SECRET"] = SECRET
+    sections: list[str] = []
+    failures: list[str] = []
+    with sync_playwright() as playwright:
+        if set(options.only) - {"busy"}:
+            with serve(options.log, options.rate) as address, launch_page(playwright, address, THREE) as page:
+                run = Run(address, page, THREE, options)
+                for name, part in (("painting", painting), ("views", views), ("tabs", extra_tabs)):
+                    if name in options.only:
+                        _add(part(run), sections, failures)
+        if "busy" in options.only:
+            with serve(options.log, 100) as address:
+                _add(busy(playwright, address, options), sections, failures)
+    sections.append(f"{circumstances()}.")
+    report = "\n\n".join(sections)
+    print(report)
+    for failure in failures:
+        print(f"MISSED: {failure}", file=sys.stderr)
+    if options.write is not None:
+        write_between(options.write, "page", report)
+    return 1 if failures else 0
+
+
+def _add(outcome: tuple[str, list[str]], sections: list[str], failures: list[str]) -> None:
+    sections.append(outcome[0])
+    failures += outcome[1]
+    print(outcome[0], file=sys.stderr)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.live_page", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--minutes", type=float, default=10.0, help="how long painting and memory are watched")
+    parser.add_argument("--rate", type=float, default=50.0, help="messages per second and symbol of the mock")
+    parser.add_argument("--tabs", type=int, nargs="+", default=[1, 2, 5, 10, 20], help="numbers of further tabs")
+    parser.add_argument("--tab-seconds", type=float, default=20.0, help="how long each number of tabs is watched")
+    parser.add_argument("--busy-seconds", type=float, default=60.0, help="how long 20 symbols are watched")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--log", type=Path, default=Path("live_page.log"), help="where the dashboard's log goes")
+    parser.add_argument("--write", type=Path, help="put the tables between their markers in this file")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
