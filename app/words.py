@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from engine.feed.feed import Feed
@@ -9,6 +10,10 @@ from engine.market.events import FeedState
 
 UNKNOWN = "–"
 RED_FROM_ATTEMPT = 5
+LONGEST_WORDS = 300
+SILENT_HINT = "A quiet market or a silent venue: the connection is tested and renewed by itself."
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~<>$:&])")
 
 _ICONS = {
     FeedState.LIVE: "✅",
@@ -52,6 +57,24 @@ def icon(feed: Feed | None) -> str:
 
 def state_word(state: FeedState) -> str:
     return _WORDS[state]
+
+
+def word(feed: Feed | None) -> str:
+    """The state in a word that agrees with its icon: what has been silent too long is called stale at once."""
+    if feed is None:
+        return "starting"
+    return "stale" if icon(feed) == "⚠️" else state_word(feed.state)
+
+
+def plain(text: str, most: int = LONGEST_WORDS) -> str:
+    """Words of others (a symbol from the address, a venue's refusal) as Markdown that shows them and nothing else."""
+    short = text if len(text) <= most else text[: most - 1] + "…"
+    return _MARKDOWN.sub(r"\\\1", " ".join(short.split()))
+
+
+def sentences(*texts: str) -> str:
+    """Several remarks in one line, each ended by a full stop."""
+    return " ".join([text if text[-1] in ".!?…:" else f"{text}." for text in texts if text])
 
 
 def number(value: float | None, decimals: int = 0, unit: str = "") -> str:

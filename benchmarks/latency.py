@@ -7,23 +7,26 @@ delay before the stamp: waking up, a busy interpreter). The capture begins again
 moved up.
 
 `--busy N` adds N threads that compute without pause: the worst that a page's Python can do to the line.
+
+`--page` measures the same inside the dashboard while a browser shows it (benchmarks/latency_page.py); the frames then
+come over a real WebSocket from another process.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
+import os
 import sys
 import time
-from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Thread
 
-import msgspec
-
+from benchmarks.histogram import Histogram
+from benchmarks.machine import Machine, circumstances, rss_mb, write_between
 from benchmarks.peers.tapedeck import Line, MemoryLink
-from benchmarks.tape import DEMO, Step, load
+from benchmarks.tape import DEMO, PASS_OFFSET, Step, load, moved
 from engine.clock import Clock
 from engine.errors import Disconnected
 from engine.feed.feed import Feed
@@ -32,36 +35,6 @@ from engine.market.events import FeedStatus, MarketEvent
 
 DRAIN_EVERY_S = 0.05
 MEMORY_EVERY_S = 10.0
-PASS_OFFSET = 10**11
-SLOTS = 50_000
-"""One per microsecond; later ones are counted together."""
-
-_decode = msgspec.json.Decoder().decode
-_encode = msgspec.json.Encoder().encode
-
-
-class Histogram:
-    """Latencies by the microsecond, in memory that does not grow."""
-
-    def __init__(self) -> None:
-        self.slots = array("q", bytes(8 * (SLOTS + 1)))
-        self.count = 0
-        self.worst_ns = 0
-
-    def add(self, latency_ns: int) -> None:
-        self.slots[min(max(latency_ns, 0) // 1000, SLOTS)] += 1
-        self.count += 1
-        if latency_ns > self.worst_ns:
-            self.worst_ns = latency_ns
-
-    def ms(self, share: float) -> float:
-        """The latency in ms that `share` (0 … 1) of all stay below or reach."""
-        left = share * self.count
-        for slot, count in enumerate(self.slots):
-            left -= count
-            if left <= 0:
-                return slot / 1000
-        return self.worst_ns / 1e6
 
 
 class TimedMailbox(Mailbox):
@@ -118,28 +91,11 @@ def _endless(steps: list[Step], line: Line) -> Iterator[Step]:
     offset = 0
     while True:
         for step in steps:
-            yield step if not offset else Step(_moved(step.data, offset), step.received_ns, step.symbol)
+            yield step if not offset else Step(moved(step.data, offset), step.received_ns, step.symbol)
         offset += PASS_OFFSET
         for channel in line.shelf.channels.values():
             channel.begin()
             channel.feed.connection_lost()
-
-
-def _moved(frame: bytes, offset: int) -> bytes:
-    message = _decode(frame)
-    data = message.get("data", message)
-    for key in ("u", "U", "t", "lastUpdateId"):
-        if key in data:
-            data[key] += offset
-    return _encode(message)
-
-
-def memory_mb() -> float:
-    """Resident memory of this process in MB."""
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    raise OSError("no VmRSS in /proc/self/status")
 
 
 def measure(steps: list[Step], rate: float, seconds: float, busy: int) -> tuple[TimedMailbox, list[float], int]:
@@ -166,42 +122,74 @@ def measure(steps: list[Step], rate: float, seconds: float, busy: int) -> tuple[
     gc.freeze()
     for thread in threads:
         thread.start()
-    memory, next_sample = [memory_mb()], time.monotonic() + MEMORY_EVERY_S
+    memory, next_sample = [rss_mb(os.getpid())], time.monotonic() + MEMORY_EVERY_S
     while not ended.wait(DRAIN_EVERY_S) and threads[0].is_alive():
         mailbox.drain()
         if time.monotonic() >= next_sample:
             next_sample += MEMORY_EVERY_S
-            memory.append(memory_mb())
+            memory.append(rss_mb(os.getpid()))
     ended.set()
     for thread in threads:
         thread.join(timeout=2.0)
-    memory.append(memory_mb())
+    memory.append(rss_mb(os.getpid()))
     line.close()
     return mailbox, memory, link.given
 
 
+def alone(options: argparse.Namespace) -> str:
+    """The line in this process with nothing else in it; markdown."""
+    if options.switch_ms:
+        sys.setswitchinterval(options.switch_ms[0] / 1000)
+    seconds = options.minutes * 60
+    mailbox, memory, given = measure(load(options.capture), options.rate, seconds, options.busy)
+    lines = [
+        f"**{given:,} frames at {options.rate:,.0f}/s, {mailbox.from_stamp.count:,} events in the mailbox**", "",
+        "| frame to mailbox | p50 ms | p99 ms | p99.9 ms | worst ms |", "|---|---:|---:|---:|---:|",
+    ]  # fmt: skip
+    for label, histogram in (("since its stamp", mailbox.from_stamp), ("since it was due", mailbox.from_due)):
+        lines.append(f"| {label} | " + " | ".join(f"{value:.3f}" for value in histogram.row()) + " |")
+    lines += ["", f"Memory: {' '.join(f'{value:.1f}' for value in memory)} MB (every {MEMORY_EVERY_S:.0f} s)."]
+    return "\n".join(lines)
+
+
+def beside_a_page(options: argparse.Namespace) -> tuple[str, list[str]]:
+    """The line inside the dashboard, once for each switch interval; markdown and the bars that were missed."""
+    # Only this needs a browser and the dashboard's packages.
+    from benchmarks import latency_page
+
+    wanted = options.switch_ms or [None]
+    seconds = options.minutes * 60
+    results = [latency_page.measure(options.capture, options.rate, seconds, switch_ms) for switch_ms in wanted]
+    return latency_page.table(results, options.rate)
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.latency", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.latency", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("capture", nargs="?", type=Path, default=DEMO)
     parser.add_argument("--rate", type=float, default=5000.0, help="frames per second")
     parser.add_argument("--minutes", type=float, default=0.5)
     parser.add_argument("--busy", type=int, default=0, help="threads that compute without pause")
-    parser.add_argument("--switch-ms", type=float, help="the interpreter's switch interval")
+    parser.add_argument("--page", action="store_true", help="inside the dashboard, with a page open")
+    parser.add_argument(
+        "--switch-ms", type=float, nargs="+", help="the interpreter's switch interval; several: one run each"
+    )
+    parser.add_argument("--write", type=Path, help="put the table between its markers in this file")
     options = parser.parse_args()
     if not options.capture.exists():
         print(f"skipped: there is no capture at {options.capture}; give its path as the argument")
         return 0
-    if options.switch_ms is not None:
-        sys.setswitchinterval(options.switch_ms / 1000)
-    seconds = options.minutes * 60
-    mailbox, memory, given = measure(load(options.capture), options.rate, seconds, options.busy)
-    print(f"{given:,} frames at {options.rate:,.0f}/s, {mailbox.from_stamp.count:,} events in the mailbox\n")
-    print("| frame to mailbox | p50 ms | p99 ms | p99.9 ms | worst ms |\n|---|---:|---:|---:|---:|")
-    for label, histogram in (("since its stamp", mailbox.from_stamp), ("since it was due", mailbox.from_due)):
-        values = " | ".join(f"{histogram.ms(share):.3f}" for share in (0.50, 0.99, 0.999))
-        print(f"| {label} | {values} | {histogram.worst_ns / 1e6:.3f} |")
-    print(f"\nmemory: {' '.join(f'{value:.1f}' for value in memory)} MB (every {MEMORY_EVERY_S:.0f} s)")
-    return 0
+    options.capture = options.capture.resolve()
+    machine = Machine()
+    text, failures = beside_a_page(options) if options.page else (alone(options), [])
+    report = f"{text}\n\n{circumstances()}, {machine.others()}."
+    print(report)
+    for failure in failures:
+        print(f"MISSED: {failure}", file=sys.stderr)
+    if options.write is not None:
+        write_between(options.write, "latency-page" if options.page else "latency", report)
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":

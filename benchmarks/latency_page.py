@@ -1,4 +1,4 @@
-"""`benchmarks/latency.py --page`: the line at a steady rate inside the dashboard's own process while a browser shows it.
+"""`benchmarks/latency.py --page`: the line at a steady rate inside the dashboard's process while a browser shows it.
 
 Four processes: the venue (benchmarks/venue.py), the dashboard (benchmarks/served.py), Chromium, and this one.
 """
@@ -6,6 +6,7 @@ Four processes: the venue (benchmarks/venue.py), the dashboard (benchmarks/serve
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -85,8 +86,8 @@ def table(results: Sequence[dict[str, Any]], rate: float) -> tuple[str, list[str
         memory = result["memory_mb"]
         lines += [
             "",
-            f"CPU of the server in % of a core: {cpu}. Resident memory {memory[0]:.1f} MB at first, {memory[-1]:.1f} MB at "
-            f"the end, {max(memory):.1f} MB at most, slope {rise:+.2f} MB per minute. The page painted its ladder "
+            f"CPU of the server in % of a core: {cpu}. Resident memory {memory[0]:.1f} MB at first, {memory[-1]:.1f} "
+            f"MB at the end, {max(memory):.1f} MB at most, slope {rise:+.2f} MB per minute. The page painted its ladder "
             f"{result['painted_hz']['ladder']:.1f} times a second; remounts: {result['remounts']}. "
             f"The venue sent each frame at most {result['venue']['latest_ms']:.1f} ms late.",
             "",
@@ -111,8 +112,6 @@ def _most(cpu: dict[str, float]) -> list[tuple[str, float]]:
 
 @contextmanager
 def _started(module: str, *arguments: str, environment: dict[str, str] | None = None) -> Iterator[Process]:
-    import os
-
     process = subprocess.Popen(
         [sys.executable, "-m", f"benchmarks.{module}", *arguments],
         cwd=ROOT, env={**os.environ, **(environment or {})}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -141,7 +140,7 @@ def _line(process: Process) -> str:
     for line in process.stdout:
         if line.startswith("{"):
             return line
-    raise RuntimeError(f"{process.args} ended without a word")
+    raise RuntimeError(f"{process.args!r} ended without a word")
 
 
 def _wait_for(process: Process, address: str) -> None:

@@ -1,16 +1,16 @@
 """The Live Trading page in a real browser: how often it paints, how late, and what it costs.
 
 Starts the dashboard on the mock as a user does (`./run_app.sh`), opens it in the system's Chromium and measures, one
-after the other: painting and latency over `--minutes`, with memory of browser and server beside it; whether zoom and scroll
-stay; what each further tab costs the server; and the page with 20 symbols at 100 messages a second each.
+after the other: painting and latency over `--minutes`, with memory of browser and server beside it; whether zoom and
+scroll stay; what each further tab costs the server; and the page with 20 symbols at 100 messages a second each.
 `--only` picks some of them.
 
-Words. *Wire to pixel*: from the server's stamp on an update (taken when the frame was received) to the end of the draw call
-in the browser's animation frame. *Newest*: the newest update that a picture shows. *Every update*: each update counts,
-with its wait for the picture that first shows it. A picture tells the ages of its newest and oldest update and how many it
-shows: with one or two of them every age is exact, of more the ones between are taken as evenly spaced. The mark is up to
-one screen refresh (16.7 ms) before the light changes. Shown are the five panels' pictures but the price chart's, which is
-redrawn four times a second by design.
+Words. *Wire to pixel*: from the server's stamp on an update (taken when the frame was received) to the end of the draw
+call in the browser's animation frame; the screen follows within one refresh. *Newest*: the newest update that a picture
+shows. *Every update*: each update counts, with its wait for the picture that first shows it. A picture tells the ages
+of its newest and its oldest update and how many it shows: with one or two of them every age is exact, of more the ones
+between are taken as evenly spaced. Pictures are those of quotes, ladder, depth and tape; the price chart is redrawn at
+most four times a second by design and is not among them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from benchmarks.machine import circumstances, write_between
+from benchmarks.machine import Machine, circumstances, write_between
 from benchmarks.page import Run, launch_page, serve
 from benchmarks.scenarios import busy, extra_tabs, painting, views
 
@@ -36,6 +36,7 @@ def main() -> int:
     os.environ["TICKET_SECRET"] = SECRET
     sections: list[str] = []
     failures: list[str] = []
+    machine = Machine()
     with sync_playwright() as playwright:
         if set(options.only) - {"busy"}:
             with serve(options.log, options.rate) as address, launch_page(playwright, address, THREE) as page:
@@ -46,7 +47,7 @@ def main() -> int:
         if "busy" in options.only:
             with serve(options.log, 100) as address:
                 _add(busy(playwright, address, options), sections, failures)
-    sections.append(f"{circumstances()}.")
+    sections.append(f"{circumstances()}, {machine.others()}.")
     report = "\n\n".join(sections)
     print(report)
     for failure in failures:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from math import ceil
 from pathlib import Path
+from time import monotonic
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 BEGIN, END = "<!-- {}: begin -->", "<!-- {}: end -->"
@@ -49,7 +50,8 @@ def descendants(pid: int) -> list[int]:
         except OSError:
             continue
         parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
-    below, border = [], {pid}
+    below: list[int] = []
+    border = {pid}
     while border:
         border = {child for child, parent in parents.items() if parent in border}
         below += border
@@ -60,6 +62,23 @@ def below_me(*words: str) -> list[int]:
     """Processes below this one whose command line holds all of `words`."""
     found = [(pid, command_of(pid)) for pid in descendants(os.getpid())]
     return [pid for pid, command in found if all(word in command for word in words)]
+
+
+class Machine:
+    """What others did on this machine meanwhile: a benchmark's figures are worth as much as the machine was quiet."""
+
+    def __init__(self) -> None:
+        self._begun = self._now()
+
+    def others(self) -> str:
+        """In words, since this was made; call it when the processes of the benchmark have ended and been waited for."""
+        busy_s, ours_s, at_s = [now - then for now, then in zip(self._now(), self._begun, strict=True)]
+        return f"other work on the machine {max(0.0, busy_s - ours_s) / at_s * 100:.0f} % of a core meanwhile"
+
+    def _now(self) -> tuple[float, float, float]:
+        fields = list(map(int, Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0].split()[1:9]))
+        busy = sum(fields) - fields[3] - fields[4]
+        return busy / TICKS_PER_S, sum(os.times()[:4]), monotonic()
 
 
 def percentile(values: Sequence[float], share: float) -> float:

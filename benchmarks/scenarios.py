@@ -1,4 +1,4 @@
-"""What benchmarks/live_page.py does with the page; each part gives a piece of markdown and the bars that were missed."""
+"""What benchmarks/live_page.py does with the page; each part gives markdown and the bars that were missed."""
 
 from __future__ import annotations
 

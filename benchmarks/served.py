@@ -1,9 +1,9 @@
-"""The dashboard as it always runs, with stamps taken inside: how long from a frame to the mailbox while a page is open?
+"""The dashboard as it always runs, with stamps taken inside: how long from a frame to the mailbox beside an open page?
 
-`python -m benchmarks.served PORT [SWITCH_MS]` serves `app/asgi.py` in this process. Nothing is replaced but two things: the
-Binance link is wrapped to note when each frame was sent and when it was read, and the hub gets one reader more, which
-stands last in line and notes when each event lies in its mailbox. Commands on the input: `go` begins a measurement,
-`stop` ends it and prints one line of JSON, the end of the input ends the server.
+`python -m benchmarks.served PORT [SWITCH_MS]` serves `app/asgi.py` in this process, changed in two places: the Binance
+link notes when each frame was sent and when it was read, and the hub gets one reader more, which notes when each event
+lies in its mailbox. Commands on the input: `go` begins a measurement, `stop` ends it and prints one line of JSON, the
+end of the input ends the server.
 """
 
 from __future__ import annotations

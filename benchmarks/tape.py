@@ -7,11 +7,17 @@ import json
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 from msgspec import Struct
 
 ROOT = Path(__file__).resolve().parents[1]
 DEMO = ROOT.parent / "shared" / "captures" / "demo_binance_spot_btc_eth_20240808_650s.jsonl.gz"
 TOP = 10
+PASS_OFFSET = 10**11
+"""By how much numbers grow each time a capture begins again."""
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
 
 Top = dict[str, list[tuple[float, float]]]
 """`bids` and `asks`, best first: at most ten (price, size) each."""
@@ -55,6 +61,18 @@ def load(path: Path) -> list[Step]:
             received_ns = record.get("t_ns") or round(record["t"] * 1e9)
             steps.append(Step(record["data"].encode(), received_ns, symbol))
     return steps
+
+
+def moved(frame: bytes, offset: int) -> bytes:
+    """A captured frame or snapshot with its numbers moved up."""
+    if not offset:
+        return frame
+    message = _decode(frame)
+    data = message.get("data", message)
+    for key in ("u", "U", "t", "lastUpdateId"):
+        if key in data:
+            data[key] += offset
+    return _encode(message)
 
 
 def truth_of(path: Path) -> Truth:

@@ -1,10 +1,10 @@
 """A venue in a process of its own that sends captured Binance frames at a steady rate over a real WebSocket.
 
-`python -m benchmarks.venue CAPTURE RATE` prints its two addresses, begins when both symbols are subscribed, and stays until
-its input ends; then it prints how many frames it sent and how late the latest one was. Each frame carries the moment at
-which it was handed to the kernel, as a last member that no decoder looks at: `,"sent":"NS"}`, nanoseconds of the system's
-monotonic clock, which all processes share. After the last frame the capture begins again with all its numbers moved up:
-the client sees a gap and fetches the book anew.
+`python -m benchmarks.venue CAPTURE RATE` prints its two addresses, begins when both symbols are subscribed, and stays
+until its input ends; then it prints how many frames it sent and how late the latest one was. Each frame carries the
+moment at which it was handed to the kernel, as a last member that no decoder looks at: `,"sent":"NS"}`, nanoseconds of
+the system's monotonic clock, which all processes share. After the last frame the capture begins again with all its
+numbers moved up: the client sees a gap and fetches the book anew.
 """
 
 from __future__ import annotations
@@ -17,21 +17,15 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
-import msgspec
-
-from benchmarks.tape import load
+from benchmarks.tape import PASS_OFFSET, load, moved
 from tests.fakes import binance_rest as rest
 from tests.fakes import frames
 from tests.fakes.capture_player import CaptureBinance
 from tests.fakes.http_server import HttpRequest, HttpResponse
 
-PASS_OFFSET = 10**11
 SENT_DIGITS = 19
 MARK = b',"sent":"'
 END = b'"}'
-
-_decode = msgspec.json.Decoder().decode
-_encode = msgspec.json.Encoder().encode
 
 
 def marked(frame: bytes, sent_ns: int) -> bytes:
@@ -43,18 +37,6 @@ def sent_of(frame: bytes) -> int | None:
     """When a marked frame was sent; None for any other frame."""
     digits = len(frame) - len(END) - SENT_DIGITS
     return int(frame[digits : -len(END)]) if frame.startswith(MARK, digits - len(MARK)) else None
-
-
-def moved(frame: bytes, offset: int) -> bytes:
-    """A captured frame with its numbers moved up."""
-    if not offset:
-        return frame
-    message = _decode(frame)
-    data = message.get("data", message)
-    for key in ("u", "U", "t", "lastUpdateId"):
-        if key in data:
-            data[key] += offset
-    return _encode(message)
 
 
 class PacedBinance(CaptureBinance):

@@ -11,18 +11,22 @@ import streamlit as st
 
 from app.session import LiveSession
 from app.view import STREAMING, View
-from app.words import UNKNOWN, icon, number, seconds, state_word
+from app.words import SILENT_HINT, UNKNOWN, icon, number, plain, seconds, sentences, word
 from engine.feed.feed import Feed
 from engine.feed.mailbox import FeedKey
 from engine.market.events import FeedState, FeedStatus
 
 MOST_TOASTS = 3
+SYMBOLS_IN_TOAST = 4
 _TOASTS = {
-    FeedState.POLLING: "🔁 {symbol}: polling instead of streaming. {reason}",
-    FeedState.BLOCKED: "❌ {symbol}: {reason}",
-    FeedState.INVALID: "❌ {symbol}: {reason}",
-    FeedState.FAILED: "❌ {symbol}: {reason}",
+    FeedState.POLLING: "🔁 {symbols}: polling instead of streaming. {reason}",
+    FeedState.STALE: "⚠️ {symbols}: {reason}",
+    FeedState.RECONNECTING: "🔌 {symbols}: {reason}",
+    FeedState.BLOCKED: "❌ {symbols}: {reason}",
+    FeedState.INVALID: "❌ {symbols}: {reason}",
+    FeedState.FAILED: "❌ {symbols}: {reason}",
 }
+_LOST = (FeedState.POLLING, FeedState.STALE, FeedState.RECONNECTING)
 _SOURCES = {
     "stream": "stream",
     "poll": "REST poll",
@@ -37,7 +41,7 @@ def show(session: LiveSession, view: View) -> None:
     """Drain the mailbox, then draw the header and one card per symbol."""
     changes = session.drain()
     if session.error is not None:
-        st.error(f"{session.error} {session.error.hint}")
+        st.error(plain(sentences(str(session.error), session.error.hint)))
     _toasts(session, changes, view)
     feeds = {key: session.feed(key) for key in session.keys}
     _header(session, view, feeds)
@@ -46,19 +50,29 @@ def show(session: LiveSession, view: View) -> None:
 
 
 def _toasts(session: LiveSession, changes: list[FeedStatus], view: View) -> None:
-    told = 0
-    seen: dict[str, FeedState] = st.session_state.setdefault("last_states", {})
+    """One note for all symbols to which the same happened, so that one broken connection is not told 20 times."""
+    seen: dict[tuple[str, str], FeedState] = st.session_state.setdefault("last_states", {})
+    notes: dict[str, list[str]] = {}
     for change in changes:
-        before = seen.get(change.symbol)
-        seen[change.symbol] = change.state
-        text = _TOASTS.get(change.state) if change.state is not before else None
-        if change.state is FeedState.POLLING and view.mode != STREAMING:
-            text = None
-        if change.state is FeedState.LIVE and before not in (None, FeedState.LIVE, FeedState.CONNECTING):
-            text = "✅ {symbol}: live again" if before is FeedState.POLLING else None
-        if text and told < MOST_TOASTS:
-            st.toast(text.format(symbol=change.symbol, reason=change.reason))
-            told += 1
+        name = (change.venue, change.symbol)
+        text = _toast(change, seen.get(name), view)
+        if change.state not in (FeedState.CONNECTING, FeedState.SYNCING):
+            seen[name] = change.state
+        if text:
+            notes.setdefault(text.replace("{reason}", plain(change.reason)), []).append(change.symbol)
+    for text, symbols in list(notes.items())[:MOST_TOASTS]:
+        named = list(dict.fromkeys(symbols))
+        more = f" and {len(named) - SYMBOLS_IN_TOAST} more" if len(named) > SYMBOLS_IN_TOAST else ""
+        st.toast(text.replace("{symbols}", plain(", ".join(named[:SYMBOLS_IN_TOAST])) + more))
+
+
+def _toast(change: FeedStatus, before: FeedState | None, view: View) -> str | None:
+    """What to say of a change, if anything; a feed that only begins is no news."""
+    if change.state is before or (change.state is FeedState.POLLING and view.mode != STREAMING):
+        return None
+    if change.state is FeedState.LIVE:
+        return "✅ {symbols}: live again" if before in _LOST else None
+    return _TOASTS.get(change.state)
 
 
 def _header(session: LiveSession, view: View, feeds: dict[FeedKey, Feed | None]) -> None:
@@ -66,11 +80,7 @@ def _header(session: LiveSession, view: View, feeds: dict[FeedKey, Feed | None])
     active = sum(feed.state.has_data for feed in running)
     total = sum(feed.quality.updates for feed in running)
     buffered = sum(buffer.events for buffer in session.buffers.values())
-    way = "WebSocket" if view.mode == STREAMING else "REST Polling"
-    if active == 0 and total == 0:
-        words = "🔌 Initializing WebSocket connections..." if view.mode == STREAMING else "🔌 Starting REST polling..."
-    else:
-        words = f"🔴 LIVE ({way}) – {buffered:,} updates"
+    words = _headline(view, list(feeds.values()), active, total, buffered)
     polling = sum(feed.state is FeedState.POLLING for feed in running) if view.mode == STREAMING else 0
     extra = f" • 🔁 {polling} polled until the stream is back" if polling else ""
     invented = (
@@ -82,6 +92,21 @@ def _header(session: LiveSession, view: View, feeds: dict[FeedKey, Feed | None])
         f'<span class="td-count">🔌 {active}/{len(feeds)} connections active • {total:,} total updates{extra}</span>'
         f"{badge}</div>"
     )
+
+
+def _headline(view: View, feeds: list[Feed | None], active: int, total: int, buffered: int) -> str:
+    """LIVE only while something is: a page without current data says so."""
+    way = "WebSocket" if view.mode == STREAMING else "REST Polling"
+    if active:
+        return f"🔴 LIVE ({way}) – {buffered:,} updates"
+    marks = [icon(feed) for feed in feeds]
+    if "❌" in marks:
+        return "❌ No data – the cards say why"
+    if feeds and all(mark == "⏹" for mark in marks):
+        return f"⏹ Ended – {buffered:,} updates"
+    if total:
+        return f"⚠️ No current data – {buffered:,} updates"
+    return "🔌 Initializing WebSocket connections..." if view.mode == STREAMING else "🔌 Starting REST polling..."
 
 
 def _card(session: LiveSession, key: FeedKey, feed: Feed | None) -> str:
@@ -103,7 +128,7 @@ def _card(session: LiveSession, key: FeedKey, feed: Feed | None) -> str:
     return (
         f'<div class="td-card td-{tone}" data-symbol="{escape(symbol)}" data-state="{feed.state.value}" '
         f'data-updates="{quality.updates}"><b>{mark} {escape(symbol)}</b>'
-        f'<i>{state_word(feed.state)}</i><span class="td-numbers">{escape(numbers)}</span>'
+        f'<i>{word(feed)}</i><span class="td-numbers">{escape(numbers)}</span>'
         f"{_trouble(session, key, feed)}</div>"
     )
 
@@ -114,7 +139,10 @@ def _trouble(session: LiveSession, key: FeedKey, feed: Feed) -> str:
     lines = []
     if notice := session.notice(key):
         lines.append(notice)
-    if status is not None and status.state is not FeedState.LIVE:
+    if status is not None and status.state is FeedState.STALE:
+        lines.append(f"nothing received for {seconds(feed.quality.age_s(feed.clock.now_ns()))}")
+        lines.append(f"→ {status.hint or SILENT_HINT}")
+    elif status is not None and status.state is not FeedState.LIVE:
         if status.reason:
             lines.append(status.reason)
         if status.attempt:

@@ -12,7 +12,7 @@ from engine.errors import Blocked, Disconnected, FeedError, InvalidSymbol, RateL
 from engine.market.events import FeedState
 
 STALE_WAIT_S = (0.2, 0.5)
-STALE_GROWTH = 1.5
+STALE_GROWTH, STALE_CAP_S = 1.5, 10.0
 """Each further wait is longer: a thousand levels are dear (50 of Binance's 6,000 request weight a minute)."""
 
 
@@ -69,16 +69,16 @@ class Repair:
     def _too_old(self) -> None:
         """The snapshot ends before the first kept update begins: the venue's REST side lags, ask again, ever slower."""
         self._stale += 1
-        if self._stale >= self._books.patience.stale_snapshots:
-            self._stale = 0
+        if self._stale % self._books.patience.stale_snapshots == 0:
             # Perhaps not the snapshots are wrong but a kept update's number: begin with new ones.
             with self._channel.lock:
                 if self._wanted():
                     self._channel.feed.sync.lose()
-            self._again(Disconnected(f"{self._books.patience.stale_snapshots} snapshots in a row were too old"))
+            self._again(Disconnected(f"{self._stale} snapshots in a row were too old"))
             return
         low, high = STALE_WAIT_S
-        self._retry_in((low + (high - low) * self._books.runtime.random()) * STALE_GROWTH ** (self._stale - 1))
+        growth = STALE_GROWTH ** min(self._stale - 1, 20)
+        self._retry_in(min(STALE_CAP_S, (low + (high - low) * self._books.runtime.random()) * growth))
 
     def _again(self, error: FeedError) -> None:
         now_ns = self._books.runtime.clock.now_ns()

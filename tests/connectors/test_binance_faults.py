@@ -347,6 +347,40 @@ def test_frames_that_cannot_be_read_are_dropped_counted_and_survived() -> None:
         assert (rig.venue.accepted, rig.quality(ETH).resyncs) == (1, 0)
 
 
+def test_one_update_with_an_absurd_number_does_not_keep_the_book_away() -> None:
+    def absurd(fields: dict[str, Any]) -> None:
+        fields["U"] = fields["u"] = 9_000_000_000_000_000_000
+
+    with Rig() as rig:
+        rig.live_and_moving()
+        rig.venue.rewrite(BTC, faults.edited(absurd))
+        rig.until(lambda: rig.quality().gaps >= 1, what="a gap")
+        rig.settle()
+        assert len(rig.depth_requests()) <= 12
+
+
+def test_a_removal_at_an_impossible_price_is_not_passed_over() -> None:
+    def impossible(fields: dict[str, Any]) -> None:
+        fields["b"], fields["a"] = [["NaN", "0.00000000"]], fields["a"]
+
+    with Rig() as rig:
+        rig.live_and_moving()
+        rig.venue.rewrite(BTC, faults.edited(impossible))
+        rig.until(lambda: rig.quality().resyncs == 1, what="a resync")
+        rig.settle()
+
+
+def test_a_silent_symbol_is_asked_for_again_when_the_asking_gets_lost() -> None:
+    with Rig([BTC, ETH]) as rig:
+        rig.live_and_moving()
+        rig.venue.mute(BTC)
+        rig.venue.drop_acks()
+        rig.until(lambda: not rig.venue.subscribers(BTC), what="the lost subscription")
+        rig.venue.unmute(BTC)
+        rig.until(lambda: rig.venue.subscribers(BTC), what="another subscription")
+        rig.settle()
+
+
 @pytest.mark.parametrize("name", ["cut_json", "nan_literal", "not_utf8", "deep", "huge_ids", "five_megabytes"])
 def test_a_bad_frame_instead_of_an_update_is_a_gap_and_repaired(name: str) -> None:
     with Rig() as rig:

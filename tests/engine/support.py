@@ -111,11 +111,10 @@ class FakeConnector:
         self.polls: list[tuple[str, float]] = []
         self.refusal: Exception | None = None
         self.closed = Event()
-        self.before_start: Callable[[], None] = lambda: None
+        self.on_start: Callable[[FakeStream], None] = lambda stream: None
         self._lock = Lock()
 
     def start_stream(self, symbol: str, callback: Callback) -> Stream:
-        self.before_start()
         if self.refusal is not None:
             raise self.refusal
         return self._start(symbol, callback)
@@ -130,6 +129,7 @@ class FakeConnector:
         stream = FakeStream(symbol, Feed(self.name, symbol, RangeContinuity(), clock=self.clock), callback)
         with self._lock:
             self.streams.append(stream)
+        self.on_start(stream)
         return stream
 
     def latest_snapshot(self, symbol: str | None = None) -> BookSnapshot | None:

@@ -107,7 +107,7 @@ class FakeBinance(FakeServer):
         return ended
 
     def flood(self, symbol: str, messages: int = 50_000) -> None:
-        """F17: let the market run until at least so many frames are due, and send them all at once; needs a subscriber."""
+        """F17: let the market run until so many frames are due, and send them all at once; needs a subscriber."""
         with self.market:
             goal = self.emitted + messages
             for client in self._clients.values():

@@ -11,7 +11,7 @@ from engine.feed.feed import Feed
 from engine.feed.hub import Hub
 from engine.feed.mailbox import EventQueue, FeedKey, Mailbox
 from engine.market.events import BookDelta, BookSnapshot, FeedState, FeedStatus, MarketEvent
-from tests.engine.support import DEADLINE_S, START_NS, FakeConnector, delta, snapshot, trade
+from tests.engine.support import DEADLINE_S, START_NS, FakeConnector, FakeStream, delta, snapshot, trade
 
 KEY = ("binance", "BTCUSDT", "stream")
 ETH = ("binance", "ETHUSDT", "stream")
@@ -313,24 +313,18 @@ def test_a_feed_that_cannot_start_says_so_in_its_line(hub: Hub, connector: FakeC
     assert events(late) == [heard]
 
 
-def test_what_a_connector_says_before_its_start_returned_is_not_lost(hub: Hub, connector: FakeConnector) -> None:
+def test_what_a_connector_says_before_its_start_has_returned_is_not_lost(hub: Hub, connector: FakeConnector) -> None:
+    speakers: list[Thread] = []
+
+    def speak(stream: FakeStream) -> None:
+        speaker = Thread(target=stream.say, args=(trade(1),), daemon=True)
+        speakers.append(speaker)
+        speaker.start()
+
+    connector.on_start = speak
     queue = EventQueue()
-    started = Event()
-
-    def hurry() -> None:
-        def speak() -> None:
-            started.set()
-            connector.streams[0].say(trade(1))
-
-        started.wait(DEADLINE_S)
-        speak()
-
-    speaker = Thread(target=hurry, daemon=True)
-    connector.before_start = started.set
-    speaker.start()
-    while not connector.streams:
-        hub.subscribe([KEY], queue)
-    speaker.join(DEADLINE_S)
+    hub.subscribe([KEY], queue)
+    speakers[0].join(DEADLINE_S)
     assert events(queue) == [trade(1)]
 
 
