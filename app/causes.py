@@ -12,6 +12,7 @@ from app.instruments import InstrumentDirectory
 from app.session import LiveSession
 from app.view import View
 from connectors.base.venue import Venue
+from app.words import sentences
 from engine.connector import Connector
 from engine.errors import EngineError
 from engine.market.events import FeedState
@@ -79,9 +80,9 @@ def _reach(view: View, connector: Connector) -> Cause:
         found.append(f"REST answered in {(perf_counter() - started) * 1000:.0f} ms")
     except EngineError as error:
         fine = False
-        found.append(f"REST: {error} {error.hint}")
+        found.append(f"REST: {error}")
     remedy = "" if fine else "Look at the network, proxy and firewall; try REST Polling or another venue."
-    return Cause(question, fine, "; ".join(found) + ".", remedy)
+    return Cause(question, fine, sentences("; ".join(found)), remedy)
 
 
 def _knock(url: str) -> tuple[bool, str]:
@@ -100,7 +101,9 @@ def _symbols(view: View, connector: Connector, directory: InstrumentDirectory) -
     question = "Are the symbols spelled as the venue spells them?"
     listing = directory.listing(connector)
     if listing.state != "ready":
-        return Cause(question, None, f"The venue's list is not known ({listing.state}). {listing.error}", listing.hint)
+        return Cause(
+            question, None, sentences(f"The venue's list is not known ({listing.state})", listing.error), listing.hint
+        )
     wrong = {symbol: problem for symbol in view.symbols if (problem := listing.problem(symbol)) is not None}
     if not wrong:
         return Cause(question, True, f"Yes: all {len(view.symbols)} are listed.")

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.connector import Connector
 from engine.errors import EngineError
@@ -52,7 +53,8 @@ class InstrumentDirectory:
             now = monotonic()
             keep_s = RETRY_S if listing is not None and listing.state == "failed" else KEEP_S
             if listing is None or (listing.state != "loading" and now - listing.asked_at > keep_s):
-                listing = Listing("loading", listing.instruments if listing else {}, asked_at=now)
+                # What is known stays in force while it is asked for again: nothing on the page flips meanwhile.
+                listing = Listing("loading", {}, asked_at=now) if listing is None else replace(listing, asked_at=now)
                 self._listings[connector.name] = listing
                 Thread(target=self._ask, args=(connector,), name=f"instruments-{connector.name}", daemon=True).start()
             return listing
@@ -73,4 +75,7 @@ class InstrumentDirectory:
             log.exception("instruments of %s", connector.name)
             listing = Listing("failed", {}, f"{type(error).__name__}: {error}", "See the log.", monotonic())
         with self._lock:
+            known = self._listings.get(connector.name)
+            if listing.state == "failed" and known is not None and known.state == "ready":
+                return  # an old list is better than none
             self._listings[connector.name] = listing

@@ -27,7 +27,7 @@ SIGNALS_KEPT = 500
 
 
 class SymbolBuffer:
-    """The last of everything that one feed said to this tab; every run is bounded."""
+    """The last of everything that one feed said to this tab; every run is bounded. `events` counts market data."""
 
     def __init__(self) -> None:
         self.points: deque[Point] = deque(maxlen=POINTS_KEPT)
@@ -40,7 +40,7 @@ class SymbolBuffer:
         self.points.extend(mail.points)
         self.trades.extend(mail.trades)
         self.statuses.extend(mail.statuses)
-        self.events += mail.events
+        self.events += mail.events - len(mail.statuses)
         if mail.view is not None:
             self.view = mail.view
 

@@ -87,7 +87,7 @@ def table(results: Sequence[dict[str, Any]], rate: float) -> tuple[str, list[str
         lines += [
             "",
             f"CPU of the server in % of a core: {cpu}. Resident memory {memory[0]:.1f} MB at first, {memory[-1]:.1f} "
-            f"MB at the end, {max(memory):.1f} MB at most, slope {rise:+.2f} MB per minute. The page painted its ladder "
+            f"MB at the end, {max(memory):.1f} MB at most, slope {rise:+.2f} MB per minute. The ladder was painted "
             f"{result['painted_hz']['ladder']:.1f} times a second; remounts: {result['remounts']}. "
             f"The venue sent each frame at most {result['venue']['latest_ms']:.1f} ms late.",
             "",

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -19,10 +17,10 @@ from statistics import median
 from typing import Any
 
 from benchmarks.contestant import CONTESTANTS
+from benchmarks.machine import Machine, circumstances, write_between
 from benchmarks.tape import DEMO, ROOT
 
 TARGETS = (("book", "ccxt", 10.0), ("book", "cryptofeed", 3.5), ("line", "ccxt", 5.0))
-BEGIN, END = "<!-- line: begin -->", "<!-- line: end -->"
 TIMEOUT_S = 300
 
 Rounds = dict[str, list[dict[str, Any]]]
@@ -36,14 +34,15 @@ def main() -> int:
     if not (options.capture.parent / "truths.json").exists():
         print(f"skipped: no truths.json beside {options.capture}, so nothing could be checked")
         return 0
+    machine = Machine()
     rounds, missing = _play(options)
     wrong = {name: results[0]["wrong"] for name, results in rounds.items() if results[0]["wrong"]}
-    report = _report(rounds, missing, options)
+    report = f"{_report(rounds, missing, options)}\n\n{circumstances()}, {machine.others()}."
     print(report)
     for name, reasons in wrong.items():
         print(f"\nWRONG: {CONTESTANTS[name].label}: {'; '.join(reasons)}", file=sys.stderr)
     if options.write is not None and not wrong:
-        _write(options.write, report)
+        write_between(options.write, "line", report)
     return 1 if wrong else 0
 
 
@@ -125,24 +124,7 @@ def _ratio(rounds: Rounds, name: str, peer: str) -> float | None:
 
 def _circumstances(rounds: Rounds, options: argparse.Namespace) -> str:
     frames = next(iter(rounds.values()))[0]["frames"] if rounds else 0
-    return (
-        f"{frames:,} frames of `{options.capture.name}`, {options.rounds} interleaved rounds, a fresh process each. "
-        f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores."
-    )
-
-
-def _write(path: Path, report: str) -> None:
-    """Replace what stands between the markers.
-
-    Raises:
-        ValueError: the file does not have them.
-    """
-    text = path.read_text(encoding="utf-8")
-    head, begin, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{path} has no {BEGIN} … {END}")
-    path.write_text(f"{head}{BEGIN}\n{report}\n{END}{tail}", encoding="utf-8")
+    return f"{frames:,} frames of `{options.capture.name}`, {options.rounds} interleaved rounds, a fresh process each."
 
 
 if __name__ == "__main__":

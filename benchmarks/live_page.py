@@ -18,49 +18,51 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
 from benchmarks.machine import Machine, circumstances, write_between
 from benchmarks.page import Run, launch_page, serve
-from benchmarks.scenarios import busy, extra_tabs, painting, views
+from benchmarks.scenarios import Outcome, busy, extra_tabs, painting, views
 
 SECRET = "benchmark-secret-of-this-run"
 THREE = ("BTC/USDT", "ETH/USDT", "SOL/USDT")
+BUSY_RATE = 100
 PARTS = ("painting", "views", "tabs", "busy")
 
 
 def main() -> int:
     options = _options()
     os.environ["TICKET_SECRET"] = SECRET
-    sections: list[str] = []
     failures: list[str] = []
-    machine = Machine()
     with sync_playwright() as playwright:
         if set(options.only) - {"busy"}:
             with serve(options.log, options.rate) as address, launch_page(playwright, address, THREE) as page:
                 run = Run(address, page, THREE, options)
                 for name, part in (("painting", painting), ("views", views), ("tabs", extra_tabs)):
                     if name in options.only:
-                        _add(part(run), sections, failures)
+                        failures += _tell(name, options, partial(part, run))
         if "busy" in options.only:
-            with serve(options.log, 100) as address:
-                _add(busy(playwright, address, options), sections, failures)
-    sections.append(f"{circumstances()}, {machine.others()}.")
-    report = "\n\n".join(sections)
-    print(report)
+            with serve(options.log, BUSY_RATE) as address:
+                failures += _tell("busy", options, partial(busy, playwright, address, options))
     for failure in failures:
         print(f"MISSED: {failure}", file=sys.stderr)
-    if options.write is not None:
-        write_between(options.write, "page", report)
     return 1 if failures else 0
 
 
-def _add(outcome: tuple[str, list[str]], sections: list[str], failures: list[str]) -> None:
-    sections.append(outcome[0])
-    failures += outcome[1]
-    print(outcome[0], file=sys.stderr)
+def _tell(name: str, options: argparse.Namespace, part: Callable[[], Outcome]) -> list[str]:
+    """Do one part, print what it found, and put it into the document at once; the bars that were missed."""
+    print(f"{name} …", file=sys.stderr, flush=True)
+    machine = Machine()
+    text, failures = part()
+    report = f"{text}\n\n{circumstances()}, {machine.others()}."
+    print(f"{report}\n", flush=True)
+    if options.write is not None:
+        write_between(options.write, f"page-{name}", report)
+    return failures
 
 
 def _options() -> argparse.Namespace:

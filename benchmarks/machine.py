@@ -65,20 +65,30 @@ def below_me(*words: str) -> list[int]:
 
 
 class Machine:
-    """What others did on this machine meanwhile: a benchmark's figures are worth as much as the machine was quiet."""
+    """What others did on this machine meanwhile: a figure is worth as much as the machine was quiet."""
 
     def __init__(self) -> None:
         self._begun = self._now()
 
     def others(self) -> str:
-        """In words, since this was made; call it when the processes of the benchmark have ended and been waited for."""
+        """In words, since this was made."""
         busy_s, ours_s, at_s = [now - then for now, then in zip(self._now(), self._begun, strict=True)]
-        return f"other work on the machine {max(0.0, busy_s - ours_s) / at_s * 100:.0f} % of a core meanwhile"
+        return f"other work on the machine meanwhile {max(0.0, busy_s - ours_s) / at_s * 100:.0f} % of a core"
 
     def _now(self) -> tuple[float, float, float]:
         fields = list(map(int, Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0].split()[1:9]))
-        busy = sum(fields) - fields[3] - fields[4]
-        return busy / TICKS_PER_S, sum(os.times()[:4]), monotonic()
+        idle = fields[3] + fields[4]
+        ours = sum(map(_cpu_with_children_s, [os.getpid(), *descendants(os.getpid())]))
+        return (sum(fields) - idle) / TICKS_PER_S, ours, monotonic()
+
+
+def _cpu_with_children_s(pid: int) -> float:
+    """CPU seconds of a process and of its children that have ended; 0 once it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, fields[11:15])) / TICKS_PER_S
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -1,9 +1,9 @@
 """Tabs without a browser: clients that say on their sockets exactly what a page says, in a process of their own.
 
 `python -m benchmarks.tabs ADDRESS COUNT SYMBOL…` opens COUNT pages of the mock venue and stays until its input ends.
-Each one speaks the ticket and acknowledgement protocol of `/ws/live` (app/live/socket.py) and acknowledges every message
-as soon as it is read. With `--whole` it also holds a Streamlit session: it runs the page's script and asks for each
-fragment again at its interval, as a browser does. The ticket is minted here with the secret that the dashboard was
+Each one speaks the protocol of `/ws/live` (app/live/socket.py), ticket and acknowledgements, and acknowledges every
+message as soon as it is read. With `--whole` it also holds a Streamlit session: it runs the page's script and asks for
+each fragment again at its interval, as a browser does. The ticket is minted here with the secret that the dashboard was
 started with (TICKET_SECRET).
 
 It prints `ready` once every client has data, and at its end one line of JSON: messages and bytes of all clients.

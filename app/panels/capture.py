@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from app.wiring import open_capture, settings
+from app.words import plain, sentences
 from engine.errors import EngineError
 
 SPEEDS: dict[str, float | None] = {"1×": 1.0, "10×": 10.0, "max": None}
@@ -31,7 +32,7 @@ def _open(path: Path, speed: float | None) -> None:
     try:
         name = open_capture(path, speed)
     except EngineError as error:
-        st.session_state["capture-error"] = f"{error} {error.hint}"
+        st.session_state["capture-error"] = plain(sentences(str(error), error.hint))
         return
     st.session_state["connector"] = name
     st.session_state["symbols"] = []

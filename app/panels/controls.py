@@ -8,6 +8,7 @@ from app.instruments import Listing
 from app.session import StrategyChoice
 from app.view import POLLING, STREAMING, View
 from app.wiring import directory, engine
+from app.words import plain, sentences
 from engine.connector import Connector
 from engine.strategy.params import parameters
 
@@ -21,6 +22,7 @@ def show() -> View:
     """Draw the controls; what the person wants."""
     connectors = engine().connectors
     names = sorted(connectors)
+    _missing_connector(names)
     first = names.index(FIRST_VENUE) if FIRST_VENUE in names else 0
     name = st.selectbox(
         "Connector", names, index=first, key="connector", bind="query-params", on_change=_forget_symbols, required=True
@@ -46,13 +48,30 @@ def welcome(view: View) -> None:
     """What stands where the market will be."""
     connector = engine().connectors[view.connector]
     st.subheader("Nothing is running")
-    st.write(
-        f"**{view.connector}** is chosen with {', '.join(view.symbols) or 'no symbol yet'}. "
-        "Press **▶️ Start Live Feed**; the first prices come within one to three seconds."
-    )
     if view.symbols:
+        st.write(
+            f"**{plain(view.connector)}** is chosen with {plain(', '.join(view.symbols))}. "
+            "Press **▶️ Start Live Feed**; the first prices come within one to three seconds."
+        )
         st.button("▶️ Start Live Feed", key="start-here", on_click=_start)
+    else:
+        _no_symbol(connector)
     card(connector)
+
+
+def _no_symbol(connector: Connector) -> None:
+    """Why nothing can be started yet, and the way on."""
+    listing = directory().listing(connector)
+    name = plain(connector.name)
+    if listing.state == "failed":
+        st.warning(
+            f"**{name}** could not be asked for its symbols: {plain(sentences(listing.error, listing.hint))} "
+            "It is asked again by itself. You can type a symbol as the venue spells it, or choose another connector."
+        )
+    elif listing.state == "loading":
+        st.write(f"**{name}** is being asked for its symbols …")
+    else:
+        st.write(f"**{name}** is chosen. Pick at least one of its symbols under **Symbols**.")
 
 
 def card(connector: Connector) -> None:
@@ -115,7 +134,7 @@ def _wrong(symbol: str, listing: Listing) -> bool:
     if problem is None:
         return False
     text, near = problem
-    st.error(text + (" Did you mean:" if near else " Nothing that is listed is like it."))
+    st.error(plain(text) + (" Did you mean:" if near else " Nothing that is listed is like it."))
     for name in near:
         st.button(f"{name}?", key=f"near-{symbol}-{name}", on_click=_swap, args=(symbol, name))
     return True
@@ -125,7 +144,8 @@ def _listing_state(connector: Connector, listing: Listing) -> None:
     if listing.state == "loading":
         _wait_for_listing(connector)
     elif listing.state == "failed":
-        st.caption(f"The list of instruments could not be had: {listing.error} {listing.hint}")
+        _wait_for_network(connector)
+        st.caption(f"The list of instruments could not be had: {plain(sentences(listing.error, listing.hint))}")
 
 
 @st.fragment(run_every=0.5)
@@ -133,6 +153,13 @@ def _wait_for_listing(connector: Connector) -> None:
     if directory().listing(connector).state != "loading":
         st.rerun()
     st.caption(f"Loading what {connector.name} lists …")
+
+
+@st.fragment(run_every=5.0)
+def _wait_for_network(connector: Connector) -> None:
+    """Asks again from time to time; the page learns of it when there is an answer."""
+    if directory().listing(connector).state == "ready":
+        st.rerun()
 
 
 def _strategy() -> StrategyChoice | None:
@@ -155,7 +182,20 @@ def _strategy() -> StrategyChoice | None:
 
 def _plugin_errors() -> None:
     for error in engine().plugin_errors:
-        st.warning(f"{error} {error.hint}")
+        st.warning(plain(sentences(str(error), error.hint)))
+
+
+def _missing_connector(names: list[str]) -> None:
+    """An address may name a connector that is not here (any more): say so instead of starting another one."""
+    asked = st.query_params.get("connector")
+    if asked and asked not in names:
+        st.session_state["missing-connector"] = asked
+        st.query_params.pop("run", None)
+        st.session_state["symbols"] = []
+    if missing := st.session_state.get("missing-connector"):
+        st.warning(
+            f"There is no connector {plain(repr(missing))} here. A recording has to be opened again after a restart."
+        )
 
 
 def _start() -> None:
@@ -170,6 +210,7 @@ def _forget_symbols() -> None:
     # Set, not removed: what is removed would come back from the address.
     st.session_state["symbols"] = []
     st.session_state.pop("focus", None)
+    st.session_state.pop("missing-connector", None)
     _stop()
 
 

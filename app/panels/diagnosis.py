@@ -10,6 +10,7 @@ from app.causes import Cause, look_into
 from app.session import LiveSession
 from app.view import View
 from app.wiring import directory, engine
+from app.words import plain
 
 MARKS = {True: "✅", False: "❌", None: "❔"}
 
@@ -28,8 +29,8 @@ def show(session: LiveSession, view: View) -> None:
             st.caption("Looking …")
             return
         for cause in asked.result():
-            remedy = f" → {cause.remedy}" if cause.remedy else ""
-            st.markdown(f"{MARKS[cause.fine]} **{cause.question}** {cause.found}{remedy}")
+            remedy = f" → {plain(cause.remedy)}" if cause.remedy else ""
+            st.markdown(f"{MARKS[cause.fine]} **{cause.question}** {plain(cause.found)}{remedy}")
 
 
 def _ask(session: LiveSession, view: View) -> Future[list[Cause]]:

@@ -11,6 +11,10 @@ from app.wiring import engine
 from connectors.base.faults import CARDS, PER_SYMBOL, Fault, FaultBoard
 
 FASTEST = 5_000
+AT_NEXT_CONNECTION = frozenset({Fault.REFUSE_STREAM, Fault.HANDSHAKE_REFUSED, Fault.ACK_MISSING, Fault.ACK_REFUSED})
+AT_NEXT_BOOK = frozenset(
+    {Fault.STALE_SNAPSHOT, Fault.SNAPSHOT_ERROR, Fault.SNAPSHOT_HTML, Fault.SNAPSHOT_SLOW, Fault.REFUSE_REST}
+)
 
 
 def show(view: View) -> None:
@@ -38,7 +42,7 @@ def _break(board: FaultBoard, view: View) -> None:
     st.markdown("**Break something**")
     fault = Fault(str(st.selectbox("Fault", list(board.supported), key="fault", format_func=_name)))
     card = CARDS[fault]
-    st.caption(card.text)
+    st.caption(" ".join([card.text, _when(fault)]).strip())
     symbol = str(
         st.selectbox("For", ["all symbols", *(view.symbols if fault in PER_SYMBOL else ())], key="fault-symbol")
     )
@@ -54,6 +58,13 @@ def _break(board: FaultBoard, view: View) -> None:
         board.clear()
     for active in board.active():
         st.caption(f"🔥 {_name(active.fault)} on {active.symbol or 'all symbols'}")
+
+
+def _when(fault: Fault) -> str:
+    """What it takes to see a fault that a running connection does not notice."""
+    if fault in AT_NEXT_CONNECTION:
+        return "Seen when we connect the next time: add *drop*."
+    return "Seen when a book is asked for: add *gap* or *drop*, or poll." if fault in AT_NEXT_BOOK else ""
 
 
 def _name(fault: Fault) -> str:

@@ -121,8 +121,9 @@ def _card(session: LiveSession, key: FeedKey, feed: Feed | None) -> str:
     mark = icon(feed)
     tone = {"✅": "good", "⚠️": "warn", "❌": "bad"}.get(mark, "wait")
     source = _SOURCES.get(status.source, status.source) if status is not None else UNKNOWN
+    age_s = quality.age_s(now_ns)
     numbers = (
-        f"{seconds(quality.age_s(now_ns))} old • {quality.updates:,} updates • "
+        f"{'no data yet' if age_s is None else f'{seconds(age_s)} old'} • {quality.updates:,} updates • "
         f"{number(quality.rate_per_s(now_ns), 0, '/s')} • {source}"
     )
     return (

@@ -215,6 +215,8 @@ class Hub:
     def attach(self, key: FeedKey, receiver: Receiver) -> None:
         connector = self.check(key)
         with self._lock:
+            if self._stopping.is_set():
+                raise ConfigError("the engine is stopping: no feed can be started any more")
             upstream = self._upstreams.get(key)
             created = upstream is None
             if upstream is None:
@@ -245,16 +247,17 @@ class Hub:
             return {key: upstream.readers for key, upstream in self._upstreams.items()}
 
     def close(self) -> None:
-        """Stop every feed, within 2 s each."""
+        """Stop every feed, within 2 s a connector; what is attached later is refused."""
         self._stopping.set()
         self._keeper.join(timeout=2.0)
         with self._lock:
             upstreams = list(self._upstreams.values())
             self._upstreams.clear()
-        for upstream in upstreams:
-            _stop(upstream)
+        # A connector ends all of its streams at once; after that each stream has nothing left to wait for.
         for connector in self.connectors.values():
             connector.close()
+        for upstream in upstreams:
+            _stop(upstream)
 
     def _start(self, upstream: Upstream, connector: Connector) -> None:
         venue, symbol, mode = upstream.key

@@ -6,9 +6,10 @@ venue was broken, `close` took less than two seconds, no callback followed it, n
 
 from __future__ import annotations
 
+import gc
 import socket
-import threading
 import time
+import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -569,16 +570,26 @@ def test_stop_right_after_the_connection_failed(silence: Callable[[FakeBinance],
 
 
 def test_stop_in_mid_flood() -> None:
-    with Rig() as rig:
+    with Rig(history=100_000) as rig:
         rig.live_and_moving()
         rig.rest()
-        flood = threading.Thread(target=rig.venue.flood, args=(BTC, 100_000), name="fake-flood")
-        flood.start()
         goal = rig.witness.events + 100
+        rig.venue.flood(BTC, 40_000)
         rig.until(lambda: rig.witness.events > goal)
-        rig.close()
-        flood.join(5.0)
-        assert not flood.is_alive()
+
+
+def test_nothing_of_a_closed_connector_stays_in_memory() -> None:
+    with Rig([BTC, ETH]) as rig:
+        rig.live_and_moving()
+        rig.venue.rst()
+        rig.until(lambda: rig.venue.accepted == 2)
+        rig.settle()
+    stream = rig.witness.stream
+    assert stream is not None
+    left = [weakref.ref(rig.connector), weakref.ref(stream.feed)]
+    del rig, stream
+    gc.collect()
+    assert [one() for one in left] == [None, None]
 
 
 def test_one_symbol_can_stop_while_the_other_goes_on() -> None:
