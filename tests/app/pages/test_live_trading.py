@@ -149,9 +149,34 @@ def test_a_broken_stream_is_polled_and_comes_back_by_itself(page: Page) -> None:
     break_with(page, "handshake refused")
     break_with(page, "drop")
     expect_state(page, SYMBOL, "polling", 25)
-    expect(page.locator(".td-header")).to_contain_text("polled until the stream is back")
+    expect(page.locator(".td-header")).to_contain_text("polled instead of streamed")
     press(page, "fault-clear")
     expect_state(page, SYMBOL, "live", 60)
+
+
+def test_silence_is_never_called_live(page: Page) -> None:
+    start(page)
+    expect_state(page, SYMBOL, "live", 3)
+    break_with(page, "stall")
+    try:
+        expect_state(page, SYMBOL, "stale", 10)
+        expect(page.locator(".td-header")).to_contain_text("No current data")
+        expect(card(page, SYMBOL)).to_contain_text("→")
+        expect(panel(page, "ladder")).to_have_attribute("data-state", re.compile("STALE|RECONNECTING|SYNCING"))
+    finally:
+        press(page, "fault-clear")
+    expect_state(page, SYMBOL, "live", 20)
+
+
+def test_an_address_of_rubbish_is_answered_in_words(browser: Browser, mock_address: str) -> None:
+    tab = open_page(browser, f"{mock_address}/?connector=gone&symbols=BTCUSDT&run=1&every=-1&book_pressure.depth=9999")
+    expect(tab.get_by_text("There is no connector 'gone' here.")).to_be_visible()
+    expect(tab.get_by_text("Nothing is running")).to_be_visible()
+    tab.goto(f"{mock_address}/?connector=mock&run=1&symbols=![x](http://127.0.0.1:1/p.png)&symbols=%3Cscript%3E")
+    settle(tab)
+    expect(tab.get_by_text("There is no '<script>' here.")).to_be_visible()
+    expect(tab.locator("[data-testid=stSidebar] img, [data-testid=stSidebar] a[href^=http]")).to_have_count(0)
+    tab.context.close()
 
 
 def test_a_reload_finds_the_running_feed_again(page: Page) -> None:
@@ -172,6 +197,26 @@ def test_the_address_holds_the_view(page: Page, browser: Browser) -> None:
     expect_state(other, SYMBOL, "live", 5)
     expect(panel(other, "ladder")).to_have_attribute("data-symbol", "ETH/USDT", timeout=10_000)
     other.context.close()
+
+
+def test_back_and_forward_keep_the_symbols(page: Page) -> None:
+    start(page)
+    expect_state(page, SYMBOL, "live", 3)
+    page.locator(".st-key-focus").get_by_text("ETH/USDT", exact=True).click()
+    settle(page)
+    page.go_back()
+    settle(page)
+    page.go_forward()
+    expect_state(page, SYMBOL, "live", 10)
+
+
+def test_what_is_left_on_the_page_of_a_dead_server_is_not_called_live(browser: Browser, tmp_path: Path) -> None:
+    with dashboard(tmp_path / "app.log", {"MOCK_SEED": "7"}) as address:
+        tab = open_page(browser, f"{address}/?connector=mock&run=1")
+        expect_state(tab, SYMBOL, "live", 10)
+    shown = "getComputedStyle(document.querySelector('.td-live'), '::after').content"
+    tab.wait_for_function(f"{shown}.includes('No connection to the server')", timeout=15_000)
+    tab.context.close()
 
 
 def test_stop_ends_the_feed(page: Page) -> None:
