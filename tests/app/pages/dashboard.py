@@ -14,11 +14,11 @@ from time import monotonic
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from playwright.sync_api import Browser, Locator, Page, Playwright, expect
+from playwright.sync_api import Browser, Locator, Page, Playwright, TimeoutError, expect
 
 ROOT = Path(__file__).resolve().parents[3]
 START_S = 90.0
-MOST_OPTIONS = 100
+OPENINGS = 5
 CHROMIUM_OPTIONS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -103,15 +103,17 @@ def settle(page: Page) -> None:
 
 def choose(page: Page, key: str, option: str) -> None:
     """Pick an option of a select box by its key."""
-    page.locator(f".st-key-{key} [data-baseweb=select], .st-key-{key} [role=combobox]").first.click()
+    box = page.locator(f".st-key-{key} [data-baseweb=select], .st-key-{key} [role=combobox]").first
     found = page.get_by_role("option", name=option, exact=True)
-    page.get_by_role("option").first.wait_for()
-    for _ in range(MOST_OPTIONS):
-        if found.count():
-            break
-        page.keyboard.press("ArrowDown")  # long lists render only what is in sight
-    found.click()
-    settle(page)
+    for _ in range(OPENINGS):
+        box.click()
+        try:
+            found.click(timeout=2_000)
+        except TimeoutError:
+            continue  # a list closes when what is around it still unfolds
+        settle(page)
+        return
+    raise AssertionError(f"{option} could not be chosen")
 
 
 def press(page: Page, key: str) -> None:
