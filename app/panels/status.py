@@ -16,6 +16,8 @@ from engine.feed.feed import Feed
 from engine.feed.mailbox import FeedKey
 from engine.market.events import FeedState, FeedStatus
 
+FIRST_LOOK_S = 0.5
+"""How long the very first look waits for data, so that it shows a live market and not a second of beginnings."""
 MOST_TOASTS = 3
 SYMBOLS_IN_TOAST = 4
 _TOASTS = {
@@ -39,6 +41,7 @@ _SOURCES = {
 @st.fragment(run_every=1.0)
 def show(session: LiveSession, view: View) -> None:
     """Drain the mailbox, then draw the header and one card per symbol."""
+    session.await_first_data(FIRST_LOOK_S)
     changes = session.drain()
     if session.error is not None:
         st.error(plain(sentences(str(session.error), session.error.hint)))
