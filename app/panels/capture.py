@@ -15,7 +15,7 @@ SPEEDS: dict[str, float | None] = {"1×": 1.0, "10×": 10.0, "max": None}
 
 def show() -> None:
     """Choose a file of the captures folder and a speed; it then stands among the connectors."""
-    with st.expander("Play a capture"):
+    with st.expander("Play a capture", key="play-a-capture"):
         folder = settings().captures_dir
         files = sorted([path.name for path in folder.glob("*.jsonl*")]) if folder.is_dir() else []
         if not files:

@@ -172,7 +172,7 @@ def _strategy() -> StrategyChoice | None:
     if name == NO_STRATEGY:
         return None
     values = []
-    with st.expander("Parameters"):
+    with st.expander("Parameters", key="strategy-parameters"):
         for item in parameters(classes[name]):
             whole = item.kind is int
             step = 1 if whole else round((item.high - item.low) / 100, 4)

@@ -23,7 +23,7 @@ def show(view: View) -> None:
     board = getattr(connector, "faults", None)
     if not isinstance(board, FaultBoard):
         return
-    with st.expander("Simulated market"):
+    with st.expander("Simulated market", key="simulated-market"):
         rate = st.slider("Messages per second and symbol", 1, FASTEST, int(connector.rate), key="mock-rate")
         if rate != connector.rate:
             connector.rate = float(rate)
