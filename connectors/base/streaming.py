@@ -91,7 +91,12 @@ class StreamingConnector(Venue):
                 if channel is not None and channel.attach(callback):
                     return SymbolStream(channel, callback, connection)
             feed = Feed(
-                self.name, symbol, self.continuity, clock=self.runtime.clock, crossed_allowed=self.crossed_allowed
+                self.name,
+                symbol,
+                self.continuity,
+                clock=self.runtime.clock,
+                stale_after_s=self.limits.stale_after_s,
+                crossed_allowed=self.crossed_allowed,
             )
             channel = Channel(feed, callback)
             for connection in self._connections:
