@@ -322,7 +322,7 @@ class CoinbaseConnector(StreamingConnector):
                     )
 
     def _read_list(self, message: _Subscriptions, items: Items) -> None:
-        """Every answer lists all that the connection carries now; a product that the venue does not know is left out."""
+        """Every answer lists all that the connection carries; a product that the venue does not know is left out."""
         carried: dict[str, None] = {}
         for event in message.events:
             for products in event.subscriptions.values():

@@ -154,10 +154,10 @@ class Verification:
 
     def _take(self, record: Record, items: Sequence[Any]) -> None:
         for item in items:
-            if getattr(item, "kind", "") == "restart":
-                self._broken(record, item.reason)
             symbol = getattr(item, "symbol", "")
             if not isinstance(item, MarketEvent) or not symbol:
+                if getattr(item, "kind", "") == "restart":
+                    self._broken(record, item.reason)
                 continue
             feed = self.feeds.get(symbol)
             if feed is None:

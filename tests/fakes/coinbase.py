@@ -1,7 +1,7 @@
 """A Coinbase Advanced Trade venue on one local port: streams and REST, its numbering and limits, its faults on demand.
 
-The market is a `Truth` whose symbols in USDT are sold here in dollars (`BTCUSDT` is `BTC-USD`); `-USDC` is another name
-of each. Frames carry no update ids, but every frame's time stamp is unique: `number_at` says which update it stands for.
+The market is a `Truth` whose symbols in USDT are sold here in dollars (`BTCUSDT` is `BTC-USD`); `-USDC` is another
+name of each. Frames carry no update ids, but each has a time stamp of its own: `number_at` says which update it is.
 
 Source: Advanced Trade WebSocket documents (AsyncAPI, 2026) and frames recorded on 2026-08-09.
 """
