@@ -133,7 +133,8 @@ class Verification:
             if self._first_ns is None:
                 self._first_ns = record.received_ns
             self._last_ns = max(self._last_ns, record.received_ns)
-            self._take(record, self._decoder(record.connection)(record.data, record.received_ns))
+            decode = self._decoders.get(record.connection) or self._new_decoder(record.connection)
+            self._take(record, decode(record.data, record.received_ns))
         elif record.direction == "resp":
             self._take(record, self._reader.decode_response(record.url, record.data, record.received_ns))
 
@@ -146,10 +147,8 @@ class Verification:
             report.problem("line 0: the capture holds no frame")
         return report
 
-    def _decoder(self, connection: str) -> Callable[[bytes, int], Sequence[Any]]:
-        decoder = self._decoders.get(connection)
-        if decoder is None:
-            decoder = self._decoders[connection] = self._reader.new_decoder()
+    def _new_decoder(self, connection: str) -> Callable[[bytes, int], Sequence[Any]]:
+        decoder = self._decoders[connection] = self._reader.new_decoder()
         return decoder
 
     def _take(self, record: Record, items: Sequence[Any]) -> None:

@@ -16,6 +16,7 @@ from engine.store.capture import Damage, read_capture
 from engine.store.verify import Report, Verification, exact, recognise
 from tests.shared import capture
 
+USDM = "binance_usdm_20210722_4sym.jsonl.gz"
 COINBASE = "coinbase_advanced_btc_eth_20260809_first12s.jsonl.gz"
 
 
@@ -106,3 +107,23 @@ def test_a_frame_that_is_missing_from_coinbase_is_a_problem(tmp_path: Path, caps
     assert any("expected frame 40, received 41" in problem for problem in found["problems"])
     for symbol in ("BTC-USD", "ETH-USD"):
         assert (found["symbols"][symbol]["gaps"], found["symbols"][symbol]["state"]) == (1, "syncing")
+
+
+def test_binance_futures_give_their_truth_to_the_last_digit() -> None:
+    truth = truths(USDM)
+    verification, report = played(capture(USDM), truth, "binance_usdm")
+    assert set(report.symbols) == set(truth["symbols"])
+    for symbol, expected in truth["symbols"].items():
+        found, stats = report.symbols[symbol], expected["stats"]
+        assert_book(found, expected)
+        assert_trades(found, expected["trades"])
+        assert found["applied"] == stats["diff_applied"]
+        # Besides, a quote may have come that was older than the book.
+        assert stats["diff_before_snapshot_dropped"] <= found["ignored"] <= stats["diff_before_snapshot_dropped"] + 1
+        assert verification.feeds[symbol].quality.quote_mismatches == 0
+
+
+def test_futures_are_not_taken_for_spot_nor_spot_for_futures() -> None:
+    readers = frame_readers()
+    assert recognise(capture(USDM), readers).name == "binance_usdm"
+    assert recognise(capture("binance_spot_20211012_4sym.jsonl.gz"), readers).name == "binance"
