@@ -12,10 +12,12 @@ import pytest
 
 from engine.__main__ import frame_readers, main
 from engine.feed.feed import Feed
+from engine.market.events import MarketEvent, Trade
 from engine.store.capture import Damage, read_capture
 from engine.store.verify import Report, Verification, exact, recognise
 from tests.shared import capture
 
+FINNHUB = "finnhub_trades_aapl_20230331.jsonl.gz"
 USDM = "binance_usdm_20210722_4sym.jsonl.gz"
 COINBASE = "coinbase_advanced_btc_eth_20260809_first12s.jsonl.gz"
 
@@ -127,3 +129,23 @@ def test_futures_are_not_taken_for_spot_nor_spot_for_futures() -> None:
     readers = frame_readers()
     assert recognise(capture(USDM), readers).name == "binance_usdm"
     assert recognise(capture("binance_spot_20211012_4sym.jsonl.gz"), readers).name == "binance"
+
+
+def test_finnhub_gives_its_truth_without_a_book_and_without_sides() -> None:
+    truth = truths(FINNHUB)
+    expected = truth["symbols"]["AAPL"]["trades"]
+    verification, report = played(capture(FINNHUB), truth, "finnhub")
+    found = report.symbols["AAPL"]
+    assert (found["state"], found["trades"], found["levels"]) == ("live", expected["trades"], [0, 0])
+    assert (found["buy_volume"], found["sell_volume"], found["top"]) == ("0", "0", {"bids": [], "asks": []})
+    assert verification.feeds["AAPL"].view is None
+    reader, events = frame_readers()["finnhub"], list[MarketEvent]()
+    for one in read_capture(capture(FINNHUB), lambda damage: None):
+        if one.direction == "recv":
+            events += [event for event in reader.new_decoder()(one.data, one.received_ns) if isinstance(event, Trade)]
+    trades = [event for event in events if isinstance(event, Trade)]
+    prices = [exact(trade.price) for trade in trades]
+    assert [prices[0], max(prices), min(prices), prices[-1]] == [
+        Decimal(expected[name]) for name in ("open", "high", "low", "close")
+    ]
+    assert sum([exact(trade.price) * exact(trade.size) for trade in trades]) == Decimal(expected["quote"])
