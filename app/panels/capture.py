@@ -32,9 +32,11 @@ def _open(path: Path, speed: float | None) -> None:
     try:
         name = open_capture(path, speed)
     except EngineError as error:
-        st.session_state["capture-error"] = plain(sentences(str(error), error.hint))
+        # The page needs no path of the server, and no advice for the command line.
+        words = sentences(str(error).replace(str(path), path.name), "" if "--" in error.hint else error.hint)
+        st.session_state["capture-error"] = plain(words)
         return
     st.session_state["connector"] = name
     st.session_state["symbols"] = []
-    st.session_state["suggested_for"] = ""
+    st.session_state["own_symbols"] = False
     st.query_params.pop("run", None)
