@@ -100,6 +100,8 @@ class Connection:
             if self.channels.get(channel.symbol) is channel:
                 self.channels = {symbol: one for symbol, one in self.channels.items() if one is not channel}
             empty = not self.channels
+            if empty:
+                self._stopping.set()  # nobody may move in any more
         self._fallback.drop([channel])
         if empty:
             self._on_empty(self)

@@ -10,7 +10,7 @@ from time import monotonic_ns
 
 from msgspec.structs import replace
 
-from connectors.base.venue import Control, Venue
+from connectors.base.venue import Control, Decode, Venue
 from engine.connector import Callback, Capabilities
 from engine.errors import DecodeError, StoreError, StreamUnsupported
 from engine.feed.feed import Feed
@@ -121,8 +121,9 @@ class PlaybackConnector:
     def instruments(self) -> Sequence[Instrument]:
         """The symbols that speak in the first 5,000 records."""
         symbols: dict[str, None] = {}
+        decoders: dict[str, Decode] = {}
         for number, record in enumerate(self._records()):
-            for event in self._events(record):
+            for event in self._events(record, decoders):
                 symbols.setdefault(event.symbol)
             if number >= SCAN_RECORDS:
                 break
@@ -157,10 +158,20 @@ class PlaybackConnector:
     def _records(self) -> Iterator[Record]:
         return read_capture(self._path, self.damage.append)
 
-    def _events(self, record: Record) -> list[MarketEvent]:
+    def _events(self, record: Record, decoders: dict[str, Decode]) -> list[MarketEvent]:
+        """What a record says; `decoders` are those of the connections that were met so far."""
+        return [item for item in self._items(record, decoders) if not isinstance(item, Control)]
+
+    def _items(self, record: Record, decoders: dict[str, Decode]) -> list[MarketEvent | Control]:
         try:
+            if record.direction == "open":
+                decoders.pop(record.connection, None)
+                return []
             if record.direction == "recv" and record.channel == "ws":
-                items = self._venue.decode(record.data, record.received_ns)
+                decode = decoders.get(record.connection)
+                if decode is None:
+                    decode = decoders[record.connection] = self._venue.new_decoder()
+                items = decode(record.data, record.received_ns)
             elif record.direction == "resp":
                 items = self._venue.decode_response(record.url, record.data, record.received_ns)
             else:
@@ -168,7 +179,13 @@ class PlaybackConnector:
         except DecodeError:
             self.dropped_frames += 1
             return []
-        return [replace(item, source="replay") for item in items if not isinstance(item, Control)]
+        return [item if isinstance(item, Control) else replace(item, source="replay") for item in items]
+
+    def _lose(self, reason: str) -> None:
+        """The numbering of the recorded connection broke: no book can be trusted until its next snapshot."""
+        for symbol, feed in list(self._feeds.items()):
+            feed.quality.gaps += 1
+            self._tell(symbol, feed.lose(reason))
 
     def _play(self, stopping: Event) -> None:
         try:
@@ -180,6 +197,7 @@ class PlaybackConnector:
     def _play_records(self, stopping: Event) -> None:
         started = False
         tick_ns = 0
+        decoders: dict[str, Decode] = {}
         for number, record in enumerate(self._records()):
             if not started:
                 self.clock.start(record.received_ns)
@@ -190,8 +208,11 @@ class PlaybackConnector:
                 return
             if self.clock.speed is None:
                 self.clock.reach(record.received_ns)
-            for event in self._events(record):
-                self._publish(self._feed(event.symbol), event)
+            for item in self._items(record, decoders):
+                if not isinstance(item, Control):
+                    self._publish(self._feed(item.symbol), item)
+                elif item.kind == "restart":
+                    self._lose(item.reason)
             if record.received_ns - tick_ns >= TICK_NS:
                 tick_ns = record.received_ns
                 self._tick(tick_ns)

@@ -17,9 +17,9 @@ from connectors.base.runtime import SYSTEM_RUNTIME, Patience, Runtime
 from connectors.base.venue import Limits
 from engine.connector import Callback, Capabilities, Stream
 from engine.errors import Blocked, Disconnected, FeedError, InvalidSymbol, RateLimited, StreamUnsupported
-from engine.feed.feed import STALE_AFTER_S, Feed
-from engine.feed.sync import WholeBooks
-from engine.market.events import BookSnapshot, FeedState, Source
+from engine.feed.feed import Feed
+from engine.feed.sync import Continuity, WholeBooks
+from engine.market.events import BookSnapshot, FeedState, Quote, Source
 from engine.market.instrument import Instrument, nearest_symbols
 
 log = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ class Poller:
         with self._lock:
             if self._entries.pop(channel, None) is not None:
                 channel.polled = False
-                channel.feed.stale_after_s = STALE_AFTER_S
+                channel.feed.stale_after_s = self._books.limits.stale_after_s
         self._wake.set()
 
     def leave(self, channel: Channel) -> None:
@@ -164,10 +164,10 @@ class Poller:
             if not self._holds(entry):
                 return
             entry.backoff = None
-            channel.feed.stale_after_s = max(STALE_AFTER_S, STALE_INTERVALS * interval_s)
+            channel.feed.stale_after_s = max(self._books.limits.stale_after_s, STALE_INTERVALS * interval_s)
             self._deliver(entry, snapshot)
 
-    def _deliver(self, entry: _Entry, snapshot: BookSnapshot) -> None:
+    def _deliver(self, entry: _Entry, snapshot: BookSnapshot | Quote) -> None:
         channel = entry.channel
         feed = channel.feed
         if feed.state is FeedState.LIVE:
@@ -253,7 +253,7 @@ class PollingConnector(ABC):
         self.rest_budget = TokenBucket(self.limits.rest_per_s, self.limits.rest_burst)
         self._settings: dict[str, str] = dict(settings or {})
         self._poller = Poller(self)
-        self._desk = PollDesk(self._poller, self.name, runtime)
+        self._desk = PollDesk(self._poller, self.name, runtime, WholeBooks())
 
     @abstractmethod
     def fetch_snapshot(self, symbol: str, depth: int = 100) -> BookSnapshot:
@@ -304,15 +304,16 @@ class PollingConnector(ABC):
 class PollDesk:
     """The streams of the polling mode: one channel per symbol and interval."""
 
-    def __init__(self, poller: Poller, venue: str, runtime: Runtime) -> None:
+    def __init__(self, poller: Poller, venue: str, runtime: Runtime, rule: Continuity) -> None:
         self._poller = poller
+        self._rule = rule
         self._venue = venue
         self._runtime = runtime
         self._channels: list[Channel] = []
         self._lock = Lock()
 
     def open(self, symbol: str, callback: Callback, interval_s: float) -> SymbolStream:
-        channel = Channel(Feed(self._venue, symbol, WholeBooks(), clock=self._runtime.clock), callback)
+        channel = Channel(Feed(self._venue, symbol, self._rule, clock=self._runtime.clock), callback)
         with self._lock:
             self._channels = [one for one in self._channels if not one.closed]
             self._channels.append(channel)

@@ -26,6 +26,7 @@ BUSY_RATE = 0.2
 STALL_INTERVALS = 20.0
 STALL_AGAIN_S, STALL_CAP_S = 30.0, 600.0
 OUTBOX_LIMIT = 10_000
+SPELLING = "Is the symbol traded now, and spelled as the venue spells it?"
 
 
 class Untrusted(Disconnected):
@@ -65,7 +66,7 @@ class Session:
         self._patience = patience
         self._repair_by_rest = repair
         self._on_invalid = on_invalid
-        self._outbox: deque[str] = deque()
+        self._outbox: deque[str] = deque(venue.opening())
         self._messages = TokenBucket(venue.limits.messages_per_s, MESSAGE_BURST)
         self._asked_ns: dict[str, int] = {}
         self._again_ns: dict[str, int] = {}
@@ -74,6 +75,11 @@ class Session:
         self._unreadable = Window(60.0)
         self._census_ns = 0
         self._pinged_ns = self.opened_ns
+        self._stream_opens = venue.continuity.recovery in ("resubscribe", "reconnect")
+        """Whether the stream itself sends the snapshot that a book begins with."""
+        self._carried: frozenset[str] | None = None
+        """What the venue says that it carries here; None while it has not said so."""
+        self._carried_ns = self._sent_ns = 0
 
     def run(self) -> None:
         """Read until retired.
@@ -81,7 +87,7 @@ class Session:
         Raises:
             FeedError: what ended the link.
         """
-        receive, decode, now = self.link.receive, self.venue.decode, self._clock.now_ns
+        receive, decode, now = self.link.receive, self.venue.new_decoder(), self._clock.now_ns
         read_s = self._patience.read_s
         now_ns, check_ns = now(), 0  # so that it subscribes before it waits for a frame
         while not self.retired:
@@ -110,7 +116,7 @@ class Session:
                     if channel.feed.needs_snapshot:
                         if not channel.repairing:
                             self._repair(channel, now_ns)
-                    elif channel.repairing:
+                    elif channel.repairing and (channel.feed.sync.live or not self._stream_opens):
                         channel.repairing, channel.synced = False, True
                 if self.data_ns is None and items:
                     self._note_first_data(items, now_ns)
@@ -140,10 +146,13 @@ class Session:
         return self.data_ns is not None and now_ns - self.data_ns >= self._patience.healthy_s * 1e9
 
     def resubscribe(self, channel: Channel) -> None:
-        """Ask for a symbol anew on the same link."""
+        """Ask for a symbol anew on the same link: for its book where that was lost, else for everything."""
         symbols = (channel.symbol,)
-        self._send(self.venue.unsubscribe(symbols))
-        self._send(self.venue.subscribe(symbols))
+        if channel.feed.needs_snapshot:
+            self._send(self.venue.resubscribe(symbols))
+        else:
+            self._send(self.venue.unsubscribe(symbols))
+            self._send(self.venue.subscribe(symbols))
         self._asked_ns[channel.symbol] = self._clock.now_ns()
 
     def _check(self, now_ns: int) -> None:
@@ -162,6 +171,7 @@ class Session:
             self.link.ping()
         while self._outbox and self._messages.try_take(now_ns):
             self.link.send(self._outbox.popleft())
+            self._sent_ns = now_ns
         if now_ns >= self._census_ns:
             self._census_ns = now_ns + CENSUS_NS
             for channel in list(self.channels.values()):
@@ -182,6 +192,9 @@ class Session:
             channel = kept[symbol]
             channel.begin()
             self._asked_ns[symbol] = now_ns
+            if self._stream_opens:
+                channel.begin_repair()
+                self._again_ns[symbol] = now_ns + round(self._patience.resubscribe_s * 1e9)
             if not channel.polled:
                 channel.tell(FeedState.SYNCING, "subscribed, waiting for the first data")
         if gone:
@@ -240,6 +253,10 @@ class Session:
         if channel.dead:
             self._seen = {}
             return
+        if self._is_unknown(symbol, now_ns):
+            self._on_invalid(channel, "the venue left it out of what it carries: it does not list this symbol")
+            self._seen = {}
+            return
         again_ns = self._again_ns.get(symbol)
         if again_ns is not None:
             if not channel.repairing:
@@ -249,6 +266,8 @@ class Session:
                     now_ns + round(self._patience.resubscribe_s * 1e9)
                 )
                 self.resubscribe(channel)
+                if not channel.polled and not feed.sync.live:
+                    channel.tell(FeedState.SYNCING, "no book came: asked for it again", hint=SPELLING)
             return
         age_s = feed.quality.age_s(now_ns)
         asked_ns = self._asked_ns.get(symbol, now_ns)
@@ -257,6 +276,13 @@ class Session:
             self._look_after_mute(channel, (now_ns - asked_ns) / 1e9, now_ns)
         elif age_s is not None:
             self._look_after_stall(channel, age_s, now_ns)
+
+    def _is_unknown(self, symbol: str, now_ns: int) -> bool:
+        """Whether the venue has answered all that we sent, and left this symbol out."""
+        carried = self._carried
+        if carried is None or symbol in carried or self._outbox or self._carried_ns <= self._sent_ns:
+            return False
+        return now_ns - self._sent_ns >= self._patience.probe_s * 1e9
 
     def _look_after_mute(self, channel: Channel, waited_s: float, now_ns: int) -> None:
         """Subscribed and silent: a quiet symbol, or one that does not exist. The REST snapshot tells."""
@@ -270,7 +296,7 @@ class Session:
             channel.tell(
                 FeedState.SYNCING,
                 f"subscribed, but no data in {self._patience.no_data_s:.0f} s",
-                hint="Is the symbol traded now, and spelled as the venue spells it?",
+                hint=SPELLING,
             )
 
     def _look_after_stall(self, channel: Channel, age_s: float, now_ns: int) -> None:
@@ -297,12 +323,17 @@ class Session:
         kind = control.kind
         if kind == "ack" or kind == "heartbeat":
             return
+        if kind == "carries":
+            self._carried, self._carried_ns = frozenset(control.symbols), now_ns
+            return
         log.info("%s: %s %s %s", self.venue.name, kind, control.symbol, control.reason)
         if kind == "shutdown":
             if self.venue.limits.rotate_after_s is None:
                 raise PlannedClose(control.reason or "the venue announced that it closes")
             self.shutdown_announced = control.reason or "the venue announced that it closes"
         elif kind == "restart":
+            for one in self.channels.values():
+                one.feed.quality.gaps += 1
             raise Untrusted(control.reason or "the venue's numbering broke")
         elif kind == "blocked":
             raise Blocked(control.reason or "the venue refuses us")

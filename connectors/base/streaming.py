@@ -21,7 +21,8 @@ from connectors.base.venue import Request, Venue
 from engine.connector import Callback, Stream
 from engine.errors import Disconnected, FeedError, InvalidSymbol, StreamUnsupported
 from engine.feed.feed import Feed
-from engine.market.events import BookSnapshot, Source
+from engine.feed.sync import NoBook, WholeBooks
+from engine.market.events import BookSnapshot, Quote, Source
 from engine.market.instrument import Instrument, nearest_symbols
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,8 @@ class StreamingConnector(Venue):
         self.rest_budget = TokenBucket(self.limits.rest_per_s, self.limits.rest_burst)
         self._rest_client = RestClient()
         self._poller = Poller(self)
-        self._desk = PollDesk(self._poller, self.name, runtime)
+        rule = self.continuity if isinstance(self.continuity, NoBook) else WholeBooks()
+        self._desk = PollDesk(self._poller, self.name, runtime, rule)
         self._fallback_interval_s = fallback_interval_s
         self._connections: list[Connection] = []
         self._numbers = count(1)
@@ -91,7 +93,12 @@ class StreamingConnector(Venue):
                 if channel is not None and channel.attach(callback):
                     return SymbolStream(channel, callback, connection)
             feed = Feed(
-                self.name, symbol, self.continuity, clock=self.runtime.clock, crossed_allowed=self.crossed_allowed
+                self.name,
+                symbol,
+                self.continuity,
+                clock=self.runtime.clock,
+                stale_after_s=self.limits.stale_after_s,
+                crossed_allowed=self.crossed_allowed,
             )
             channel = Channel(feed, callback)
             for connection in self._connections:
@@ -113,12 +120,15 @@ class StreamingConnector(Venue):
     def fetch_snapshot(self, symbol: str, depth: int = 100) -> BookSnapshot:
         try:
             take_turn(self, self._closed, self.book_cost(symbol, depth))
-            return self.book(symbol, depth, "poll")
+            found = self.book(symbol, depth, "poll")
         except InvalidSymbol as error:
             error.hint = did_you_mean(self.near(symbol))
             raise
         finally:
             self.release_calls()
+        if not isinstance(found, BookSnapshot):
+            raise FeedError(f"{self.name} has no depth")
+        return found
 
     def instruments(self) -> Sequence[Instrument]:
         listed = self._listed
@@ -153,7 +163,7 @@ class StreamingConnector(Venue):
     def book_cost(self, symbol: str, depth: int) -> float:
         return self.snapshot_request(symbol, depth).cost
 
-    def book(self, symbol: str, depth: int, source: Source) -> BookSnapshot:
+    def book(self, symbol: str, depth: int, source: Source) -> BookSnapshot | Quote:
         body = self.fetch(self.snapshot_request(symbol, depth), self.patience.fetch_s)
         return self.decode_snapshot(symbol, body, self.runtime.clock.now_ns(), source)
 

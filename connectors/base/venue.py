@@ -7,12 +7,13 @@ through the very same methods.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Literal
 
 from msgspec import Struct
 
 from engine.connector import Capabilities
+from engine.feed.feed import STALE_AFTER_S
 from engine.feed.sync import Continuity
 from engine.market.events import BookSnapshot, MarketEvent, Source
 from engine.market.instrument import Instrument
@@ -36,26 +37,36 @@ class Control(Struct, frozen=True, gc=False):
     `ack`: a subscription (for `symbol`, or all for "") was accepted. `refused`: it was not, `reason` says why;
     `invalid_symbol` names a symbol that the venue does not know. `heartbeat`: the venue lives. `shutdown`: the venue
     announces that it will close, connect anew at once. `throttled`: slow down. `blocked`: the venue refuses us for
-    good. `restart`: what this connection said can no longer be trusted (its numbering broke).
+    good. `restart`: what this connection said can no longer be trusted (its numbering broke). `carries`: the venue
+    says that it carries `symbols` on this connection, and no others.
     """
 
-    kind: Literal["ack", "refused", "invalid_symbol", "heartbeat", "shutdown", "throttled", "blocked", "restart"]
+    kind: Literal[
+        "ack", "refused", "invalid_symbol", "heartbeat", "shutdown", "throttled", "blocked", "restart", "carries"
+    ]
     symbol: str = ""
     reason: str = ""
     id: int | None = None
+    symbols: tuple[str, ...] = ()
+
+
+Decode = Callable[[bytes, int], Sequence[MarketEvent | Control]]
+"""Reads one frame, given when it was received; see `Venue.decode`."""
 
 
 class Limits(Struct, frozen=True):
     """What a venue allows and how long it may be silent. Seconds and messages per second.
 
     `silence_s`: no frame of any kind for so long means the connection is dead. `ping_interval_s`: we send a WebSocket
-    ping that often (None: the venue pings us). `rotate_after_s`: replace the connection before the venue ends it.
+    ping that often (None: the venue pings us). `stale_after_s`: a symbol's last word is stale at that age.
+    `rotate_after_s`: replace the connection before the venue ends it.
     `connect_per_s` / `connect_burst`: connection attempts. `messages_per_s`: frames that we send, pongs included.
     `rest_per_s` / `rest_burst`: REST calls (or their weights, see `Request.cost`).
     """
 
     silence_s: float = 45.0
     ping_interval_s: float | None = None
+    stale_after_s: float = STALE_AFTER_S
     rotate_after_s: float | None = None
     connect_per_s: float = 1.0
     connect_burst: int = 5
@@ -96,6 +107,14 @@ class Venue(ABC):
     def unsubscribe(self, symbols: Sequence[str]) -> list[str]:
         """The text frames that undo `subscribe`."""
 
+    def opening(self) -> list[str]:
+        """The text frames that a new connection begins with, before it subscribes to anything."""
+        return []
+
+    def resubscribe(self, symbols: Sequence[str]) -> list[str]:
+        """The text frames that make the venue send these books anew, where `continuity.recovery` is "resubscribe"."""
+        return [*self.unsubscribe(symbols), *self.subscribe(symbols)]
+
     @abstractmethod
     def decode(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent | Control]:
         """What one frame says, in order; empty for frames that are of no interest.
@@ -103,6 +122,10 @@ class Venue(ABC):
         Raises:
             DecodeError: the frame cannot be read.
         """
+
+    def new_decoder(self) -> Decode:
+        """What reads the frames of one new connection: `decode`, but where a venue numbers a connection's frames."""
+        return self.decode
 
     @abstractmethod
     def snapshot_request(self, symbol: str, depth: int) -> Request:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from engine.clock import SYSTEM_CLOCK, Clock
 from engine.errors import DecodeError
 from engine.feed.quality import FeedQuality
-from engine.feed.sync import BookSync, Continuity, Verdict
+from engine.feed.sync import BookSync, Continuity, NoBook, Verdict
 from engine.market.book import Book, BookView
 from engine.market.events import (
     BookDelta,
@@ -29,6 +29,8 @@ MISSING_TRADES_KEPT = 2_000
 _INFINITY = float("inf")
 
 _NOTHING: tuple[MarketEvent, ...] = ()
+_FINAL = (FeedState.STOPPED, FeedState.BLOCKED, FeedState.INVALID, FeedState.FAILED)
+"""States that a late word does not change."""
 
 
 class Feed:
@@ -70,7 +72,10 @@ class Feed:
         self._last_trade: int | None = None
         self._missing_trades: dict[int, None] = {}
         self._whole = rule.recovery == "none"
-        self._silent = False
+        self._bookless = isinstance(rule, NoBook)
+        """There is no book to wait for: the first trade or quote makes the feed LIVE."""
+        self._silent = self._bookless
+        """The next word changes the state."""
         self._opened = False
         """Whether the readers hold a book that a delta may continue."""
         self._torn = False
@@ -199,13 +204,15 @@ class Feed:
         ):
             quality.crossed += 1
             return _NOTHING
-        revived = self._revive(quote.received_ns) if self._silent else _NOTHING
+        revived = self._revive(quote.received_ns, quote.source) if self._silent else _NOTHING
         self.quote = quote
         self._quoted = sequence
         return (quote,) if not revived else (*revived, quote)
 
     def _push_trade(self, trade: Trade) -> tuple[MarketEvent, ...]:
-        if not (0.0 < trade.price < _INFINITY and 0.0 < trade.size < _INFINITY):
+        if not (0.0 < trade.price < _INFINITY and 0.0 < trade.size < _INFINITY) and not (
+            self._bookless and trade.size == 0.0 and 0.0 < trade.price < _INFINITY
+        ):
             self.quality.decode_errors += 1
             return _NOTHING
         if trade.backfill:
@@ -227,7 +234,7 @@ class Feed:
                     return _NOTHING
             self._last_trade = identifier
         self.quality.trades += 1
-        return (trade,) if not self._silent else (*self._revive(trade.received_ns), trade)
+        return (trade,) if not self._silent else (*self._revive(trade.received_ns, trade.source), trade)
 
     def _push_delta(self, delta: BookDelta) -> tuple[MarketEvent, ...]:
         self.quality.observe(delta.received_ns, delta.exchange_ns)
@@ -399,7 +406,7 @@ class Feed:
             return self._lose(f"the book is crossed after update {delta.last_sequence}", delta.received_ns)
         self.quality.applied += 1
         self._last_delta = delta
-        revived = self._revive(delta.received_ns) if self._silent else _NOTHING
+        revived = self._revive(delta.received_ns, delta.source) if self._silent else _NOTHING
         if self._catching_up:
             return (*revived, *self._catch_up(delta))
         self._picture(delta.exchange_ns, delta.received_ns, delta.source)
@@ -477,15 +484,26 @@ class Feed:
         self.view = None
         self.quote = None
 
-    def _revive(self, now_ns: int) -> tuple[MarketEvent, ...]:
-        """A word after silence: STALE turns back into what it was."""
+    def _revive(self, now_ns: int, source: Source) -> tuple[MarketEvent, ...]:
+        """A word after silence: STALE turns back into what it was, and a feed without a book into LIVE."""
         status = self.status
+        if self._bookless:
+            return self._revive_bookless(now_ns, source)
         if self._torn and status is not None:
             return self._announce(now_ns, status.source)
         if status is None or self.view is None:
             return _NOTHING
         state = FeedState.LIVE if self.sync.live else FeedState.POLLING
         return self._say(state, "", now_ns, status.source)
+
+    def _revive_bookless(self, now_ns: int, source: Source) -> tuple[MarketEvent, ...]:
+        status = self.status
+        if status is not None and status.state in _FINAL:
+            return _NOTHING
+        state = FeedState.POLLING if source == "poll" else FeedState.LIVE
+        if status is not None and status.state is state:
+            return _NOTHING
+        return self._say(state, "", now_ns, source)
 
     def _announce(self, now_ns: int, source: Source) -> tuple[MarketEvent, ...]:
         """Tell the readers that the book they hold does not continue, where nobody has told them yet."""
@@ -499,7 +517,7 @@ class Feed:
         if not status.state.has_data and not stale:
             self._torn, self._held = False, None
             self._quoted = None
-        self._silent = stale or self._torn
+        self._silent = stale or self._torn or (self._bookless and status.state is not FeedState.LIVE)
         view = self.view
         if view is not None and view.state is not status.state:
             self.view = replace(view, state=status.state)

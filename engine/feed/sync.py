@@ -69,6 +69,23 @@ class RangeContinuity:
         return Verdict.GAP if first > last + 1 else Verdict.APPLY
 
 
+class Unnumbered:
+    """Updates carry no numbers and follow a snapshot of the same stream, in the order in which they come.
+
+    1. What comes before the stream's own snapshot is of no use; a snapshot from elsewhere cannot be joined.  2. From
+    then on every update applies.  3. A lost one shows elsewhere: in the numbers of a connection's frames (Coinbase).
+    """
+
+    def __init__(self, recovery: Recovery = "resubscribe") -> None:
+        self.recovery = recovery
+
+    def joins(self, snapshot: int, delta: BookDelta) -> Verdict:
+        return Verdict.GAP
+
+    def follows(self, last: int, delta: BookDelta) -> Verdict:
+        return Verdict.GAP
+
+
 class WholeBooks:
     """Every message is a whole book: nothing to join (polling venues, top-N streams)."""
 
@@ -81,19 +98,53 @@ class WholeBooks:
         return Verdict.GAP
 
 
+class ChainedContinuity:
+    """Every update names the last number of the one before it; numbers jump in between (Binance USD-M).
+
+    1. The first after a snapshot `s`: `last < s` is old, drop; otherwise it may begin at `s` at the latest, or name a
+    predecessor that is not later.  2. From then on `previous` must be exactly the last number known.
+    Source: Binance USD-M futures documents, "How to manage a local order book correctly".
+    """
+
+    recovery: Recovery = "rest"
+
+    def joins(self, snapshot: int, delta: BookDelta) -> Verdict:
+        first, final, previous = delta.first_sequence, delta.last_sequence, delta.previous_sequence
+        if final is None or first is None or previous is None or first > final:
+            return Verdict.GAP
+        if final < snapshot:
+            return Verdict.IGNORE
+        # Where nothing happened between the predecessor and the snapshot, the update begins after it.
+        return Verdict.APPLY if first <= snapshot or previous <= snapshot else Verdict.GAP
+
+    def follows(self, last: int, delta: BookDelta) -> Verdict:
+        first, final = delta.first_sequence, delta.last_sequence
+        if final is None or first is None or first > final:
+            return Verdict.GAP
+        if final <= last:
+            return Verdict.DUPLICATE
+        return Verdict.APPLY if delta.previous_sequence == last else Verdict.GAP
+
+
+class NoBook(WholeBooks):
+    """There is no book, only trades and quotes: the feed is LIVE while they come."""
+
+
 class BookSync:
     """Decides, update by update, what may reach the book. Pure: no clock, no I/O.
 
     EMPTY → (updates are kept) → a snapshot that joins them → live → gap → EMPTY.
     """
 
-    __slots__ = ("_buffer", "dropped", "last", "live", "rule")
+    __slots__ = ("_buffer", "_unjoined", "dropped", "last", "live", "rule")
 
     def __init__(self, rule: Continuity) -> None:
         self.rule = rule
         self.live = False
         self.last: int | None = None
         self.dropped = 0
+        self._unjoined = False
+        """Live with a snapshot that no update has continued yet."""
         self._buffer: deque[BookDelta] = deque()
 
     @property
@@ -113,13 +164,14 @@ class BookSync:
         self._buffer.clear()
 
     def push_delta(self, delta: BookDelta) -> Verdict:
-        """APPLY now, WAIT (kept), DUPLICATE, or GAP (kept too; the book is lost)."""
+        """APPLY now, WAIT (kept where it has a number to join by), DUPLICATE, or GAP (kept too; the book is lost)."""
         if not self.live:
-            self._keep(delta)
+            if delta.last_sequence is not None:
+                self._keep(delta)
             return Verdict.WAIT
         if self.last is None:
             return Verdict.APPLY
-        verdict = self.rule.follows(self.last, delta)
+        verdict = self._first(self.last, delta) if self._unjoined else self.rule.follows(self.last, delta)
         if verdict is Verdict.APPLY:
             self.last = delta.last_sequence
         elif verdict is Verdict.GAP:
@@ -149,7 +201,14 @@ class BookSync:
         self._buffer.clear()
         self.last = last
         self.live = True
+        self._unjoined = not joined
         return joined, ignored
+
+    def _first(self, snapshot: int, delta: BookDelta) -> Verdict:
+        """The verdict on the first update after a snapshot."""
+        verdict = self.rule.joins(snapshot, delta)
+        self._unjoined = verdict is Verdict.IGNORE
+        return Verdict.DUPLICATE if verdict is Verdict.IGNORE else verdict
 
     def _keep(self, delta: BookDelta) -> None:
         buffer = self._buffer

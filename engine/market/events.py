@@ -72,6 +72,8 @@ class Quote(Struct, frozen=True, gc=False, tag="quote"):
 class Trade(Struct, frozen=True, gc=False, tag="trade"):
     """A print. `aggressor` is the taker's side: BUY = +1, SELL = -1, unknown = 0.
 
+    `size` is above zero, but 0 where a venue without books gives prices without amounts (currencies at Finnhub).
+
     `backfill` marks past trades that a venue repeats on subscribing; they are no news.
     """
 

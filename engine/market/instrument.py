@@ -12,7 +12,8 @@ class Instrument(Struct, frozen=True):
     """One tradable thing at one venue.
 
     `symbol` is the venue's own spelling; `tick` is the price step and `lot` the size step in units of the base
-    (None where the venue does not say).
+    (None where the venue does not say). `contract` is empty for the thing itself; for a future it is what it settles
+    in, and its last day where it has one (`USDT`, `USDT-261225`).
     """
 
     venue: str
@@ -21,11 +22,12 @@ class Instrument(Struct, frozen=True):
     quote: str
     tick: float | None = None
     lot: float | None = None
+    contract: str = ""
 
     @property
     def unified(self) -> str:
-        """`BASE/QUOTE`, the form that is the same at every venue."""
-        return f"{self.base}/{self.quote}"
+        """`BASE/QUOTE`, the form that is the same at every venue; of a future `BASE/QUOTE:CONTRACT`."""
+        return f"{self.base}/{self.quote}:{self.contract}" if self.contract else f"{self.base}/{self.quote}"
 
 
 def _plain(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,7 +28,7 @@ class FrameReader(Protocol):
     continuity: Continuity
     crossed_allowed: bool
 
-    def decode(self, frame: bytes, received_ns: int) -> Sequence[Any]: ...
+    def new_decoder(self) -> Callable[[bytes, int], Sequence[Any]]: ...
 
     def decode_response(self, url: str, body: bytes, received_ns: int) -> Sequence[MarketEvent]: ...
 
@@ -116,6 +116,7 @@ class Verification:
         self._clock = ManualClock(0)
         self._tapes: dict[str, _Tape] = {}
         self._connections: dict[str, str] = {}
+        self._decoders: dict[str, Callable[[bytes, int], Sequence[Any]]] = {}
         self._first_ns: int | None = None
         self._last_ns = 0
 
@@ -132,7 +133,8 @@ class Verification:
             if self._first_ns is None:
                 self._first_ns = record.received_ns
             self._last_ns = max(self._last_ns, record.received_ns)
-            self._take(record, self._reader.decode(record.data, record.received_ns))
+            decode = self._decoders.get(record.connection) or self._new_decoder(record.connection)
+            self._take(record, decode(record.data, record.received_ns))
         elif record.direction == "resp":
             self._take(record, self._reader.decode_response(record.url, record.data, record.received_ns))
 
@@ -145,10 +147,16 @@ class Verification:
             report.problem("line 0: the capture holds no frame")
         return report
 
+    def _new_decoder(self, connection: str) -> Callable[[bytes, int], Sequence[Any]]:
+        decoder = self._decoders[connection] = self._reader.new_decoder()
+        return decoder
+
     def _take(self, record: Record, items: Sequence[Any]) -> None:
         for item in items:
             symbol = getattr(item, "symbol", "")
             if not isinstance(item, MarketEvent) or not symbol:
+                if getattr(item, "kind", "") == "restart":
+                    self._broken(record, item.reason)
                 continue
             feed = self.feeds.get(symbol)
             if feed is None:
@@ -163,7 +171,16 @@ class Verification:
                 if type(event) is Trade:
                     self._tapes[symbol].add(event)
 
+    def _broken(self, record: Record, reason: str) -> None:
+        """The numbering of a connection broke: whatever it carries may lack something."""
+        self.report.problem(f"line {record.line}: {reason}")
+        for symbol, feed in self.feeds.items():
+            if self._connections.get(symbol) == record.connection:
+                feed.quality.gaps += 1
+                feed.lose(reason)
+
     def _reopened(self, connection: str) -> None:
+        self._decoders.pop(connection, None)
         for symbol, feed in self.feeds.items():
             if self._connections.get(symbol) == connection:
                 feed.connection_lost()

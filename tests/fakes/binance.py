@@ -411,14 +411,17 @@ class FakeBinance(FakeServer):
                 self._weights.popleft()
             return sum([weight for _, weight in self._weights])
 
+    def stream_data(self, update: Update, now: int) -> list[tuple[str, str]]:
+        """Channel by channel what is sent of one batch."""
+        trades = [("trade", rest.trade_data(update.symbol, one, now)) for one in update.trades]
+        return [*trades, ("bookTicker", rest.ticker_data(update)), ("depth@100ms", rest.depth_data(update, now))]
+
     # ---- inside
 
     def _publish(self, update: Update) -> None:
-        name, now = update.symbol.lower(), self.stamp()
-        for one in update.trades:
-            self.emit(f"{name}@trade", rest.trade_data(update.symbol, one, now))
-        self.emit(f"{name}@bookTicker", rest.ticker_data(update))
-        self.emit(f"{name}@depth@100ms", rest.depth_data(update, now))
+        name = update.symbol.lower()
+        for channel, data in self.stream_data(update, self.stamp()):
+            self.emit(f"{name}@{channel}", data)
         self.published[update.symbol] = update.last
         self.steps += 1
         if self.max_age_s is not None:

@@ -1,0 +1,271 @@
+"""Finnhub: trades of American shares, currencies and coins. There is no book, and none is made up.
+
+Documentation: Finnhub API (finnhub-python 2.4.29; rate limits as of 2026). A free key is needed (FINNHUB_API_KEY).
+* wss://ws.finnhub.io?token=KEY, one symbol per message, no acknowledgement, no numbers: a gap cannot be seen.
+* One connection per key: a second one ends both, so a second connector with the same key is refused here.
+* Fifty symbols on the free plan; the surplus stays silent, so the fifty-first is refused here.
+* Symbols: `AAPL`, `OANDA:EUR_USD`, `BINANCE:BTCUSDT`. Currencies come with volume 0: a price without an amount.
+* Bid and ask come from REST alone (`/stock/bidask`, paid plans): in the polling mode, and while the stream is away.
+
+{"data":[{"c":["1","24","12"],"p":146.76,"s":"AAPL","t":1628238530221,"v":43}],"type":"trade"}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from json import dumps
+from threading import Lock
+from typing import Any
+from urllib.parse import quote, urlsplit
+from weakref import WeakValueDictionary
+
+import msgspec
+from msgspec import Struct
+
+from connectors.base import Control, Limits, Link, Request, StreamingConnector
+from connectors.base.books import take_turn
+from connectors.base.connection import Connection
+from connectors.base.keyed_link import KeyedLink
+from engine.connector import Callback, Capabilities, Stream
+from engine.errors import Blocked, DecodeError, FeedError, RateLimited
+from engine.feed.sync import NoBook
+from engine.market.events import UNKNOWN_SIDE, BookSnapshot, MarketEvent, Quote, Source, Trade
+from engine.market.instrument import Instrument
+
+SYMBOLS = 50
+LISTS = ("stock/symbol?exchange=US", "forex/symbol?exchange=oanda", "crypto/symbol?exchange=binance")
+KEY_HINT = "Set FINNHUB_API_KEY in .env; a key is free at finnhub.io."
+
+
+class _Print(Struct, gc=False):
+    s: str
+    p: float
+    t: int
+    v: float = 0.0
+
+
+class _Frame(Struct, gc=False):
+    type: str
+    data: list[_Print] = []
+    msg: str = ""
+
+
+class _BidAsk(Struct):
+    a: float | None = None
+    av: float | None = None
+    b: float | None = None
+    bv: float | None = None
+    t: int | None = None
+
+
+class _Row(Struct):
+    symbol: str
+    displaySymbol: str = ""
+    currency: str = ""
+
+
+_frame = msgspec.json.Decoder(_Frame).decode
+_bid_ask = msgspec.json.Decoder(_BidAsk).decode
+_rows = msgspec.json.Decoder(list[_Row]).decode
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_owners: WeakValueDictionary[str, FinnhubConnector] = WeakValueDictionary()
+"""Which connector uses a key, in this process."""
+_owners_lock = Lock()
+
+
+class FinnhubConnector(StreamingConnector):
+    """Finnhub: every print of up to fifty symbols; no depth."""
+
+    name = "finnhub"
+    capabilities = Capabilities(
+        streaming=True,
+        polling=True,
+        depth=0,
+        trades=True,
+        key_needed=True,
+        note="No depth: trades, and bid and ask by polling on paid plans. One connection and 50 symbols per free key.",
+    )
+    continuity = NoBook()
+    limits = Limits(
+        silence_s=120.0,
+        ping_interval_s=20.0,
+        stale_after_s=60.0,
+        connect_per_s=0.1,
+        connect_burst=2,
+        messages_per_s=8.0,
+        symbols_per_connection=SYMBOLS,
+        rest_per_s=1.0,
+        rest_burst=10,
+        backoff_cap_s=60.0,
+    )
+
+    def __init__(self, settings: Mapping[str, str] | None = None, **options: Any) -> None:
+        super().__init__(settings, **options)
+        self._websocket = self.setting("WS_URL", "wss://ws.finnhub.io").rstrip("/")
+        self._rest = self.setting("REST_URL", "https://finnhub.io").rstrip("/")
+        self._key = self.setting("API_KEY", "")
+
+    def make_link(self) -> Link:
+        self._need_key()
+        return KeyedLink(self._key)
+
+    def start_stream(self, symbol: str, callback: Callback) -> Stream:
+        self._need_key()
+        with _owners_lock:
+            if _owners.setdefault(self._key, self) is not self:
+                raise Blocked(
+                    "another finnhub connector of this process uses the same key",
+                    hint="Finnhub ends both when a key is used twice: close the other one, or use a key of its own.",
+                )
+        return super().start_stream(symbol, callback)
+
+    def close(self) -> None:
+        super().close()
+        with _owners_lock:
+            if _owners.get(self._key) is self:
+                del _owners[self._key]
+
+    def stream_url(self, symbols: Sequence[str]) -> str:
+        return self._websocket
+
+    def subscribe(self, symbols: Sequence[str]) -> list[str]:
+        return [dumps({"type": "subscribe", "symbol": symbol}) for symbol in symbols]
+
+    def unsubscribe(self, symbols: Sequence[str]) -> list[str]:
+        return [dumps({"type": "unsubscribe", "symbol": symbol}) for symbol in symbols]
+
+    def decode(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent | Control]:
+        try:
+            message = _frame(frame)
+        except _UNREADABLE as error:
+            raise DecodeError(f"finnhub frame: {error}") from error
+        if message.type == "trade":
+            return [
+                Trade("finnhub", one.s, one.p, one.v, UNKNOWN_SIDE, None, one.t * 1_000_000, received_ns, "stream")
+                for one in message.data
+            ]
+        if message.type == "ping":
+            return (Control("heartbeat"),)
+        if message.type != "error":
+            return ()
+        if "api key" in message.msg.lower():
+            return (Control("blocked", reason="finnhub does not accept the key: check FINNHUB_API_KEY"),)
+        return (Control("refused", reason=message.msg or "an error without words"),)
+
+    def snapshot_request(self, symbol: str, depth: int) -> Request:
+        return self._request(f"stock/bidask?symbol={quote(symbol, safe='')}")
+
+    def decode_snapshot(self, symbol: str, body: bytes, received_ns: int, source: Source) -> BookSnapshot:
+        raise FeedError("finnhub has no depth", hint="Stream its trades, or poll its bid and ask.")
+
+    def book(self, symbol: str, depth: int, source: Source) -> BookSnapshot | Quote:
+        """The best bid and ask: there are no books. Raises FeedError."""
+        body = self.fetch(self.snapshot_request(symbol, depth), self.patience.fetch_s)
+        return self.decode_quote(symbol, body, self.runtime.clock.now_ns(), source)
+
+    def fetch_snapshot(self, symbol: str, depth: int = 100) -> BookSnapshot:
+        return self.decode_snapshot(symbol, b"", 0, "poll")
+
+    def decode_quote(self, symbol: str, body: bytes, received_ns: int, source: Source) -> Quote:
+        """The quote in the body of a bid-and-ask response.
+
+        Raises:
+            DecodeError: the body cannot be read.
+            FeedError: there is no bid or no ask.
+        """
+        try:
+            found = _bid_ask(body)
+        except _UNREADABLE as error:
+            raise DecodeError(f"finnhub bid and ask of {symbol}: {error}") from error
+        if not (found.b and found.a):
+            raise FeedError(
+                f"finnhub has no bid and ask for {symbol} now", hint="Is the symbol right and its market open?"
+            )
+        exchange_ns = found.t * 1_000_000 if found.t else None
+        return Quote(
+            self.name,
+            symbol,
+            found.b,
+            found.bv or 0.0,
+            found.a,
+            found.av or 0.0,
+            None,
+            exchange_ns,
+            received_ns,
+            source,
+        )
+
+    def instruments_request(self) -> Request:
+        return self._request(LISTS[0])
+
+    def decode_instruments(self, body: bytes) -> list[Instrument]:
+        try:
+            rows = _rows(body)
+        except _UNREADABLE as error:
+            raise DecodeError(f"finnhub symbols: {error}") from error
+        return [_instrument(row) for row in rows]
+
+    def instruments(self) -> Sequence[Instrument]:
+        """American shares, currencies and coins: as many of the three lists as the key may read."""
+        if self._listed is None:
+            found: list[Instrument] = []
+            refused: Blocked | None = None
+            try:
+                for path in LISTS:
+                    try:
+                        take_turn(self, self._closed, 1.0)
+                        found += self.decode_instruments(self.fetch(self._request(path), self.patience.fetch_s))
+                    except Blocked as error:
+                        refused = error
+            finally:
+                self.release_calls()
+            if not found and refused is not None:
+                raise refused
+            self._listed = found
+        return self._listed
+
+    def rest_error(self, status: int, body: bytes, headers: Mapping[str, str]) -> Exception | None:
+        if status == 401:
+            return Blocked("finnhub does not accept the key", hint=KEY_HINT)
+        if status == 403:
+            return Blocked(
+                "this is not part of the finnhub key's plan",
+                hint="Bid and ask need a paid plan; stream trades instead.",
+            )
+        reset = headers.get("x-ratelimit-reset", "")
+        if status == 429 and reset.isdecimal():
+            wait_s = max(1.0, int(reset) - self.runtime.clock.now_ns() / 1e9)
+            return RateLimited(
+                "finnhub's calls per minute are used up", retry_after_s=wait_s, hint="It goes on by itself."
+            )
+        return None
+
+    @classmethod
+    def recognises(cls, url: str) -> bool:
+        try:
+            host = urlsplit(url).hostname or ""
+        except ValueError:  # not an address at all
+            return False
+        return host in ("ws.finnhub.io", "finnhub.io", "api.finnhub.io")
+
+    def _request(self, path: str) -> Request:
+        self._need_key()
+        return Request(f"{self._rest}/api/v1/{path}", headers=(("X-Finnhub-Token", self._key),))
+
+    def _need_key(self) -> None:
+        if not self._key:
+            raise Blocked("finnhub needs a key", hint=KEY_HINT)
+
+    def _new_connection(self) -> Connection:
+        if sum([len(one.channels) for one in self._connections]) >= SYMBOLS:
+            raise FeedError(
+                f"finnhub carries {SYMBOLS} symbols per key", hint="Stop watching another finnhub symbol first."
+            )
+        return super()._new_connection()
+
+
+def _instrument(row: _Row) -> Instrument:
+    base, _, other = row.displaySymbol.partition("/")
+    if other:
+        return Instrument("finnhub", row.symbol, base, other)
+    return Instrument("finnhub", row.symbol, row.displaySymbol or row.symbol, row.currency or "USD")
