@@ -65,7 +65,7 @@ class Session:
         self._patience = patience
         self._repair_by_rest = repair
         self._on_invalid = on_invalid
-        self._outbox: deque[str] = deque()
+        self._outbox: deque[str] = deque(venue.opening())
         self._messages = TokenBucket(venue.limits.messages_per_s, MESSAGE_BURST)
         self._asked_ns: dict[str, int] = {}
         self._again_ns: dict[str, int] = {}
@@ -112,6 +112,8 @@ class Session:
                             self._repair(channel, now_ns)
                     elif channel.repairing:
                         channel.repairing, channel.synced = False, True
+                    elif not channel.synced and channel.feed.sync.live:
+                        channel.synced = True
                 if self.data_ns is None and items:
                     self._note_first_data(items, now_ns)
             elif frame is not None:
@@ -140,10 +142,13 @@ class Session:
         return self.data_ns is not None and now_ns - self.data_ns >= self._patience.healthy_s * 1e9
 
     def resubscribe(self, channel: Channel) -> None:
-        """Ask for a symbol anew on the same link."""
+        """Ask for a symbol anew on the same link: for its book where that was lost, else for everything."""
         symbols = (channel.symbol,)
-        self._send(self.venue.unsubscribe(symbols))
-        self._send(self.venue.subscribe(symbols))
+        if channel.feed.needs_snapshot:
+            self._send(self.venue.resubscribe(symbols))
+        else:
+            self._send(self.venue.unsubscribe(symbols))
+            self._send(self.venue.subscribe(symbols))
         self._asked_ns[channel.symbol] = self._clock.now_ns()
 
     def _check(self, now_ns: int) -> None:
@@ -252,11 +257,30 @@ class Session:
             return
         age_s = feed.quality.age_s(now_ns)
         asked_ns = self._asked_ns.get(symbol, now_ns)
+        if self._is_book_overdue(channel, (now_ns - asked_ns) / 1e9):
+            self._ask_again(channel, now_ns)
+            return
         spoke = feed.quality.last_ns is not None and feed.quality.last_ns >= asked_ns
         if not spoke and not channel.stalls:
             self._look_after_mute(channel, (now_ns - asked_ns) / 1e9, now_ns)
         elif age_s is not None:
             self._look_after_stall(channel, age_s, now_ns)
+
+    def _is_book_overdue(self, channel: Channel, waited_s: float) -> bool:
+        """Whether a stream that opens every book with a snapshot has not sent this one, whatever else it says."""
+        if channel.synced or channel.repairing or self._outbox or waited_s < self._patience.resubscribe_s:
+            return False
+        return self.venue.continuity.recovery == "resubscribe"
+
+    def _ask_again(self, channel: Channel, now_ns: int) -> None:
+        channel.begin_repair()
+        self._again_ns[channel.symbol] = now_ns
+        if not channel.polled:
+            channel.tell(
+                FeedState.SYNCING,
+                f"subscribed, but no book in {self._patience.resubscribe_s:.0f} s; asking again",
+                hint="Is the symbol traded now, and spelled as the venue spells it?",
+            )
 
     def _look_after_mute(self, channel: Channel, waited_s: float, now_ns: int) -> None:
         """Subscribed and silent: a quiet symbol, or one that does not exist. The REST snapshot tells."""

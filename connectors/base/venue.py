@@ -96,6 +96,14 @@ class Venue(ABC):
     def unsubscribe(self, symbols: Sequence[str]) -> list[str]:
         """The text frames that undo `subscribe`."""
 
+    def opening(self) -> list[str]:
+        """The text frames that a new connection begins with, before it subscribes to anything."""
+        return []
+
+    def resubscribe(self, symbols: Sequence[str]) -> list[str]:
+        """The text frames that make the venue send these books anew, where `continuity.recovery` is "resubscribe"."""
+        return [*self.unsubscribe(symbols), *self.subscribe(symbols)]
+
     @abstractmethod
     def decode(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent | Control]:
         """What one frame says, in order; empty for frames that are of no interest.
@@ -148,6 +156,11 @@ class Venue(ABC):
     def recognises(cls, url: str) -> bool:
         """Whether a recorded URL (of a socket or a REST call) is this venue's."""
         return False
+
+    @classmethod
+    def unreadable(cls, url: str) -> str:
+        """Why frames recorded from this URL cannot be read although the venue is the right one; empty when they can."""
+        return ""
 
     def decode_response(self, url: str, body: bytes, received_ns: int) -> Sequence[MarketEvent]:
         """What a recorded REST response says of the market: its book, or nothing.

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import deque
 from enum import IntEnum
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
+from engine.feed.checksum import Checksum
 from engine.market.events import BookDelta, BookSnapshot
 
 Recovery = Literal["rest", "resubscribe", "reconnect", "none"]
@@ -43,6 +44,13 @@ class Continuity(Protocol):
         """Whether `delta` continues a book whose last update was `last`: APPLY, DUPLICATE (older or equal) or GAP."""
 
 
+@runtime_checkable
+class Checked(Protocol):
+    """A `Continuity` whose venue also sends checksums (None: this one does not)."""
+
+    checksum: Checksum | None
+
+
 class RangeContinuity:
     """Updates carry first … last; the first may overlap what is known (Binance spot).
 
@@ -67,6 +75,24 @@ class RangeContinuity:
         if final <= last:
             return Verdict.DUPLICATE
         return Verdict.GAP if first > last + 1 else Verdict.APPLY
+
+
+class Unnumbered:
+    """Updates carry no numbers and follow a snapshot of the same stream, in the order in which they come (Kraken).
+
+    1. What comes before the stream's own snapshot is of no use; a snapshot from elsewhere cannot be joined.  2. From
+    then on every update applies.  3. A lost one shows only in the checksum, where the venue has one.
+    """
+
+    def __init__(self, checksum: Checksum | None = None, recovery: Recovery = "resubscribe") -> None:
+        self.checksum = checksum
+        self.recovery = recovery
+
+    def joins(self, snapshot: int, delta: BookDelta) -> Verdict:
+        return Verdict.GAP
+
+    def follows(self, last: int, delta: BookDelta) -> Verdict:
+        return Verdict.GAP
 
 
 class WholeBooks:
@@ -113,9 +139,10 @@ class BookSync:
         self._buffer.clear()
 
     def push_delta(self, delta: BookDelta) -> Verdict:
-        """APPLY now, WAIT (kept), DUPLICATE, or GAP (kept too; the book is lost)."""
+        """APPLY now, WAIT (kept where it has a number to join by), DUPLICATE, or GAP (kept too; the book is lost)."""
         if not self.live:
-            self._keep(delta)
+            if delta.last_sequence is not None:
+                self._keep(delta)
             return Verdict.WAIT
         if self.last is None:
             return Verdict.APPLY
