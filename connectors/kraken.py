@@ -266,7 +266,7 @@ class KrakenConnector(StreamingConnector):
             if kind == b"book" and frame[:12] == b'{"channel":"':
                 return self._on_book(frame, received_ns)
             return self._on_other(frame, received_ns)
-        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError) as error:
             raise DecodeError(f"kraken frame: {error}") from error
 
     def snapshot_request(self, symbol: str, depth: int) -> Request:
@@ -319,13 +319,15 @@ class KrakenConnector(StreamingConnector):
 
     @classmethod
     def recognises(cls, url: str) -> bool:
-        host = urlsplit(url).hostname or ""
+        try:
+            host = urlsplit(url).hostname or ""
+        except ValueError:
+            return False
         return host.endswith(".kraken.com") and "futures" not in host
 
     @classmethod
     def unreadable(cls, url: str) -> str:
-        address = urlsplit(url)
-        if address.scheme not in ("ws", "wss") or address.path.rstrip("/").endswith("/v2"):
+        if not cls.recognises(url) or not url.startswith("ws") or urlsplit(url).path.rstrip("/").endswith("/v2"):
             return ""
         return f"recorded from Kraken's WebSocket v1 ({url}); only WebSocket v2 (wss://ws.kraken.com/v2) is read"
 

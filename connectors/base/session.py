@@ -110,10 +110,8 @@ class Session:
                     if channel.feed.needs_snapshot:
                         if not channel.repairing:
                             self._repair(channel, now_ns)
-                    elif channel.repairing:
-                        channel.repairing, channel.synced = False, True
-                    elif not channel.synced and channel.feed.sync.live:
-                        channel.synced = True
+                    elif channel.repairing or not channel.synced:
+                        self._note_heard(channel)
                 if self.data_ns is None and items:
                     self._note_first_data(items, now_ns)
             elif frame is not None:
@@ -217,6 +215,11 @@ class Session:
             raise Untrusted(f"{count} unreadable frames within a minute, the last: {error}")
 
     # Books
+
+    def _note_heard(self, channel: Channel) -> None:
+        """Something came and the feed asks for no book: it has one, or (with trades or quotes alone) never had any."""
+        if channel.feed.sync.live or (channel.repairing and self.venue.continuity.recovery == "none"):
+            channel.repairing, channel.synced = False, True
 
     def _repair(self, channel: Channel, now_ns: int) -> None:
         """The feed asks for a snapshot: the first of this link at once, later ones after a cooldown."""
