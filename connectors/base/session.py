@@ -69,6 +69,8 @@ class Session:
         self._messages = TokenBucket(venue.limits.messages_per_s, MESSAGE_BURST)
         self._asked_ns: dict[str, int] = {}
         self._again_ns: dict[str, int] = {}
+        self._unanswered: set[str] = set()
+        """Symbols that were asked for anew and have not come yet."""
         self._seen: Mapping[str, Channel] = {}
         self._resyncs = Window(60.0)
         self._unreadable = Window(60.0)
@@ -181,6 +183,7 @@ class Session:
         for symbol in gone:
             self._asked_ns.pop(symbol, None)
             self._again_ns.pop(symbol, None)
+            self._unanswered.discard(symbol)
         for symbol in new:
             channel = kept[symbol]
             channel.begin()
@@ -233,6 +236,7 @@ class Session:
             log.info("%s %s: %s", self.venue.name, channel.symbol, _reason(channel))
             if recovery == "reconnect":
                 raise Untrusted(_reason(channel))
+            self._unanswered.discard(channel.symbol)
             if recovery == "resubscribe":
                 self._again_ns[channel.symbol] = due_ns
         elif recovery != "rest":
@@ -252,11 +256,10 @@ class Session:
         if again_ns is not None:
             if not channel.repairing:
                 del self._again_ns[symbol]
+                self._unanswered.discard(symbol)
             elif now_ns >= again_ns:
-                self._again_ns[symbol] = channel.cooldown.next_due_ns(
-                    now_ns + round(self._patience.resubscribe_s * 1e9)
-                )
                 self.resubscribe(channel)
+                self._again_ns[symbol] = self._answer_due_ns(channel, now_ns)
             return
         age_s = feed.quality.age_s(now_ns)
         asked_ns = self._asked_ns.get(symbol, now_ns)
@@ -268,6 +271,16 @@ class Session:
             self._look_after_mute(channel, (now_ns - asked_ns) / 1e9, now_ns)
         elif age_s is not None:
             self._look_after_stall(channel, age_s, now_ns)
+
+    def _answer_due_ns(self, channel: Channel, now_ns: int) -> int:
+        """When a symbol that was just asked for anew is asked for once more, ever later if no answer comes."""
+        # No answer can come before the question has left.
+        wait_s = self._patience.resubscribe_s + len(self._outbox) / self.venue.limits.messages_per_s
+        due_ns = now_ns + round(wait_s * 1e9)
+        if channel.symbol in self._unanswered:
+            due_ns = max(due_ns, channel.cooldown.next_due_ns(now_ns))
+        self._unanswered.add(channel.symbol)
+        return due_ns
 
     def _is_book_overdue(self, channel: Channel, waited_s: float) -> bool:
         """Whether a stream that opens every book with a snapshot has not sent this one, whatever else it says."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from itertools import pairwise
 
 from connectors.kraken import DEPTH
 from engine.feed.hub import Hub
@@ -78,18 +77,29 @@ def test_one_wrong_checksum_costs_one_resubscription() -> None:
         assert rig.witness.said("checksum")
 
 
-def test_checksums_that_are_always_wrong_are_answered_ever_more_seldom() -> None:
+def test_the_second_failure_within_a_minute_waits_for_the_cooldown_and_not_longer() -> None:
     with KrakenRig() as rig:
         rig.live_and_moving()
-        rig.venue.bad_checksum(BTC, 100_000)
-        rig.until(lambda: len(rig.sent('"unsubscribe"')) == 4, 20.0, "four resubscriptions")
+        for failures in (1, 2, 3):
+            rig.spoil(failures)
+        rig.until_healed()
         at = [entry.at * PACE for entry in rig.venue.entries("text") if '"unsubscribe"' in entry.text]
-        waits = [later - earlier for earlier, later in pairwise(at)]
-        assert waits == sorted(waits)
-        assert waits[-1] > 3.0
-        assert rig.venue.accepted == 1
+        assert len(at) == 3
+        assert at[1] - at[0] > 0.5
+        assert at[2] - at[1] > 1.5
+
+
+def test_checksums_that_are_always_wrong_end_in_polling_and_not_in_a_storm() -> None:
+    with KrakenRig(patience={"resyncs_per_minute": 2, "restarts_per_10_minutes": 1}) as rig:
+        rig.live_and_moving()
+        rig.venue.bad_checksum(BTC, 100_000)
+        rig.until(lambda: FeedState.POLLING in rig.witness.states, 20.0, "polling")
+        rig.until(lambda: rig.witness.polls > 2, what="polls")
+        assert rig.witness.said("resyncs within a minute")
+        assert rig.venue.accepted == 2
+        assert len(rig.sent('"unsubscribe"')) == 4
         rig.venue.script(BTC).clear()
-        rig.until(lambda: rig.feed().state is FeedState.LIVE and not rig.feed().needs_snapshot, 20.0, "LIVE")
+        rig.until_live(20.0)
         rig.until_healed()
 
 

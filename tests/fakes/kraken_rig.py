@@ -199,6 +199,12 @@ class KrakenRig:
         act()
         self.until(lambda: self.venue.accepted > accepted, what="a new connection")
 
+    def spoil(self, failures: int) -> None:
+        """Send a wrong checksum; the first symbol's book must be LIVE again after so many failures in all."""
+        self.venue.bad_checksum(self.symbols[0])
+        self.until(lambda: self.feed().quality.checksums_bad == failures, what="the failure")
+        self.until_live()
+
     def until_live(self, timeout: float = BOUND_S) -> None:
         """Wait until all books are LIVE and hold something of the stream."""
         self.until(lambda: all(self._is_live(one) for one in self.witnesses.values()), timeout, "LIVE")
