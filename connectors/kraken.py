@@ -50,10 +50,12 @@ DEPTH = 100
 DEPTHS = (10, 25, 100, 500, 1000)
 REST_DEPTH = 500
 SYMBOLS_PER_FRAME = 50
+BOOK: dict[str, Any] = {"channel": "book", "depth": DEPTH, "snapshot": True}
+# The book comes last: once it is there the others flow, so that a second connection takes over without losing a trade.
 CHANNELS: tuple[dict[str, Any], ...] = (
-    {"channel": "book", "depth": DEPTH, "snapshot": True},
     {"channel": "trade", "snapshot": False},
     {"channel": "ticker", "event_trigger": "bbo", "snapshot": True},
+    BOOK,
 )
 UNLISTED = ("delisted", "work_in_progress")
 LONGEST_EXPONENT = 30
@@ -256,8 +258,7 @@ class KrakenConnector(StreamingConnector):
         return self._frames("unsubscribe", CHANNELS, symbols)
 
     def resubscribe(self, symbols: Sequence[str]) -> list[str]:
-        book = CHANNELS[:1]
-        return [*self._frames("unsubscribe", book, symbols), *self._frames("subscribe", book, symbols)]
+        return [*self._frames("unsubscribe", (BOOK,), symbols), *self._frames("subscribe", (BOOK,), symbols)]
 
     def decode(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent | Control]:
         try:

@@ -312,11 +312,11 @@ def test_subscriptions_are_made_in_frames_of_fifty_symbols(kraken: KrakenConnect
     symbols = [f"A{number}/USD" for number in range(SYMBOLS_PER_FRAME + 1)]
     frames = [json.loads(frame) for frame in kraken.subscribe(symbols)]
     assert len(frames) == 6
-    assert frames[0]["params"] == {
+    assert frames[2]["params"] == {
         "channel": "book", "depth": DEPTH, "snapshot": True, "symbol": symbols[:SYMBOLS_PER_FRAME]
     }  # fmt: skip
-    assert frames[1]["params"]["snapshot"] is False
-    assert frames[2]["params"]["event_trigger"] == "bbo"
+    assert frames[0]["params"]["snapshot"] is False
+    assert frames[1]["params"]["event_trigger"] == "bbo"
     assert len({frame["req_id"] for frame in frames}) == 6
     assert [json.loads(frame)["method"] for frame in kraken.resubscribe(["BTC/USD"])] == ["unsubscribe", "subscribe"]
     assert [json.loads(frame)["params"]["channel"] for frame in kraken.opening()] == ["instrument"]
