@@ -91,16 +91,9 @@ node_is_new_enough() {
     command -v node >/dev/null && node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 18 ? 0 : 1)' 2>/dev/null
 }
 
-run_javascript_tests() {
-    local files=()
-    mapfile -t files < <(find tests/app/assets -type f \( -name 'test_*.mjs' -o -name '*.test.mjs' -o -name 'test_*.js' -o -name '*.test.js' \) 2>/dev/null | sort)
-    if ((${#files[@]} == 0)); then
-        say "There are no JavaScript tests."
-    elif node_is_new_enough || { apt_install nodejs && node_is_new_enough; }; then
-        node --test "${files[@]}"
-    else
-        say "Skipped: node 18 or newer is missing (Debian, Ubuntu: apt install nodejs)."
-    fi
+ensure_node() {
+    node_is_new_enough || { apt_install nodejs && node_is_new_enough; } ||
+        say "No node 18 or newer: install one (Debian, Ubuntu: apt install nodejs); the panels' own tests will be skipped."
 }
 
 make_venv
@@ -108,12 +101,12 @@ install "$root/requirements.txt"
 install "$root/requirements-dev.txt" "$root/requirements.txt"
 : >"$setup_log"
 [[ "$scope" == fast ]] || ensure_chromium
+ensure_node
 
 check "format" "$venv/bin/ruff" format --check .
 check "lint" "$venv/bin/ruff" check .
 check "types" "$python" -m mypy
 check "layers" "$python" "$venv/bin/lint-imports" --no-cache
-check "javascript" run_javascript_tests
 printf '\nPassed so far: %s\n' "${passed[*]}"
 # Last, so that a good run ends with pytest's own closing line.
 check "tests" limited 840 "$python" -m pytest ${selection[@]+"${selection[@]}"}

@@ -11,8 +11,8 @@ from msgspec import Struct
 from app.instruments import InstrumentDirectory
 from app.session import LiveSession
 from app.view import View
-from connectors.base.venue import Venue
 from app.words import sentences
+from connectors.base.venue import Venue
 from engine.connector import Connector
 from engine.errors import EngineError
 from engine.market.events import FeedState

@@ -16,6 +16,7 @@ from engine.market.instrument import Instrument, nearest_symbols
 
 KEEP_S = 3600.0
 RETRY_S = 15.0
+LONGEST_SYMBOL = 60
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,11 @@ class Listing(Struct):
 
     def problem(self, symbol: str) -> tuple[str, list[str]] | None:
         """Why `symbol` cannot be watched and the nearest right ones; None when it can or nobody knows."""
-        if self.state != "ready" or symbol in self.instruments:
+        if symbol in self.instruments:
+            return None
+        if len(symbol) > LONGEST_SYMBOL or not symbol.isprintable():
+            return f"{symbol[:LONGEST_SYMBOL]!r}… is no symbol.", []
+        if self.state != "ready":
             return None
         unified = {instrument.unified: name for name, instrument in self.instruments.items()}
         near = nearest_symbols(symbol, [*self.instruments, *unified])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
-from threading import Thread
+from threading import Event, Thread
+from time import monotonic
 
 from msgspec import Struct
 
@@ -24,6 +25,7 @@ POINTS_KEPT = 1000
 TRADES_KEPT = 500
 STATUSES_KEPT = 100
 SIGNALS_KEPT = 500
+FIRST_DATA_LOOK_S = 0.02
 
 
 class SymbolBuffer:
@@ -66,6 +68,7 @@ class LiveSession:
         self._subscription = Subscription(engine.hub, self.mailbox)
         self._runs: dict[FeedKey, tuple[StrategyChoice, Run, int]] = {}
         self._closed = False
+        self._awaited: tuple[FeedKey, ...] = ()
         self._pipe: FramePipe | None = None
 
     @property
@@ -111,6 +114,19 @@ class LiveSession:
             self.signals.extend(signals)
             self._runs[key] = (choice, run, position)
         return changes
+
+    def await_first_data(self, most_s: float) -> None:
+        """Wait a moment for every feed to be live or polled; only before the first drain after a change of feeds."""
+        if self._awaited == self.keys:
+            return
+        self._awaited = self.keys
+        ends, pause = monotonic() + most_s, Event()
+        while monotonic() < ends and not all(map(self._has_data, self.keys)):
+            pause.wait(FIRST_DATA_LOOK_S)
+
+    def _has_data(self, key: FeedKey) -> bool:
+        feed = self.feed(key)
+        return feed is not None and feed.state.has_data
 
     def feed(self, key: FeedKey) -> Feed | None:
         return self.engine.hub.feed(key)

@@ -18,8 +18,8 @@ _STYLE = """
   font-variant-numeric: tabular-nums; }
 .td-live { font-size: 1.25rem; font-weight: 650; }
 .td-count { opacity: 0.8; }
-.td-badge { border: 1px solid #e69f00; color: #e69f00; border-radius: 4px; padding: 0 0.45rem; font-size: 0.75rem;
-  font-weight: 600; letter-spacing: 0.04em; }
+.td-badge { color: color-mix(in srgb, #e69f00 55%, currentColor); border: 1px solid currentColor; border-radius: 4px;
+  padding: 0 0.45rem; font-size: 0.75rem; font-weight: 600; letter-spacing: 0.04em; }
 .td-grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(15.5rem, 1fr)); gap: 0.4rem;
   margin-top: 0.4rem;  font-variant-numeric: tabular-nums; }
 .td-card { border: 1px solid var(--st-border-color, #8884); border-left: 3px solid #8a93a6; border-radius: 4px;
@@ -31,6 +31,10 @@ _STYLE = """
 .td-good { border-left-color: #56b4e9; }
 .td-warn { border-left-color: #e69f00; }
 .td-bad { border-left-color: #d55e00; }
+[data-testid="stApp"]:not([data-test-connection-state="CONNECTED"]) :is(.td-grid, .td-count) { opacity: 0.35; }
+[data-testid="stApp"]:not([data-test-connection-state="CONNECTED"]) .td-live { font-size: 0; }
+[data-testid="stApp"]:not([data-test-connection-state="CONNECTED"]) .td-live::after {
+  content: "🔌 No connection to the server – what follows is old"; font-size: 1.25rem; }
 @media (max-width: 640px) { .stMainBlockContainer { padding: 3.9rem 0.6rem 1rem 0.6rem; } }
 </style>
 """

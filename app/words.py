@@ -15,6 +15,9 @@ SILENT_HINT = "A quiet market or a silent venue: the connection is tested and re
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~<>$:&])")
 
+_AUTOLINK = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\\?\.)|(?<=@)", re.IGNORECASE)
+"""Where an invisible word joiner keeps Markdown from making a link of an address that somebody else wrote."""
+
 _ICONS = {
     FeedState.LIVE: "✅",
     FeedState.POLLING: "✅",
@@ -50,7 +53,11 @@ def icon(feed: Feed | None) -> str:
     age_s = feed.quality.age_s(feed.clock.now_ns())
     if state.has_data and (age_s is None or age_s >= feed.stale_after_s):
         return "⚠️"
-    if state is FeedState.RECONNECTING and feed.status is not None and feed.status.attempt >= RED_FROM_ATTEMPT:
+    if (
+        state in (FeedState.RECONNECTING, FeedState.SYNCING)
+        and feed.status is not None
+        and feed.status.attempt >= RED_FROM_ATTEMPT
+    ):
         return "❌"
     return _ICONS[state]
 
@@ -69,7 +76,7 @@ def word(feed: Feed | None) -> str:
 def plain(text: str, most: int = LONGEST_WORDS) -> str:
     """Words of others (a symbol from the address, a venue's refusal) as Markdown that shows them and nothing else."""
     short = text if len(text) <= most else text[: most - 1] + "…"
-    return _MARKDOWN.sub(r"\\\1", " ".join(short.split()))
+    return _AUTOLINK.sub("\u2060", _MARKDOWN.sub(r"\\\1", " ".join(short.split())))
 
 
 def sentences(*texts: str) -> str:

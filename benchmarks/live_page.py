@@ -21,6 +21,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from tempfile import gettempdir
 
 from playwright.sync_api import sync_playwright
 
@@ -75,7 +76,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--tab-seconds", type=float, default=20.0, help="how long each number of tabs is watched")
     parser.add_argument("--busy-seconds", type=float, default=60.0, help="how long 20 symbols are watched")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
-    parser.add_argument("--log", type=Path, default=Path("live_page.log"), help="where the dashboard's log goes")
+    parser.add_argument(
+        "--log", type=Path, default=Path(gettempdir()) / "tapedeck-live-page.log", help="where the dashboard's log goes"
+    )
     parser.add_argument("--write", type=Path, help="put the tables between their markers in this file")
     return parser.parse_args()
 

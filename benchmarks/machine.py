@@ -70,10 +70,14 @@ class Machine:
     def __init__(self) -> None:
         self._begun = self._now()
 
-    def others(self) -> str:
-        """In words, since this was made."""
+    def others_percent(self) -> float:
+        """CPU of other work in % of a core since this was made."""
         busy_s, ours_s, at_s = [now - then for now, then in zip(self._now(), self._begun, strict=True)]
-        return f"other work on the machine meanwhile {max(0.0, busy_s - ours_s) / at_s * 100:.0f} % of a core"
+        return max(0.0, busy_s - ours_s) / at_s * 100
+
+    def others(self) -> str:
+        """The same in words."""
+        return f"other work on the machine meanwhile {self.others_percent():.0f} % of a core"
 
     def _now(self) -> tuple[float, float, float]:
         fields = list(map(int, Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0].split()[1:9]))

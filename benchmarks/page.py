@@ -15,11 +15,13 @@ from urllib.parse import urlencode
 from msgspec import Struct, field
 from playwright.sync_api import CDPSession, Page, Playwright
 
-from benchmarks.machine import below_me, cpu_s, rss_mb
+from benchmarks.machine import Machine, below_me, cpu_s, rss_mb
 from tests.app.pages.dashboard import dashboard, launch, settle
 
 SCRIPT = Path(__file__).with_name("browser.js")
 COLLECT_EVERY_S = 5.0
+QUIET_PERCENT = 25.0
+"""Of a core: what others may use in a window that is called quiet."""
 PANELS = ("quotes", "price", "ladder", "depth", "tape")
 
 
@@ -29,15 +31,24 @@ class Samples(Struct):
     newest: list[float] = field(default_factory=list)
     oldest: list[float] = field(default_factory=list)
     every: list[float] = field(default_factory=list)
+    quiet: list[float] = field(default_factory=list)
+    """Of every update in the windows in which the machine had little else to do."""
+    windows: int = 0
+    quiet_windows: int = 0
     lost: int = 0
 
-    def add(self, rows: Sequence[Sequence[Any]], lost: int = 0) -> None:
-        """Rows of (symbol, newest, oldest, how many updates)."""
+    def add(self, rows: Sequence[Sequence[Any]], lost: int = 0, others_percent: float = 0.0) -> None:
+        """One window of rows of (symbol, newest, oldest, how many updates)."""
         self.lost += lost
+        before = len(self.every)
         for _, newest, oldest, events in rows:
             self.newest.append(newest)
             self.oldest.append(oldest)
             self.every += ages(newest, oldest, int(events))
+        self.windows += 1
+        if others_percent < QUIET_PERCENT:
+            self.quiet_windows += 1
+            self.quiet += self.every[before:]
 
 
 def ages(newest: float, oldest: float, events: int) -> list[float]:
@@ -114,10 +125,11 @@ class Run:
         """Collect samples for so long; yields the seconds passed, about every `every_s`."""
         begun = time.monotonic()
         while (passed := time.monotonic() - begun) < seconds:
+            machine = Machine()
             # The browser's events are served while waiting.
             self.page.wait_for_timeout(min(every_s, seconds - passed) * 1000)
             taken = self.page.evaluate("window.__bench.samples()")
-            samples.add(taken["rows"], taken["lost"])
+            samples.add(taken["rows"], taken["lost"], machine.others_percent())
             yield time.monotonic() - begun
 
 

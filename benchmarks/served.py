@@ -14,9 +14,11 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
+from click import Abort
 from streamlit.web import cli
 
 from app.wiring import engine
@@ -46,6 +48,7 @@ class Measured:
         self.begun_s = time.monotonic()
         self.memory = [rss_mb(os.getpid())]
         self.threads = thread_cpu_s()
+        self.delay_s = reader_delay_s()
 
 
 class Meter:
@@ -111,6 +114,16 @@ def thread_cpu_s() -> dict[str, float]:
     return used
 
 
+def reader_delay_s() -> float:
+    """Seconds for which the connection's thread could run but no core was free; 0 where the kernel does not say."""
+    total = 0.0
+    for thread in threading.enumerate():
+        path = Path(f"/proc/self/task/{thread.native_id}/schedstat")
+        if thread.name.startswith("binance stream") and path.exists():
+            total += int(path.read_text(encoding="utf-8").split()[1]) / 1e9
+    return total
+
+
 def report(measured: Measured, mailbox: Mailbox) -> dict[str, object]:
     """Everything that was measured, ready for JSON."""
     seconds = time.monotonic() - measured.begun_s
@@ -126,6 +139,7 @@ def report(measured: Measured, mailbox: Mailbox) -> dict[str, object]:
         "memory_mb": [*measured.memory, rss_mb(os.getpid())],
         "cpu_percent": {name: round(value, 1) for name, value in names.items() if value >= 0.05},
         "dropped": mailbox.dropped,
+        "delay_percent": (reader_delay_s() - measured.delay_s) / seconds * 100,
         "switch_ms": sys.getswitchinterval() * 1000,
     }
 
@@ -163,7 +177,9 @@ def main() -> int:
     connector = cast(StreamingConnector, running.hub.connectors["binance"])
     setattr(connector, "make_link", lambda: MeteredLink(meter))  # noqa: B010  an instance is given another method
     threading.Thread(target=obey, args=(meter,), name="measuring-commands", daemon=True).start()
-    cli.main(["run", "app/asgi.py", "--server.port", sys.argv[1], "--server.address", "127.0.0.1"])
+    arguments = ["run", "app/asgi.py", "--server.port", sys.argv[1], "--server.address", "127.0.0.1"]
+    with suppress(Abort):
+        cli.main(arguments, standalone_mode=False)
     return 0
 
 

@@ -247,6 +247,7 @@ def test_the_first_failing_check_ends_the_run_with_a_summary(house: House) -> No
 def test_a_missing_chromium_is_installed_where_that_is_allowed(house: House) -> None:
     house.break_lint()
     house.executable(house.path / "id", "#!/bin/sh\necho 0\n")
+    house.executable(house.path / "node", "#!/bin/sh\nexit 0\n")
     chromium = house.path / "chromium"
     lines = (
         "#!/bin/sh",

@@ -8,6 +8,12 @@ export function price(value, decimals) {
   return Number.isFinite(value) ? formatter(decimals, decimals).format(value) : UNKNOWN;
 }
 
+/** A mid: with one decimal more where it lies between two ticks. */
+export function mid(value, decimals) {
+  const scaled = value * 10 ** decimals;
+  return price(value, decimals + (Math.abs(scaled - Math.round(scaled)) > 0.25 ? 1 : 0));
+}
+
 /** A size with `decimals` decimals and grouped thousands; very large ones with a suffix. */
 export function size(value, decimals = 4) {
   if (!Number.isFinite(value)) return UNKNOWN;

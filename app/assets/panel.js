@@ -36,7 +36,7 @@ const CSS = `
 .td-button:hover { color: var(--td-text); border-color: var(--td-border); }
 .td-button:focus-visible, .td-input:focus-visible { outline: 2px solid var(--td-accent); outline-offset: -1px; }
 .td-button[aria-pressed=true] { color: var(--td-text); background: var(--td-hover); border-color: var(--td-border); }
-.td-pill { position: absolute; left: 50%; top: 8px; transform: translateX(-50%); z-index: 2; font: inherit; font-size: 11px;
+.td-pill { position: absolute; left: 50%; top: 23px; transform: translateX(-50%); z-index: 2; font: inherit; font-size: 11px;
   font-weight: 600; color: var(--td-background); background: var(--td-text); border: 0; border-radius: 10px;
   padding: 2px 10px; cursor: pointer; }
 .td-input { font: inherit; font-size: 11px; width: 64px; color: var(--td-text); background: var(--td-background);
@@ -57,7 +57,7 @@ export function make(tag, className = '', attributes = {}, children = []) {
 
 /** The word over a picture that is not live, its reason, and whether the picture is dimmed; null when all is well. */
 export function overlayOf(feed, cut, nowMs) {
-  if (cut) return { word: 'RECONNECTING', reason: 'no connection to the server', dim: true };
+  if (cut) return { word: feed?.frames ? 'RECONNECTING' : 'CONNECTING', reason: 'no connection to the server', dim: true };
   if (!feed || !feed.frames) return { word: 'CONNECTING', reason: '', dim: true };
   if (feed.state === 'live') return null;
   const reason = feed.meta?.reason ?? '';

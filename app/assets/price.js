@@ -172,7 +172,7 @@ export class PricePanel extends Panel {
         range: following ? [wallClock(edge - width), wallClock(edge + width * AHEAD)] : range.x,
       },
       yaxis: {
-        ...axis, side: 'right', tickformat: `,.${feed.priceDecimals}f`, nticks: 7,
+        ...axis, side: 'right', showticklabels: data.t.length > 0, tickformat: `,.${feed.priceDecimals}f`, nticks: 7,
         range: !following && range.y ? range.y : yRange(data, feed),
       },
       shapes: [...gapShapes(feed.gaps, edge, alpha(theme.warn, 0.16)), ...this.#lastLine(feed)],
@@ -191,7 +191,7 @@ export class PricePanel extends Panel {
     const { theme } = this;
     return [{
       xref: 'paper', x: 1, xanchor: 'left', y: feed.mid, showarrow: false, borderpad: 2,
-      text: format.price(feed.mid, feed.priceDecimals), font: { family: theme.mono, size: 11, color: theme.background },
+      text: format.mid(feed.mid, feed.priceDecimals), font: { family: theme.mono, size: 11, color: theme.background },
       bgcolor: feed.direction < 0 ? theme.ask : theme.bid,
     }];
   }

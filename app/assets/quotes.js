@@ -9,7 +9,7 @@ const DENSE_FROM = 6;
 
 const CSS = `
 .td-quotes { display: grid; gap: 1px; background: var(--td-panel); grid-template-columns: repeat(auto-fit, minmax(min(100%, 245px), 1fr)); }
-.td-quote { background: var(--td-panel); padding: 8px 12px; display: grid; grid-template-columns: 1fr auto; gap: 2px 10px; min-width: 0; box-shadow: 0 0 0 1px var(--td-border); }
+.td-quote { background: var(--td-panel); padding: 8px 12px; display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 2px 10px; min-width: 0; box-shadow: 0 0 0 1px var(--td-border); }
 .td-quote .sym { font-weight: 600; } .td-quote .sym small { color: var(--td-muted); font-weight: 400; margin-left: 6px; }
 .td-quote .age { color: var(--td-muted); text-align: right; font-size: 11px; }
 .td-quote .mid { font: 600 20px/1.25 var(--td-mono); white-space: nowrap; } .td-quote .dir { display: inline-block; width: 1.1em; font-size: 13px; vertical-align: 2px; }
@@ -40,7 +40,11 @@ export class QuotesPanel extends Panel {
 
   update(data) {
     this.data = data;
-    this.keys = data.feeds ?? [];
+    const keys = data.feeds ?? [];
+    // Every run of the script brings a new ticket: the cells stay unless the feeds are others.
+    if (JSON.stringify(keys) === JSON.stringify(this.keys)) return;
+    this.keys = keys;
+    this.dueMs = 0;
     this.cells.clear();
     this.grid.classList.toggle('dense', this.keys.length > DENSE_FROM);
     this.grid.replaceChildren(...this.keys.map((key) => this.#cell(key)));
@@ -96,8 +100,9 @@ export class QuotesPanel extends Panel {
     put(parts.dir, direction > 0 ? '▲' : direction < 0 ? '▼' : '');
     const className = direction > 0 ? 'dir up' : direction < 0 ? 'dir down' : 'dir';
     if (parts.dir.className !== className) parts.dir.className = className;
-    put(parts.value, format.price(feed.mid, decimals + (isHalf(feed.mid, decimals) ? 1 : 0)));
-    put(parts.spr, known ? `${format.price(top.ask - top.bid, decimals)} · ${format.bps(feed.spreadBps)}` : format.UNKNOWN);
+    put(parts.value, format.mid(feed.mid, decimals));
+    const spread = this.keys.length > DENSE_FROM ? '' : `${format.price(top.ask - top.bid, decimals)} · `;
+    put(parts.spr, known ? `${spread}${format.bps(feed.spreadBps)}` : format.UNKNOWN);
     put(parts.bid, format.price(top.bid, decimals));
     put(parts.ask, format.price(top.ask, decimals));
     put(parts.bidSize, `× ${format.size(top.bidSize, Math.min(4, sizeDecimals))} bid`);
@@ -120,11 +125,6 @@ export function lowLine(feed) {
     : 'latency –';
   const invented = feed.source === 'stream' || feed.source === 'poll' ? '' : ` · ${feed.source.toUpperCase()}`;
   return `${rate} · ${latency}${invented}`;
-}
-
-function isHalf(mid, decimals) {
-  const scaled = mid * 10 ** decimals;
-  return Math.abs(scaled - Math.round(scaled)) > 0.25;
 }
 
 function put(element, text) {

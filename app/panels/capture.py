@@ -15,7 +15,7 @@ SPEEDS: dict[str, float | None] = {"1×": 1.0, "10×": 10.0, "max": None}
 
 def show() -> None:
     """Choose a file of the captures folder and a speed; it then stands among the connectors."""
-    with st.expander("Play a capture"):
+    with st.expander("Play a capture", key="play-a-capture"):
         folder = settings().captures_dir
         files = sorted([path.name for path in folder.glob("*.jsonl*")]) if folder.is_dir() else []
         if not files:
@@ -32,9 +32,11 @@ def _open(path: Path, speed: float | None) -> None:
     try:
         name = open_capture(path, speed)
     except EngineError as error:
-        st.session_state["capture-error"] = plain(sentences(str(error), error.hint))
+        # The page needs no path of the server, and no advice for the command line.
+        words = sentences(str(error).replace(str(path), path.name), "" if "--" in error.hint else error.hint)
+        st.session_state["capture-error"] = plain(words)
         return
     st.session_state["connector"] = name
     st.session_state["symbols"] = []
-    st.session_state["suggested_for"] = ""
+    st.session_state["own_symbols"] = False
     st.query_params.pop("run", None)

@@ -41,6 +41,7 @@ def show() -> View:
     focus = str(st.session_state.get("focus") or (symbols[0] if symbols else ""))
     focus = focus if focus in symbols else (symbols[0] if symbols else "")
     _plugin_errors()
+    st.session_state["address"] = _rest_of_address()
     return View(connector.name, mode, every_s, symbols, running and bool(symbols), focus, strategy)
 
 
@@ -110,20 +111,23 @@ def _symbols(connector: Connector) -> tuple[str, ...]:
     listing = directory().listing(connector)
     known = list(listing.instruments)
     suggested = [symbol for symbol in SUGGESTED if symbol in listing.instruments][:3] or known[:3]
-    if suggested and st.session_state.get("suggested_for") != connector.name:
-        st.session_state["suggested_for"] = connector.name
-        if not st.session_state.get("symbols", st.query_params.get_all("symbols")):
-            st.session_state["symbols"] = suggested
+    # Until the person chooses, the symbols are the suggested ones, also when the browser went back or forward.
+    empty = not st.session_state.get("symbols", st.query_params.get_all("symbols"))
+    if suggested and empty and not st.session_state.get("own_symbols"):
+        st.session_state["symbols"] = suggested
     chosen = st.multiselect(
         "Symbols",
         known,
         key="symbols",
         bind="query-params",
+        on_change=_chose_symbols,
         max_selections=MOST_SYMBOLS,
         accept_new_options=True,
         select_all=False,
         placeholder="Search the venue's instruments" if known else "Type a symbol as the venue spells it",
     )
+    if suggested and not chosen and not empty and not st.session_state.get("own_symbols"):
+        st.rerun()  # an older address was gone back to, and took the symbols away
     _listing_state(connector, listing)
     return tuple([symbol for symbol in chosen if not _wrong(symbol, listing)])
 
@@ -168,7 +172,7 @@ def _strategy() -> StrategyChoice | None:
     if name == NO_STRATEGY:
         return None
     values = []
-    with st.expander("Parameters"):
+    with st.expander("Parameters", key="strategy-parameters"):
         for item in parameters(classes[name]):
             whole = item.kind is int
             step = 1 if whole else round((item.high - item.low) / 100, 4)
@@ -209,9 +213,20 @@ def _stop() -> None:
 def _forget_symbols() -> None:
     # Set, not removed: what is removed would come back from the address.
     st.session_state["symbols"] = []
+    st.session_state["own_symbols"] = False
     st.session_state.pop("focus", None)
     st.session_state.pop("missing-connector", None)
     _stop()
+
+
+def _chose_symbols() -> None:
+    # Going back in the browser empties the list as well, but then the rest of the address has changed with it.
+    emptied = not st.session_state["symbols"]
+    st.session_state["own_symbols"] = not emptied or _rest_of_address() == st.session_state.get("address")
+
+
+def _rest_of_address() -> dict[str, str]:
+    return {name: value for name, value in st.query_params.items() if name != "symbols"}
 
 
 def _swap(wrong: str, right: str) -> None:

@@ -23,7 +23,7 @@ def show(view: View) -> None:
     board = getattr(connector, "faults", None)
     if not isinstance(board, FaultBoard):
         return
-    with st.expander("Simulated market"):
+    with st.expander("Simulated market", key="simulated-market"):
         rate = st.slider("Messages per second and symbol", 1, FASTEST, int(connector.rate), key="mock-rate")
         if rate != connector.rate:
             connector.rate = float(rate)
@@ -37,7 +37,7 @@ def show(view: View) -> None:
         _break(board, view)
 
 
-@st.fragment(run_every=2.0)
+@st.fragment
 def _break(board: FaultBoard, view: View) -> None:
     st.markdown("**Break something**")
     fault = Fault(str(st.selectbox("Fault", list(board.supported), key="fault", format_func=_name)))
@@ -56,6 +56,12 @@ def _break(board: FaultBoard, view: View) -> None:
         board.set(fault, symbol="" if symbol == "all symbols" else symbol, value=value)
     if off.button("Clear all", key="fault-clear", width="stretch"):
         board.clear()
+    _burning(board)
+
+
+@st.fragment(run_every=2.0)
+def _burning(board: FaultBoard) -> None:
+    """What is switched on; some faults end by themselves."""
     for active in board.active():
         st.caption(f"🔥 {_name(active.fault)} on {active.symbol or 'all symbols'}")
 

@@ -20,7 +20,7 @@ QUALITY_COUNTS = (
 )  # fmt: skip
 
 
-@st.fragment(run_every=1.0)
+@st.fragment(run_every=2.0)
 def show(session: LiveSession, view: View) -> None:
     """Two small tables; a figure that is not known yet is "–"."""
     feeds = {key: feed for key in session.keys if (feed := session.feed(key)) is not None}

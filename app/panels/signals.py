@@ -14,7 +14,7 @@ SHOWN = 50
 FEW_RUNS = 3
 
 
-@st.fragment(run_every=1.0)
+@st.fragment(run_every=2.0)
 def show(session: LiveSession, view: View) -> None:
     """Nothing while no strategy is chosen."""
     reports = session.reports()

@@ -16,6 +16,8 @@ from engine.feed.feed import Feed
 from engine.feed.mailbox import FeedKey
 from engine.market.events import FeedState, FeedStatus
 
+FIRST_LOOK_S = 0.5
+"""How long the very first look waits for data, so that it shows a live market and not a second of beginnings."""
 MOST_TOASTS = 3
 SYMBOLS_IN_TOAST = 4
 _TOASTS = {
@@ -39,37 +41,51 @@ _SOURCES = {
 @st.fragment(run_every=1.0)
 def show(session: LiveSession, view: View) -> None:
     """Drain the mailbox, then draw the header and one card per symbol."""
+    session.await_first_data(FIRST_LOOK_S)
     changes = session.drain()
     if session.error is not None:
         st.error(plain(sentences(str(session.error), session.error.hint)))
-    _toasts(session, changes, view)
+    _toasts(changes, view)
     feeds = {key: session.feed(key) for key in session.keys}
     _header(session, view, feeds)
     cards = "".join([_card(session, key, feed) for key, feed in feeds.items()])
     st.html(f'<div class="td-grid">{cards}</div>')
 
 
-def _toasts(session: LiveSession, changes: list[FeedStatus], view: View) -> None:
-    """One note for all symbols to which the same happened, so that one broken connection is not told 20 times."""
+def _toasts(changes: list[FeedStatus], view: View) -> None:
     seen: dict[tuple[str, str], FeedState] = st.session_state.setdefault("last_states", {})
-    notes: dict[str, list[str]] = {}
+    for note in notes(changes, seen, view)[:MOST_TOASTS]:
+        st.toast(note)
+
+
+def notes(changes: list[FeedStatus], seen: dict[tuple[str, str], FeedState], view: View) -> list[str]:
+    """One note for all symbols to which the same happened, so that one broken connection is not told 20 times.
+
+    `seen` is what each venue's symbol was last known to be; it is kept up to date.
+    """
+    found: dict[str, list[str]] = {}
     for change in changes:
         name = (change.venue, change.symbol)
         text = _toast(change, seen.get(name), view)
         if change.state not in (FeedState.CONNECTING, FeedState.SYNCING):
             seen[name] = change.state
         if text:
-            notes.setdefault(text.replace("{reason}", plain(change.reason)), []).append(change.symbol)
-    for text, symbols in list(notes.items())[:MOST_TOASTS]:
-        named = list(dict.fromkeys(symbols))
-        more = f" and {len(named) - SYMBOLS_IN_TOAST} more" if len(named) > SYMBOLS_IN_TOAST else ""
-        st.toast(text.replace("{symbols}", plain(", ".join(named[:SYMBOLS_IN_TOAST])) + more))
+            found.setdefault(text.replace("{reason}", plain(change.reason)), []).append(change.symbol)
+    return [text.replace("{symbols}", _several(symbols)) for text, symbols in found.items()]
+
+
+def _several(symbols: list[str]) -> str:
+    named = list(dict.fromkeys(symbols))
+    more = f" and {len(named) - SYMBOLS_IN_TOAST} more" if len(named) > SYMBOLS_IN_TOAST else ""
+    return plain(", ".join(named[:SYMBOLS_IN_TOAST])) + more
 
 
 def _toast(change: FeedStatus, before: FeedState | None, view: View) -> str | None:
     """What to say of a change, if anything; a feed that only begins is no news."""
     if change.state is before or (change.state is FeedState.POLLING and view.mode != STREAMING):
         return None
+    if change.source == "replay" and change.state in (FeedState.STALE, FeedState.LIVE):
+        return None  # the pauses of a recording are no news
     if change.state is FeedState.LIVE:
         return "✅ {symbols}: live again" if before in _LOST else None
     return _TOASTS.get(change.state)
@@ -80,9 +96,9 @@ def _header(session: LiveSession, view: View, feeds: dict[FeedKey, Feed | None])
     active = sum(feed.state.has_data for feed in running)
     total = sum(feed.quality.updates for feed in running)
     buffered = sum(buffer.events for buffer in session.buffers.values())
-    words = _headline(view, list(feeds.values()), active, total, buffered)
+    words = headline(view, list(feeds.values()), active, total, buffered)
     polling = sum(feed.state is FeedState.POLLING for feed in running) if view.mode == STREAMING else 0
-    extra = f" • 🔁 {polling} polled until the stream is back" if polling else ""
+    extra = f" • 🔁 {polling} polled instead of streamed" if polling else ""
     invented = (
         any(feed.status is not None and feed.status.source == "mock" for feed in running) or view.connector == "mock"
     )
@@ -94,7 +110,7 @@ def _header(session: LiveSession, view: View, feeds: dict[FeedKey, Feed | None])
     )
 
 
-def _headline(view: View, feeds: list[Feed | None], active: int, total: int, buffered: int) -> str:
+def headline(view: View, feeds: list[Feed | None], active: int, total: int, buffered: int) -> str:
     """LIVE only while something is: a page without current data says so."""
     way = "WebSocket" if view.mode == STREAMING else "REST Polling"
     if active:

@@ -24,8 +24,8 @@ class Channel:
     """
 
     __slots__ = (
-        "_callbacks", "_newcomers", "_observers", "closed", "cooldown", "dead", "feed", "lock", "polled", "rate",
-        "repairing", "repairs", "stalls", "symbol", "synced",
+        "_callbacks", "_newcomers", "_observers", "closed", "cooldown", "dead", "feed", "lock", "poll_error",
+        "polled", "rate", "repairing", "repairs", "stalls", "symbol", "synced",
     )  # fmt: skip
 
     def __init__(self, feed: Feed, *callbacks: Callback) -> None:
@@ -35,6 +35,8 @@ class Channel:
         self.closed = False
         self.dead = False
         """The venue refuses this symbol: it is not subscribed again."""
+        self.poll_error = ""
+        """Why the last poll of a fallback failed, while nothing was polled; empty after one that worked."""
         self.polled = False
         """The poller is what delivers now."""
         self.repairing = False

@@ -64,7 +64,7 @@ class Fallback:
         for channel in channels:
             if not channel.polled and not channel.dead:
                 channel.tell(FeedState.CONNECTING, f"no stream ({failure}), trying to poll", hint=failure.hint)
-        self._add(channels, f"no stream: {failure}", 0.0, final=True)
+        self._add(channels, f"no stream: {failure} (stop and start the feed to try it again)", 0.0, final=True)
 
     def hand_back(self, now_ns: int) -> None:
         """Stop polling what the stream delivers again."""
@@ -93,6 +93,8 @@ class Fallback:
             if channel.dead:
                 return
             if not channel.polled:
+                if channel.poll_error:
+                    reason = f"{reason}; REST fails too: {channel.poll_error}"
                 channel.tell(FeedState.RECONNECTING, reason, hint=hint, attempt=attempt, next_try_ns=next_try_ns)
             elif channel.feed.state is FeedState.POLLING:
                 channel.tell(

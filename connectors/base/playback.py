@@ -196,7 +196,17 @@ class PlaybackConnector:
                 tick_ns = record.received_ns
                 self._tick(tick_ns)
         self.clock.reach(self.clock.now_ns())
-        self._say(FeedState.STOPPED, "the recording has ended")
+        self._say(FeedState.STOPPED, f"the recording has ended{self._losses()}")
+
+    def _losses(self) -> str:
+        """What could not be played, in words; empty when everything was."""
+        words = []
+        if self.damage:
+            first = self.damage[0]
+            words.append(f"{len(self.damage)} damaged places, the first in line {first.line}: {first.reason}")
+        if self.dropped_frames:
+            words.append(f"{self.dropped_frames} unreadable frames")
+        return f" ({'; '.join(words)})" if words else ""
 
     def _publish(self, feed: Feed, event: MarketEvent) -> None:
         self._tell(feed.symbol, feed.push(event))

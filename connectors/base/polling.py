@@ -172,7 +172,7 @@ class Poller:
         feed = channel.feed
         if feed.state is FeedState.LIVE:
             return  # the stream was faster
-        channel.polled = True
+        channel.polled, channel.poll_error = True, ""
         if feed.state is not FeedState.POLLING:
             channel.tell(FeedState.POLLING, entry.reason, source="poll")
         channel.push(snapshot if snapshot.source == "poll" else replace(snapshot, source="poll"))
@@ -191,6 +191,7 @@ class Poller:
         limits = self._books.limits
         if entry.backoff is None:
             entry.backoff = Backoff(limits.backoff_base_s, limits.backoff_cap_s, self._runtime.random)
+        channel.poll_error = str(error)
         delay_s = max(entry.interval_s, entry.backoff.next_delay_s())
         if isinstance(error, RateLimited):
             delay_s += throttled_s(error, self._books.rest_budget, now_ns)

@@ -23,6 +23,8 @@ POLL = "poll:"
 LINGER_S = 10.0
 DEFAULT_POLL_S = 1.0
 KEEPER_PERIOD_S = 0.25
+ENDED = frozenset({FeedState.BLOCKED, FeedState.INVALID, FeedState.FAILED, FeedState.STOPPED})
+"""States that a feed does not leave by itself."""
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +93,14 @@ class Upstream:
     @property
     def readers(self) -> int:
         return len(self._readers)
+
+    @property
+    def worth_keeping(self) -> bool:
+        """Whether a new reader is better off with this than with a fresh start: not when it has given up its stream."""
+        if self._readers or self.feed is None:
+            return True
+        on_purpose = bool(self.notice) or self.key[2] != "stream"
+        return self.feed.state not in ENDED and (on_purpose or self.feed.state is not FeedState.POLLING)
 
     def publish(self, event: MarketEvent) -> None:
         """Called by the connector's thread with each event that the feed let through."""
@@ -224,10 +234,13 @@ class Hub:
             if self._stopping.is_set():
                 raise ConfigError("the engine is stopping: no feed can be started any more")
             upstream = self._upstreams.get(key)
-            created = upstream is None
-            if upstream is None:
+            forsaken = upstream if upstream is not None and not upstream.worth_keeping else None
+            created = upstream is None or forsaken is not None
+            if upstream is None or forsaken is not None:
                 upstream = self._upstreams[key] = Upstream(key)
             upstream.add(receiver)
+        if forsaken is not None:
+            _stop(forsaken)
         if created:
             self._start(upstream, connector)
 

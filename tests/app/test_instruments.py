@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from threading import Event
 
+import pytest
+
 from app.instruments import InstrumentDirectory
 from engine.errors import Disconnected
 from engine.market.instrument import Instrument
@@ -58,3 +60,20 @@ def test_a_list_that_cannot_be_had_says_why() -> None:
     assert wait_until(lambda: directory.listing(venue).state == "failed")
     listing = directory.listing(venue)
     assert (listing.error, listing.hint) == ("no route to the venue", "Look at the network.")
+
+
+@pytest.mark.parametrize("symbol", ["BTC\nUSDT", "A" * 61, "\x00"])
+def test_what_can_be_no_symbol_is_refused_even_while_the_list_is_unknown(symbol: str) -> None:
+    venue, directory = Listing(), InstrumentDirectory()
+    assert directory.listing(venue).problem(symbol) is not None
+    venue.go.set()
+
+
+def test_a_list_stays_in_force_while_it_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.instruments.KEEP_S", 0.0)
+    venue, directory = Listing("BTCUSDT"), InstrumentDirectory()
+    venue.go.set()
+    assert wait_until(lambda: directory.listing(venue).state == "ready")
+    venue.error = Disconnected("no route to the venue")
+    assert wait_until(lambda: directory.listing(venue).state != "loading" and venue.asked >= 3)
+    assert list(directory.listing(venue).instruments) == ["BTCUSDT"]

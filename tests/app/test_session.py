@@ -122,3 +122,15 @@ def test_two_tabs_share_one_stream_and_one_run(engine: Engine, connector: TabVen
     assert len(engine.strategies.runs()) == 1
     other.watch([], None)
     assert engine.strategies.runs() == []
+
+
+def test_the_first_look_waits_for_data_and_no_longer_than_it_may(session: LiveSession, connector: TabVenue) -> None:
+    session.watch([BTC], None)
+    session.await_first_data(0.05)
+    assert session.buffers[BTC].view is None
+    session.watch([BTC, ETH], None)
+    connector.say("BTCUSDT", snapshot(1))
+    connector.say("ETHUSDT", snapshot(1, symbol="ETHUSDT"))
+    session.await_first_data(60.0)
+    session.await_first_data(60.0)
+    assert session.feed(ETH) is not None

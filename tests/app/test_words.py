@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.words import UNKNOWN, clock_time, decimals_for, icon, number, seconds
+from app.words import UNKNOWN, clock_time, decimals_for, icon, number, plain, seconds, sentences, word
 from engine.clock import ManualClock
 from engine.feed.feed import Feed
 from engine.market.events import FeedState
@@ -49,6 +49,36 @@ def test_five_seconds_without_a_word_are_stale(age_s: float, mark: str) -> None:
 def test_five_failed_attempts_turn_red() -> None:
     assert icon(feed_in(FeedState.RECONNECTING, attempt=4)) == "🔌"
     assert icon(feed_in(FeedState.RECONNECTING, attempt=5)) == "❌"
+    assert icon(feed_in(FeedState.SYNCING, attempt=5)) == "❌"
+
+
+def test_the_word_never_contradicts_the_mark() -> None:
+    clock = ManualClock(START_NS)
+    feed = live_feed(clock=clock)
+    feed.push(quote(101))
+    assert word(feed) == "live"
+    clock.advance(5.0)
+    assert (icon(feed), feed.state, word(feed)) == ("⚠️", FeedState.LIVE, "stale")
+    assert word(None) == "starting"
+
+
+@pytest.mark.parametrize(
+    "text", ["![x](http://evil.example/p.png)", "[click](http://evil.example)", ":red[x]", "`a` **b** <i>c</i> $d$"]
+)
+def test_words_of_others_are_shown_and_not_obeyed(text: str) -> None:
+    shown = plain(text)
+    assert shown.replace("\\", "").replace("\u2060", "") == text
+    assert all(shown[at - 1] == "\\" for at, sign in enumerate(shown) if sign in "![]()`*<>$")
+    assert "//" not in shown.replace("\u2060//", "")
+
+
+def test_words_of_others_stay_short_and_on_one_line() -> None:
+    assert plain("a\nb") == "a b"
+    assert len(plain("x" * 5000)) == 300
+
+
+def test_remarks_are_joined_as_sentences() -> None:
+    assert sentences("no answer", "Look at the network.", "") == "no answer. Look at the network."
 
 
 def test_unknown_is_a_dash_and_zero_is_zero() -> None:

@@ -534,7 +534,7 @@ def test_stop_while_nobody_answers_the_call() -> None:
             rig.connector.close()
             rig = _aimed_at(rig, f"ws://127.0.0.1:{mute.getsockname()[1]}")
             rig.start()
-            rig.until(lambda: rig.witness.statuses or True)
+            rig.until(lambda: rig.witness.statuses, what="the attempt")
 
 
 def _aimed_at(rig: Rig, address: str) -> Rig:
@@ -578,7 +578,7 @@ def test_stop_in_mid_flood() -> None:
         rig.until(lambda: rig.witness.events > goal)
 
 
-def test_nothing_of_a_closed_connector_stays_in_memory() -> None:
+def _used_and_closed() -> tuple[weakref.ref[Any], weakref.ref[Any]]:
     with Rig([BTC, ETH]) as rig:
         rig.live_and_moving()
         rig.venue.rst()
@@ -586,10 +586,13 @@ def test_nothing_of_a_closed_connector_stays_in_memory() -> None:
         rig.settle()
     stream = rig.witness.stream
     assert stream is not None
-    left = [weakref.ref(rig.connector), weakref.ref(stream.feed)]
-    del rig, stream
+    return weakref.ref(rig.connector), weakref.ref(stream.feed)
+
+
+def test_nothing_of_a_closed_connector_stays_in_memory() -> None:
+    connector, feed = _used_and_closed()
     gc.collect()
-    assert [one() for one in left] == [None, None]
+    assert (connector(), feed()) == (None, None)
 
 
 def test_one_symbol_can_stop_while_the_other_goes_on() -> None:

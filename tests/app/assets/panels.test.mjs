@@ -137,3 +137,16 @@ test('colours can be mixed whatever way they are written', () => {
   assert.equal(alpha('#fff', 0.5), 'rgba(255,255,255,0.5)');
   assert.equal(mix('#000000', 'rgb(255, 255, 255)', 0.5), 'rgb(128,128,128)');
 });
+
+test('a mid between two ticks is shown exactly', () => {
+  assert.equal(format.mid(64261.75, 1), '64,261.75');
+  assert.equal(format.mid(64261.5, 1), '64,261.5');
+  assert.equal(format.mid(NaN, 1), '–');
+});
+
+test('a page that never had data is connecting, one that had is reconnecting', () => {
+  const feed = new FeedState();
+  assert.equal(overlayOf(feed, true, 0).word, 'CONNECTING');
+  feed.frames = 1;
+  assert.equal(overlayOf(feed, true, 0).word, 'RECONNECTING');
+});

@@ -14,10 +14,11 @@ from time import monotonic
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from playwright.sync_api import Browser, Locator, Page, Playwright, expect
+from playwright.sync_api import Browser, Locator, Page, Playwright, TimeoutError, expect
 
 ROOT = Path(__file__).resolve().parents[3]
 START_S = 90.0
+OPENINGS = 5
 CHROMIUM_OPTIONS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -102,9 +103,17 @@ def settle(page: Page) -> None:
 
 def choose(page: Page, key: str, option: str) -> None:
     """Pick an option of a select box by its key."""
-    page.locator(f".st-key-{key} [data-baseweb=select], .st-key-{key} [role=combobox]").first.click()
-    page.get_by_role("option", name=option, exact=True).click()
-    settle(page)
+    box = page.locator(f".st-key-{key} [data-baseweb=select], .st-key-{key} [role=combobox]").first
+    found = page.get_by_role("option", name=option, exact=True)
+    for _ in range(OPENINGS):
+        box.click()
+        try:
+            found.click(timeout=2_000)
+        except TimeoutError:
+            continue  # a list closes when what is around it still unfolds
+        settle(page)
+        return
+    raise AssertionError(f"{option} could not be chosen")
 
 
 def press(page: Page, key: str) -> None:

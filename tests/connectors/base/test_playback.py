@@ -95,6 +95,8 @@ def test_damage_is_counted_and_the_rest_is_played(tmp_path: Path) -> None:
     assert listener.ended.wait(10.0)
     assert [damage.line for damage in connector.damage] == [4]
     assert connector.dropped_frames == 1
+    assert "1 damaged places, the first in line 4" in listener.events[-1].reason  # type: ignore[union-attr]
+    assert "1 unreadable frames" in listener.events[-1].reason  # type: ignore[union-attr]
     assert len(listener.of(BookDelta)) == 10
     stream.stop()
 

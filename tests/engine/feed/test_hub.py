@@ -383,3 +383,18 @@ def test_a_receiver_with_a_fault_is_let_go_and_the_others_read_on(
     assert events(before) == events(after) == [trade(1), trade(2)]
     assert failing.calls == 1
     assert "a fault in a receiver" in caplog.text
+
+
+def test_a_lingering_feed_that_does_not_work_is_started_anew() -> None:
+    connector = FakeConnector()
+    hub = Hub({"binance": connector}, clock=ManualClock(START_NS))
+    try:
+        first = hub.subscribe([("binance", "BTCUSDT", "stream")], Mailbox())
+        connector.streams[0].feed.set_state(FeedState.POLLING, "no stream")
+        first.close()
+        again = hub.subscribe([("binance", "BTCUSDT", "stream")], Mailbox())
+        assert len(connector.streams) == 2
+        assert connector.streams[0].stopped.is_set()
+        again.close()
+    finally:
+        hub.close()
