@@ -77,7 +77,9 @@ def open_capture(path: Path, speed: float | None) -> str:
     hub = engine().hub
     readers = {name: reader for name, reader in hub.connectors.items() if isinstance(reader, Venue)}
     reader = recognise(path, cast("dict[str, FrameReader]", readers))
-    playback = PlaybackConnector(cast(Venue, reader), path, speed)
+    # A decoder of its own: what it learns from the recording (depths, precisions) is not true of the live venue.
+    own = type(cast(Venue, reader))(settings().venue_settings)
+    playback = PlaybackConnector(own, path, speed)
     hub.add_connector(playback)
     return playback.name
 

@@ -27,6 +27,7 @@ FLOORS = (
     ("engine.errors", "engine.clock"),
     ("engine.settings",),
     ("engine.market",),
+    ("engine.feed.checksum",),
     ("engine.feed.sync", "engine.feed.quality", "engine.flow"),
     ("engine.feed.feed",),
     ("engine.feed.mailbox",),

@@ -70,6 +70,8 @@ class Session:
         self._messages = TokenBucket(venue.limits.messages_per_s, MESSAGE_BURST)
         self._asked_ns: dict[str, int] = {}
         self._again_ns: dict[str, int] = {}
+        self._unanswered: set[str] = set()
+        """Symbols that were asked for anew and have not come yet."""
         self._seen: Mapping[str, Channel] = {}
         self._resyncs = Window(60.0)
         self._unreadable = Window(60.0)
@@ -116,8 +118,8 @@ class Session:
                     if channel.feed.needs_snapshot:
                         if not channel.repairing:
                             self._repair(channel, now_ns)
-                    elif channel.repairing and (channel.feed.sync.live or not self._stream_opens):
-                        channel.repairing, channel.synced = False, True
+                    elif channel.repairing or not channel.synced:
+                        self._note_heard(channel)
                 if self.data_ns is None and items:
                     self._note_first_data(items, now_ns)
             elif frame is not None:
@@ -188,6 +190,7 @@ class Session:
         for symbol in gone:
             self._asked_ns.pop(symbol, None)
             self._again_ns.pop(symbol, None)
+            self._unanswered.discard(symbol)
         for symbol in new:
             channel = kept[symbol]
             channel.begin()
@@ -226,6 +229,11 @@ class Session:
 
     # Books
 
+    def _note_heard(self, channel: Channel) -> None:
+        """Something came and the feed asks for no book: it has one, or (with trades or quotes alone) never had any."""
+        if channel.feed.sync.live or (channel.repairing and self.venue.continuity.recovery == "none"):
+            channel.repairing, channel.synced = False, True
+
     def _repair(self, channel: Channel, now_ns: int) -> None:
         """The feed asks for a snapshot: the first of this link at once, later ones after a cooldown."""
         recovery = self.venue.continuity.recovery
@@ -238,6 +246,7 @@ class Session:
             log.info("%s %s: %s", self.venue.name, channel.symbol, _reason(channel))
             if recovery == "reconnect":
                 raise Untrusted(_reason(channel))
+            self._unanswered.discard(channel.symbol)
             if recovery == "resubscribe":
                 self._again_ns[channel.symbol] = due_ns
         elif recovery != "rest":
@@ -261,16 +270,18 @@ class Session:
         if again_ns is not None:
             if not channel.repairing:
                 del self._again_ns[symbol]
+                self._unanswered.discard(symbol)
             elif now_ns >= again_ns:
-                self._again_ns[symbol] = channel.cooldown.next_due_ns(
-                    now_ns + round(self._patience.resubscribe_s * 1e9)
-                )
                 self.resubscribe(channel)
                 if not channel.polled and not feed.sync.live:
                     channel.tell(FeedState.SYNCING, "no book came: asked for it again", hint=SPELLING)
+                self._again_ns[symbol] = self._answer_due_ns(channel, now_ns)
             return
         age_s = feed.quality.age_s(now_ns)
         asked_ns = self._asked_ns.get(symbol, now_ns)
+        if self._is_book_overdue(channel, (now_ns - asked_ns) / 1e9):
+            self._ask_again(channel, now_ns)
+            return
         spoke = feed.quality.last_ns is not None and feed.quality.last_ns >= asked_ns
         if not spoke and not channel.stalls:
             self._look_after_mute(channel, (now_ns - asked_ns) / 1e9, now_ns)
@@ -283,6 +294,32 @@ class Session:
         if carried is None or symbol in carried or self._outbox or self._carried_ns <= self._sent_ns:
             return False
         return now_ns - self._sent_ns >= self._patience.probe_s * 1e9
+
+    def _answer_due_ns(self, channel: Channel, now_ns: int) -> int:
+        """When a symbol that was just asked for anew is asked for once more, ever later if no answer comes."""
+        # No answer can come before the question has left.
+        wait_s = self._patience.resubscribe_s + len(self._outbox) / self.venue.limits.messages_per_s
+        due_ns = now_ns + round(wait_s * 1e9)
+        if channel.symbol in self._unanswered:
+            due_ns = max(due_ns, channel.cooldown.next_due_ns(now_ns))
+        self._unanswered.add(channel.symbol)
+        return due_ns
+
+    def _is_book_overdue(self, channel: Channel, waited_s: float) -> bool:
+        """Whether a stream that opens every book with a snapshot has not sent this one, whatever else it says."""
+        if channel.synced or channel.repairing or self._outbox or waited_s < self._patience.resubscribe_s:
+            return False
+        return self.venue.continuity.recovery == "resubscribe"
+
+    def _ask_again(self, channel: Channel, now_ns: int) -> None:
+        channel.begin_repair()
+        self._again_ns[channel.symbol] = now_ns
+        if not channel.polled:
+            channel.tell(
+                FeedState.SYNCING,
+                f"subscribed, but no book in {self._patience.resubscribe_s:.0f} s; asking again",
+                hint=SPELLING,
+            )
 
     def _look_after_mute(self, channel: Channel, waited_s: float, now_ns: int) -> None:
         """Subscribed and silent: a quiet symbol, or one that does not exist. The REST snapshot tells."""

@@ -172,6 +172,11 @@ class Venue(ABC):
         """Whether a recorded URL (of a socket or a REST call) is this venue's."""
         return False
 
+    @classmethod
+    def unreadable(cls, url: str) -> str:
+        """Why frames recorded from this URL cannot be read although the venue is the right one; empty when they can."""
+        return ""
+
     def decode_response(self, url: str, body: bytes, received_ns: int) -> Sequence[MarketEvent]:
         """What a recorded REST response says of the market: its book, or nothing.
 

@@ -8,8 +8,9 @@ from msgspec.structs import replace
 
 from engine.clock import SYSTEM_CLOCK, Clock
 from engine.errors import DecodeError
+from engine.feed.checksum import Digits
 from engine.feed.quality import FeedQuality
-from engine.feed.sync import BookSync, Continuity, NoBook, Verdict
+from engine.feed.sync import BookSync, Checked, Continuity, NoBook, Verdict
 from engine.market.book import Book, BookView
 from engine.market.events import (
     BookDelta,
@@ -67,6 +68,8 @@ class Feed:
         self._lock = Lock()
         self._published: int | None = None
         self._polled: BookSnapshot | None = None
+        self._first: BookSnapshot | BookDelta | None = None
+        """What the readers' present book began with."""
         self._last_delta: BookDelta | None = None
         self._quoted: int | None = None
         self._last_trade: int | None = None
@@ -84,6 +87,12 @@ class Feed:
         """What they hold then, if an update can continue it."""
         self._catching_up = False
         """The book is behind what the readers saw (from polling): deltas up to there are applied, not published."""
+        checksum = rule.checksum if isinstance(rule, Checked) else None
+        self._digits = Digits(checksum) if checksum is not None else None
+        self._kept_depth: int | None = None
+        """How many levels a side the venue keeps; None where it tells of every level that goes."""
+        self._settles = False
+        """Whether there is more to do after an update than to apply it."""
 
     @property
     def state(self) -> FeedState:
@@ -163,19 +172,37 @@ class Feed:
     def snapshot(self, depth: int | None = None) -> BookSnapshot | None:
         """The book as it stands (best `depth` levels, all for None); None while there is none to believe."""
         with self._lock:
-            view = self.view
-            if view is None:
+            return self._snapshot(depth)
+
+    def opening(self) -> tuple[BookSnapshot, BookSnapshot | BookDelta | None] | None:
+        """The whole book, and the newest event that is in it: the very object that `push` returned last.
+
+        By it a reader who comes while that event is being published knows it again where updates carry no numbers.
+        """
+        with self._lock:
+            snapshot = self._snapshot(None)
+            if snapshot is None:
                 return None
-            polled = self._polled
-            if self._catching_up and polled is not None:
-                # The readers hold the polled book and are told nothing until the streamed one has passed it.
-                return replace(polled, bids=polled.bids[:depth], asks=polled.asks[:depth])
-            return BookSnapshot(
-                self.venue, self.symbol, self._book.bids(depth), self._book.asks(depth),
-                view.sequence, view.exchange_ns, view.received_ns, view.source,
-            )  # fmt: skip
+            return snapshot, (self._last_delta if self.sync.live else None) or self._first
 
     # What follows runs under the lock.
+
+    def _snapshot(self, depth: int | None) -> BookSnapshot | None:
+        view = self.view
+        if view is None:
+            return None
+        polled = self._polled
+        if self._catching_up and polled is not None:
+            # The readers hold the polled book and are told nothing until the streamed one has passed it.
+            return replace(polled, bids=polled.bids[:depth], asks=polled.asks[:depth])
+        bids, asks = self._book.bids(depth), self._book.asks(depth)
+        digits = self._digits
+        wire = digits.written(bids, asks) if digits is not None else None
+        checksum = digits.said if digits is not None and depth is None else None
+        return BookSnapshot(
+            self.venue, self.symbol, bids, asks, view.sequence, view.exchange_ns, view.received_ns, view.source,
+            checksum, self._kept_depth, wire,
+        )  # fmt: skip
 
     def _push_quote(self, quote: Quote) -> tuple[MarketEvent, ...]:
         quality = self.quality
@@ -258,6 +285,7 @@ class Feed:
             reason = f"gap: expected update {expected}, received {delta.first_sequence}"
             return self._drop_and_ask(reason, delta.received_ns)
         self.quality.dropped = sync.dropped
+        self.quality.ignored += delta.last_sequence is None
         if not self.needs_snapshot:
             self.needs_snapshot = True
             if not self._shows_polls():
@@ -307,16 +335,22 @@ class Feed:
     def _go_live(self, snapshot: BookSnapshot, deltas: list[BookDelta]) -> tuple[MarketEvent, ...]:
         """Build the book from a snapshot and the updates that continue it, and publish what is new of it."""
         book = self._book
+        self._kept_depth = snapshot.depth
+        self._settles = self._digits is not None or snapshot.depth is not None
         try:
             book.replace(snapshot.bids, snapshot.asks)
+            wrong = self._settle(snapshot) if self._settles else ""
             crossed = book.crossed
             for delta in deltas:
                 book.apply(delta.bids, delta.asks)
+                wrong = wrong or (self._settle(delta) if self._settles else "")
                 crossed = crossed or book.crossed
                 self.quality.applied += 1
         except DecodeError as error:
             self.quality.decode_errors += 1
             return self._lose(str(error), snapshot.received_ns)
+        if wrong:
+            return self._lose(wrong, snapshot.received_ns)
         if crossed and not self.crossed_allowed:
             self.quality.crossed += 1
             return self._lose("the book is crossed after its snapshot", snapshot.received_ns)
@@ -335,7 +369,7 @@ class Feed:
         announced = self._announce(received_ns, source) if last is not None and not forward else _NOTHING
         status = (*announced, *self._say(FeedState.LIVE, "", received_ns, source))
         self._torn, self._held = False, None
-        opening: tuple[MarketEvent, ...]
+        opening: tuple[BookSnapshot | BookDelta, ...]
         self._catching_up = False
         if held is not None and forward:
             # Nobody was told that the old stream ended: what the new one knows more is one update to the readers.
@@ -357,6 +391,7 @@ class Feed:
             )  # fmt: skip
         self._opened = True
         self._published = last
+        self._first = opening[-1]
         self._picture(newest.exchange_ns, received_ns, source)
         return (*status, *opening)
 
@@ -371,6 +406,7 @@ class Feed:
         elif sequence is None and self.view is not None and self._polled is not None and _same(snapshot, self._polled):
             self.quality.duplicates += 1
             return self._say_data(snapshot, polled)
+        self._forget_digits()
         try:
             self._book.replace(snapshot.bids, snapshot.asks)
         except DecodeError as error:
@@ -385,7 +421,7 @@ class Feed:
         announced = _NOTHING if self._whole else self._announce(snapshot.received_ns, snapshot.source)
         status = (*announced, *self._say_data(snapshot, polled))
         self._torn, self._held = False, None
-        self._polled = snapshot
+        self._polled = self._first = snapshot
         # A poll behind what was already shown (the last word of a broken stream) is shown, not published again.
         behind = sequence is not None and self._published is not None and sequence <= self._published
         if not behind:
@@ -401,9 +437,14 @@ class Feed:
         except DecodeError as error:
             self.quality.decode_errors += 1
             return self._lose(str(error), delta.received_ns)
+        if self._settles:
+            wrong = self._settle(delta)
+            if wrong:
+                return self._lose(wrong, delta.received_ns)
         if book.crossed and not self.crossed_allowed:
             self.quality.crossed += 1
-            return self._lose(f"the book is crossed after update {delta.last_sequence}", delta.received_ns)
+            which = f"update {delta.last_sequence}" if delta.last_sequence is not None else "an update"
+            return self._lose(f"the book is crossed after {which}", delta.received_ns)
         self.quality.applied += 1
         self._last_delta = delta
         revived = self._revive(delta.received_ns, delta.source) if self._silent else _NOTHING
@@ -412,6 +453,31 @@ class Feed:
         self._picture(delta.exchange_ns, delta.received_ns, delta.source)
         self._published = delta.last_sequence
         return (delta,) if not revived else (*revived, delta)
+
+    def _settle(self, event: BookSnapshot | BookDelta) -> str:
+        """Cut the book to what the venue keeps, then compare checksums; what is wrong, or nothing."""
+        digits = self._digits
+        if digits is not None:
+            digits.take(event)
+        if self._kept_depth is not None:
+            bids, asks = self._book.truncate(self._kept_depth)
+            if digits is not None and (bids or asks):
+                digits.forget(bids, asks)
+        if digits is None or event.checksum is None:
+            return ""
+        found = digits.checksum(self._book)
+        if found is None:
+            return ""
+        if found == event.checksum:
+            self.quality.checksums_ok += 1
+            return ""
+        self.quality.checksums_bad += 1
+        return f"the book's checksum is {found}, the venue's {event.checksum}: an update is missing or wrong"
+
+    def _forget_digits(self) -> None:
+        self._kept_depth = None
+        if self._digits is not None:
+            self._digits.clear()
 
     def _catch_up(self, delta: BookDelta) -> tuple[MarketEvent, ...]:
         """The streamed book has come to `delta`: it opens once it has passed the polled one."""
@@ -480,6 +546,7 @@ class Feed:
 
     def _drop_book(self) -> None:
         self._opened = self._catching_up = False
+        self._forget_digits()
         self._book.clear()
         self.view = None
         self.quote = None

@@ -45,13 +45,13 @@ def poll_interval_s(mode: str) -> float:
 
 
 class _Reader:
-    """One receiver of one feed and up to which update its opening snapshot already went."""
+    """One receiver of one feed, and how far its opening snapshot already went: an update's number, or the update."""
 
     __slots__ = ("opened_at", "receiver", "told")
 
     def __init__(self, receiver: Receiver) -> None:
         self.receiver = receiver
-        self.opened_at: int | None = None
+        self.opened_at: int | BookSnapshot | BookDelta | None = None
         self.told = False
         """Whether it knows, since it lost its place, that there is no book to begin again with."""
 
@@ -66,10 +66,15 @@ class _Reader:
             if kind is FeedStatus and not event.state.has_data:  # type: ignore[union-attr]
                 self.opened_at = None  # the book is dropped: the next one may be numbered anew
             return False
-        if number is not None and number <= (self.opened_at or 0):
-            return True
+        opened_at = self.opened_at
+        if isinstance(opened_at, int):
+            if number is not None and number <= opened_at:
+                return True
+            self.opened_at = None
+            return False
+        # Without numbers the opening may hold the one book event that is being published now, and no other.
         self.opened_at = None
-        return False
+        return event is opened_at
 
 
 class Upstream:
@@ -133,14 +138,15 @@ class Upstream:
     def _open(self, reader: _Reader, feed: Feed) -> bool:
         """Begin a reader's line: the status and, if there is a book (then True), a snapshot."""
         receiver = reader.receiver
-        snapshot = feed.snapshot()
-        if feed.status is not None and not (reader.told and snapshot is None):
+        opening = feed.opening()
+        if feed.status is not None and not (reader.told and opening is None):
             receiver.put(self.key, feed.status, feed)
-        if snapshot is None:
+        if opening is None:
             return False
+        snapshot, newest = opening
         receiver.reopen(self.key)
         receiver.put(self.key, snapshot, feed)
-        reader.opened_at = snapshot.sequence
+        reader.opened_at = snapshot.sequence if snapshot.sequence is not None else newest
         return True
 
     def _reopen(self, reader: _Reader, feed: Feed) -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import deque
 from enum import IntEnum
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
+from engine.feed.checksum import Checksum
 from engine.market.events import BookDelta, BookSnapshot
 
 Recovery = Literal["rest", "resubscribe", "reconnect", "none"]
@@ -43,6 +44,13 @@ class Continuity(Protocol):
         """Whether `delta` continues a book whose last update was `last`: APPLY, DUPLICATE (older or equal) or GAP."""
 
 
+@runtime_checkable
+class Checked(Protocol):
+    """A `Continuity` whose venue also sends checksums (None: this one does not)."""
+
+    checksum: Checksum | None
+
+
 class RangeContinuity:
     """Updates carry first … last; the first may overlap what is known (Binance spot).
 
@@ -73,10 +81,12 @@ class Unnumbered:
     """Updates carry no numbers and follow a snapshot of the same stream, in the order in which they come.
 
     1. What comes before the stream's own snapshot is of no use; a snapshot from elsewhere cannot be joined.  2. From
-    then on every update applies.  3. A lost one shows elsewhere: in the numbers of a connection's frames (Coinbase).
+    then on every update applies.  3. A lost one shows elsewhere: in a checksum (Kraken), or in the numbers of a
+    connection's frames (Coinbase).
     """
 
-    def __init__(self, recovery: Recovery = "resubscribe") -> None:
+    def __init__(self, checksum: Checksum | None = None, recovery: Recovery = "resubscribe") -> None:
+        self.checksum = checksum
         self.recovery = recovery
 
     def joins(self, snapshot: int, delta: BookDelta) -> Verdict:

@@ -186,11 +186,23 @@ class _Side:
             top = self.top = tuple(prices), tuple(map(self.sizes.__getitem__, prices))
         return top
 
-    def truncate(self, depth: int) -> None:
-        """Forget all but the best `depth` levels."""
-        if len(self.sizes) > depth:
-            self.sizes = dict(self.levels(depth))
+    def truncate(self, depth: int) -> list[float]:
+        """Forget all but the best `depth` levels; the prices that went."""
+        sizes, near = self.sizes, self.near
+        excess = len(sizes) - depth
+        if excess <= 0:
+            return []
+        if len(near) == len(sizes):
+            gone = near[depth:] if self.rising else near[:excess]
+            self.near = near[:depth] if self.rising else near[excess:]
+            self.top = None
+        else:
+            gone = sorted(sizes)[depth:] if self.rising else sorted(sizes)[:excess]
+        for price in gone:
+            del sizes[price]
+        if len(self.near) > len(sizes):
             self.refill()
+        return gone
 
 
 class Book:
@@ -238,10 +250,17 @@ class Book:
         if asks:
             self._asks.apply(asks)
 
-    def truncate(self, depth: int) -> None:
-        """Forget levels beyond `depth` per side, for venues that do not delete them."""
-        self._bids.truncate(depth)
-        self._asks.truncate(depth)
+    def truncate(self, depth: int) -> tuple[list[float], list[float]]:
+        """Forget levels beyond `depth` per side, for venues that do not delete them; the bids and asks that went."""
+        return self._bids.truncate(depth), self._asks.truncate(depth)
+
+    def best_bids(self, count: int) -> list[float]:
+        """The prices of the best `count` bids, highest first."""
+        return self._bids.prices(count)
+
+    def best_asks(self, count: int) -> list[float]:
+        """The prices of the best `count` asks, lowest first."""
+        return self._asks.prices(count)
 
     def top_bids(self) -> tuple[Column, Column]:
         """Prices and sizes of the best `depth` bids, highest first; the same objects while they have not changed."""

@@ -15,6 +15,10 @@ from msgspec import Struct
 Source = Literal["stream", "poll", "replay", "mock", "synthetic"]
 Level = tuple[float, float]
 Levels = tuple[Level, ...]
+Written = tuple[tuple[str, str], ...]
+"""Levels as the venue wrote them: price and size in plain decimals, every zero kept."""
+Wire = tuple[Written, Written]
+"""Bids and asks as written, level for level those of the event; only of venues whose checksum covers the digits."""
 
 BUY = 1
 SELL = -1
@@ -22,7 +26,11 @@ UNKNOWN_SIDE = 0
 
 
 class BookSnapshot(Struct, frozen=True, gc=False, tag="book_snapshot"):
-    """The whole visible book; bids best (highest) first, asks best (lowest) first, all sizes above zero."""
+    """The whole visible book; bids best (highest) first, asks best (lowest) first, all sizes above zero.
+
+    `depth` is how many levels a side the venue keeps from here on: what falls beyond is gone without a word (None: it
+    says so of every level). `checksum` is the venue's, over the book as it then stands.
+    """
 
     venue: str
     symbol: str
@@ -33,12 +41,15 @@ class BookSnapshot(Struct, frozen=True, gc=False, tag="book_snapshot"):
     received_ns: int
     source: Source
     checksum: int | None = None
+    depth: int | None = None
+    wire: Wire | None = None
 
 
 class BookDelta(Struct, frozen=True, gc=False, tag="book_delta"):
     """New absolute sizes of changed levels; size 0 removes the level.
 
-    Carries the updates `first_sequence` … `last_sequence`; `previous_sequence` where the venue names its predecessor.
+    Carries the updates `first_sequence` … `last_sequence`, None where the venue does not number them;
+    `previous_sequence` where it names its predecessor, `checksum` where it says what the book comes to afterwards.
     """
 
     venue: str
@@ -52,6 +63,7 @@ class BookDelta(Struct, frozen=True, gc=False, tag="book_delta"):
     source: Source
     previous_sequence: int | None = None
     checksum: int | None = None
+    wire: Wire | None = None
 
 
 class Quote(Struct, frozen=True, gc=False, tag="quote"):
@@ -74,7 +86,8 @@ class Trade(Struct, frozen=True, gc=False, tag="trade"):
 
     `size` is above zero, but 0 where a venue without books gives prices without amounts (currencies at Finnhub).
 
-    `backfill` marks past trades that a venue repeats on subscribing; they are no news.
+    `backfill` marks past trades that a venue repeats on subscribing; they are no news. `exact_size` is the size as a
+    plain decimal where a double cannot hold all of its digits, else None.
     """
 
     venue: str
@@ -87,6 +100,7 @@ class Trade(Struct, frozen=True, gc=False, tag="trade"):
     received_ns: int
     source: Source
     backfill: bool = False
+    exact_size: str | None = None
 
 
 class FeedState(StrEnum):

@@ -13,7 +13,7 @@ from engine.clock import ManualClock
 from engine.errors import DecodeError, StoreError
 from engine.feed.feed import Feed
 from engine.feed.sync import Continuity
-from engine.market.events import BUY, SELL, FeedState, MarketEvent, Trade
+from engine.market.events import BUY, SELL, FeedState, Levels, MarketEvent, Trade, Written
 from engine.store.capture import Damage, Record, read_capture
 
 TOP = 10
@@ -35,6 +35,9 @@ class FrameReader(Protocol):
     @classmethod
     def recognises(cls, url: str) -> bool: ...
 
+    @classmethod
+    def unreadable(cls, url: str) -> str: ...
+
 
 class _Tape:
     """Exact sums over the trades of one symbol."""
@@ -49,7 +52,7 @@ class _Tape:
         if trade.backfill:
             return
         self.trades += 1
-        self.volume[trade.aggressor] += exact(trade.size)
+        self.volume[trade.aggressor] += exact(trade.size) if trade.exact_size is None else Decimal(trade.exact_size)
         if self.first is None:
             self.first = trade.trade_id
         self.last = trade.trade_id
@@ -88,7 +91,7 @@ def recognise(path: Path, readers: Mapping[str, FrameReader]) -> FrameReader:
     """The connector whose venue a capture was recorded from, by the URLs in it.
 
     Raises:
-        StoreError: the file cannot be opened, or no connector knows its venue.
+        StoreError: the file cannot be opened, no connector knows its venue, or its connector does not read it.
     """
     seen: dict[str, None] = {}
     for number, record in enumerate(read_capture(path, lambda damage: None)):
@@ -96,6 +99,7 @@ def recognise(path: Path, readers: Mapping[str, FrameReader]) -> FrameReader:
             seen[record.url] = None
             for reader in readers.values():
                 if reader.recognises(record.url):
+                    refuse_unreadable(path, reader)
                     return reader
         if number >= PROBE_RECORDS:
             break
@@ -104,6 +108,23 @@ def recognise(path: Path, readers: Mapping[str, FrameReader]) -> FrameReader:
         f"{path}: no connector recognises this capture (it has {hosts})",
         hint=f"Name one with --connector: {', '.join(sorted(readers))}.",
     )
+
+
+def refuse_unreadable(path: Path, reader: FrameReader) -> None:
+    """Refuse a capture whose URLs (in its first records) show that the connector cannot read it.
+
+    Raises:
+        StoreError: the connector says why.
+    """
+    seen: set[str] = set()
+    for number, record in enumerate(read_capture(path, lambda damage: None)):
+        if record.url not in seen:
+            seen.add(record.url)
+            reason = reader.unreadable(record.url)
+            if reason:
+                raise StoreError(f"{path}: {reason}")
+        if number >= PROBE_RECORDS:
+            return
 
 
 class Verification:
@@ -222,18 +243,27 @@ class Verification:
             "last_trade_id": tape.last,
             "levels": list(feed.levels),
             "top": {
-                side: [[plain(exact(price)), plain(exact(size))] for price, size in levels]
-                for side, levels in (("bids", book.bids if book else ()), ("asks", book.asks if book else ()))
+                "bids": _decimals(book.bids, book.wire[0] if book.wire else None) if book else [],
+                "asks": _decimals(book.asks, book.wire[1] if book.wire else None) if book else [],
             },
         }
+
+
+def _decimals(levels: Levels, written: Written | None) -> list[list[str]]:
+    """Levels in plain decimals: the venue's own text where it was kept, for a double does not hold 18 digits."""
+    if written is not None:
+        return [[plain(Decimal(price)), plain(Decimal(size))] for price, size in written]
+    return [[plain(exact(price)), plain(exact(size))] for price, size in levels]
 
 
 def verify(path: Path, reader: FrameReader) -> Report:
     """Play a whole capture.
 
     Raises:
-        StoreError: the file cannot be opened. Whatever is wrong inside it is in the report.
+        StoreError: the file cannot be opened, or is none that the connector reads. Whatever is wrong inside it is in
+            the report.
     """
+    refuse_unreadable(path, reader)
     verification = Verification(reader)
     for record in read_capture(path, verification.damaged):
         try:

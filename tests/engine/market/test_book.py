@@ -241,3 +241,16 @@ def test_what_a_view_cannot_know_is_none() -> None:
     assert [empty.best_bid, empty.mid, empty.spread, empty.spread_bps, empty.imbalance(5)] == [None] * 5
     assert [half.best_ask, half.mid, half.spread, half.spread_bps] == [None] * 4
     assert half.imbalance(5) == 1.0
+
+
+@pytest.mark.parametrize("depth", [1, 3, 40, 400])
+def test_cutting_a_book_names_the_prices_that_went(depth: int) -> None:
+    book = Book(3)
+    bids, asks = [(500.0 - i, 1.0) for i in range(60)], [(501.0 + i, 1.0) for i in range(60)]
+    book.replace(bids, asks)
+    gone_bids, gone_asks = book.truncate(depth)
+    assert sorted(gone_bids) == sorted(price for price, _ in bids[depth:])
+    assert sorted(gone_asks) == sorted(price for price, _ in asks[depth:])
+    assert book.truncate(depth) == ([], [])
+    assert book.best_bids(2) == [price for price, _ in bids[: min(depth, 2)]]
+    assert book.best_asks(2) == [price for price, _ in asks[: min(depth, 2)]]
