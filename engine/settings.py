@@ -26,6 +26,9 @@ SHORTEST_SECRET = 16
 
 _PROCESS_SECRET = token_urlsafe(32)
 _VENUE_SCHEMES = {"_WS_URL": ("ws", "wss"), "_REST_URL": ("http", "https")}
+_VENUE_PREFIXES = ("MOCK_", "UNISWAP_", "CTRADER_")
+_SECRET_ENDINGS = ("_KEY", "_SECRET", "_TOKEN", "_RPC_URL")
+"""A node's address carries its key in the path."""
 _HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _PASSWORD = re.compile(r"(?<=://)[^/@\s]*@")
 
@@ -35,9 +38,9 @@ class Settings:
     """Everything that can be set; never changes while the process lives.
 
     `venue_settings` goes to every connector: the variables that end in `_WS_URL` or `_REST_URL` or begin with `MOCK_`,
-    by their full names. `linger_s` (0 … 3600) is how long an upstream stays after its last reader left.
-    `allowed_hosts` are the names by which browsers may call us (`*`: any). `ticket_secret` signs the data socket's
-    tickets; by default it is random and ends with the process.
+    `UNISWAP_` or `CTRADER_`, by their full names. `linger_s` (0 … 3600) is how long an upstream stays after its last
+    reader left. `allowed_hosts` are the names by which browsers may call us (`*`: any). `ticket_secret` signs the data
+    socket's tickets; by default it is random and ends with the process.
     """
 
     venue_settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -50,7 +53,10 @@ class Settings:
     bus_url: str = "memory://"
 
     def __repr__(self) -> str:
-        venues = {name: _masked(value) for name, value in self.venue_settings.items()}
+        venues = {
+            name: "***" if name.endswith(_SECRET_ENDINGS) else _masked(value)
+            for name, value in self.venue_settings.items()
+        }
         return (
             f"Settings(venue_settings={venues}, captures_dir={str(self.captures_dir)!r}, linger_s={self.linger_s}, "
             f"allowed_hosts={self.allowed_hosts}, ticket_secret='***', log_level={self.log_level!r}, "
@@ -79,7 +85,7 @@ def _venue_settings(given: Mapping[str, str]) -> Mapping[str, str]:
         for ending, schemes in _VENUE_SCHEMES.items():
             if name.endswith(ending):
                 found[name] = _url(*schemes)(name, value)
-        if name.startswith("MOCK_"):
+        if name.startswith(_VENUE_PREFIXES):
             found.setdefault(name, value)
     return MappingProxyType(found)
 

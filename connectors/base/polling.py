@@ -17,7 +17,7 @@ from connectors.base.runtime import SYSTEM_RUNTIME, Patience, Runtime
 from connectors.base.venue import Limits
 from engine.connector import Callback, Capabilities, Stream
 from engine.errors import Blocked, Disconnected, FeedError, InvalidSymbol, RateLimited, StreamUnsupported
-from engine.feed.feed import STALE_AFTER_S, Feed
+from engine.feed.feed import Feed
 from engine.feed.sync import WholeBooks
 from engine.market.events import BookSnapshot, FeedState, Source
 from engine.market.instrument import Instrument, nearest_symbols
@@ -90,7 +90,7 @@ class Poller:
         with self._lock:
             if self._entries.pop(channel, None) is not None:
                 channel.polled = False
-                channel.feed.stale_after_s = STALE_AFTER_S
+                channel.feed.stale_after_s = self._books.limits.stale_after_s
         self._wake.set()
 
     def leave(self, channel: Channel) -> None:
@@ -164,7 +164,7 @@ class Poller:
             if not self._holds(entry):
                 return
             entry.backoff = None
-            channel.feed.stale_after_s = max(STALE_AFTER_S, STALE_INTERVALS * interval_s)
+            channel.feed.stale_after_s = max(self._books.limits.stale_after_s, STALE_INTERVALS * interval_s)
             self._deliver(entry, snapshot)
 
     def _deliver(self, entry: _Entry, snapshot: BookSnapshot) -> None:

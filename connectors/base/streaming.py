@@ -65,7 +65,7 @@ class StreamingConnector(Venue):
         return WebSocketLink()
 
     def fetch(self, request: Request, timeout_s: float) -> bytes:
-        """The body of one GET.
+        """The body of one GET or POST.
 
         Raises:
             FeedError: not reachable, or refused: of the kind that says what to do about it.
@@ -91,7 +91,12 @@ class StreamingConnector(Venue):
                 if channel is not None and channel.attach(callback):
                     return SymbolStream(channel, callback, connection)
             feed = Feed(
-                self.name, symbol, self.continuity, clock=self.runtime.clock, crossed_allowed=self.crossed_allowed
+                self.name,
+                symbol,
+                self.continuity,
+                clock=self.runtime.clock,
+                stale_after_s=self.limits.stale_after_s,
+                crossed_allowed=self.crossed_allowed,
             )
             channel = Channel(feed, callback)
             for connection in self._connections:
