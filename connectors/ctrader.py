@@ -177,7 +177,10 @@ class CtraderConnector(StreamingConnector):
 
     @classmethod
     def recognises(cls, url: str) -> bool:
-        return (urlsplit(url).hostname or "").endswith(".ctraderapi.com")
+        try:
+            return (urlsplit(url).hostname or "").endswith(".ctraderapi.com")
+        except ValueError:  # not an address at all
+            return False
 
     def _on_spot(self, spot: wire.Spot, received_ns: int) -> Sequence[MarketEvent | Control]:
         listed, depth = self._listing.symbols.get(spot.symbolId), self._map(spot.symbolId)

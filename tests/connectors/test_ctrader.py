@@ -10,7 +10,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import pytest
 
@@ -31,6 +31,7 @@ from engine.errors import (
     StreamUnsupported,
 )
 from engine.market.events import BookDelta, BookSnapshot, FeedState, Quote
+from engine.store.verify import recognise, verify
 from tests.connectors.uniswap_rig import Ear
 from tests.fakes.ctrader import ACCOUNT, FakeCtrader, recorded_quotes
 from tests.fakes.rig import PACE, PATIENCE, HurriedRuntime
@@ -159,6 +160,26 @@ def test_a_broker_whose_depth_always_differs_is_believed_in_the_end() -> None:
         doubts += depth.disagrees(1, turn * 10**10)
         doubts += depth.disagrees(1, turn * 10**10 + 3 * 10**9)
     assert doubts == 2
+
+
+def test_a_recording_is_verified(tmp_path: Path) -> None:
+    quotes = [{"id": 1, "size": 100_000_000, "bid": 108540}, {"id": 2, "size": 50_000_000, "ask": 108550}]
+    frames = [
+        frame(2113, asset=[{"assetId": 1, "name": "EUR"}]),
+        frame(2115, symbol=[{"symbolId": 1, "symbolName": "EURUSD"}]),
+        frame(2131, symbolId=1, bid=108540, ask=108550), frame(2155, symbolId=1, newQuotes=quotes),
+        frame(2155, symbolId=1, newQuotes=[{"id": 3, "size": 100, "bid": 108540}]),
+    ]  # fmt: skip
+    url = "wss://demo.ctraderapi.com:5036"
+    records = [
+        json.dumps({"t": 1.0 + number, "ch": "ws", "dir": "recv", "url": url, "data": one.decode()})
+        for number, one in enumerate(frames)
+    ]
+    path = tmp_path / "ctrader.jsonl"
+    path.write_text("\n".join(records), encoding="utf-8")
+    report = verify(path, recognise(path, cast(Any, {"ctrader": CtraderConnector()})))
+    assert report.problems == []
+    assert report.symbols["EURUSD"]["top"] == {"bids": [["1.0854", "1000001"]], "asks": [["1.0855", "500000"]]}
 
 
 # ---- the conversation
