@@ -4,10 +4,11 @@ from connectors.base.link import Link, PlannedClose, WebSocketLink
 from connectors.base.polling import PollingConnector
 from connectors.base.runtime import Patience, Runtime, SystemRuntime
 from connectors.base.streaming import StreamingConnector
-from connectors.base.venue import Control, Decode, Limits, Request, Venue
+from connectors.base.venue import Control, Conversation, Decode, Limits, Request, Venue
 
 __all__ = [
     "Control",
+    "Conversation",
     "Decode",
     "Limits",
     "Link",

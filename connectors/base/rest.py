@@ -1,4 +1,4 @@
-"""One GET at a time: the only door to urllib3.
+"""One GET or POST at a time: the only door to urllib3.
 
 No retries and no redirects here: who asks decides whether to ask again. Every thread keeps its own connection per
 host alive, and any thread may abort another's call.
@@ -23,6 +23,7 @@ from engine.errors import Disconnected
 MAX_BODY_BYTES = 64 * 1024 * 1024
 CHUNK_BYTES = 65_536
 HEADERS = {"User-Agent": "tapedeck", "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
+POST_HEADERS = {"Content-Type": "application/json"}
 
 _Host = tuple[str, str, int]
 
@@ -36,7 +37,7 @@ class Response(Struct, frozen=True):
 
 
 class RestClient:
-    """GETs for one connector, from any of its threads."""
+    """Calls for one connector, from any of its threads."""
 
     def __init__(self) -> None:
         self._callers: dict[int, _Caller] = {}
@@ -44,7 +45,7 @@ class RestClient:
         self._closed = False
 
     def get(self, request: Request, timeout_s: float) -> Response:
-        """The response, whatever its status; `timeout_s` bounds the whole call.
+        """The response to a GET (a POST, if there is a body), whatever its status; `timeout_s` bounds the whole call.
 
         Raises:
             Disconnected: not reachable, too slow, over 64 MB, or aborted.
@@ -135,7 +136,7 @@ class _Caller:
                     raise Disconnected("the call was given up")
                 self._connections[host] = connection
             try:
-                return connection.get(path, dict(request.headers), deadline)
+                return connection.call(path, dict(request.headers), request.body, deadline)
             except (HTTPError, HTTPException, OSError, ValueError) as error:
                 with self._lock:
                     self._connections.pop(host, None)
@@ -169,17 +170,18 @@ class _Connection(HTTPConnection):
         left_s = max(0.05, self._deadline - time.monotonic())
         self.sock = self.dial.connect(self.host, self.port, left_s, tls=self._tls)
 
-    def get(self, path: str, headers: dict[str, str], deadline: float) -> Response:
+    def call(self, path: str, headers: dict[str, str], body: bytes | None, deadline: float) -> Response:
         self._deadline = deadline
         self._patience()
-        self.request("GET", path, headers=HEADERS | headers, preload_content=False, decode_content=True)
+        method, common = ("GET", HEADERS) if body is None else ("POST", HEADERS | POST_HEADERS)
+        self.request(method, path, body, common | headers, preload_content=False, decode_content=True)
         self._patience()
         response = self.getresponse()
-        body = self._read(response)
+        content = self._read(response)
         lower = {name.lower(): value for name, value in response.headers.items()}
         if lower.get("connection", "").lower() == "close":
             self.close()
-        return Response(response.status, lower, body)
+        return Response(response.status, lower, content)
 
     def close(self) -> None:
         super().close()

@@ -22,6 +22,7 @@ class Patience(Struct, frozen=True):
     """
 
     connect_s: float = 10.0
+    login_s: float = 10.0
     read_s: float = 0.25
     fetch_s: float = 10.0
     fallback_s: float = 10.0

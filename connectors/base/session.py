@@ -11,7 +11,7 @@ from connectors.base.backoff import TokenBucket, Window
 from connectors.base.channel import Channel
 from connectors.base.link import Link, PlannedClose
 from connectors.base.runtime import Patience, Runtime
-from connectors.base.venue import Control, Venue
+from connectors.base.venue import Control, Conversation, Venue
 from engine.clock import Clock
 from engine.errors import Blocked, DecodeError, Disconnected
 from engine.market.events import FeedState
@@ -76,12 +76,15 @@ class Session:
         self._resyncs = Window(60.0)
         self._unreadable = Window(60.0)
         self._census_ns = 0
-        self._pinged_ns = self.opened_ns
         self._stream_opens = venue.continuity.recovery in ("resubscribe", "reconnect")
         """Whether the stream itself sends the snapshot that a book begins with."""
         self._carried: frozenset[str] | None = None
         """What the venue says that it carries here; None while it has not said so."""
         self._carried_ns = self._sent_ns = 0
+        self._pinged_ns = self._beat_ns = self.opened_ns
+        self._talk = venue.converse()
+        if self._talk is not None:
+            self._send(self._talk.open())
 
     def run(self) -> None:
         """Read until retired.
@@ -165,12 +168,14 @@ class Session:
                 f"nothing received for {silent_s:.0f} s", hint="The connection is made anew; check the network."
             )
         wanted = self.wanted()
-        if wanted is not self._seen:
+        if wanted is not self._seen and self._may_follow(now_ns):
             self._follow(wanted, now_ns)
         if limits.ping_interval_s is not None and now_ns - self._pinged_ns >= limits.ping_interval_s * 1e9:
             self._pinged_ns = now_ns
             self._messages.spend(now_ns)
             self.link.ping()
+        if self._talk is not None and limits.heartbeat_interval_s is not None:
+            self._beat(self._talk, limits.heartbeat_interval_s, now_ns)
         while self._outbox and self._messages.try_take(now_ns):
             self.link.send(self._outbox.popleft())
             self._sent_ns = now_ns
@@ -180,8 +185,25 @@ class Session:
                 self._look_after(channel, now_ns)
         self.on_check(self, now_ns)
 
+    def _may_follow(self, now_ns: int) -> bool:
+        """Whether the log-in, where there is one, is done."""
+        if self._talk is None or self._talk.ready:
+            return True
+        waited_s = (now_ns - self.opened_ns) / 1e9
+        if waited_s >= self._patience.login_s:
+            raise Disconnected(f"the log-in was not finished within {waited_s:.0f} s")
+        return False
+
+    def _beat(self, talk: Conversation, interval_s: float, now_ns: int) -> None:
+        if now_ns - self._beat_ns >= interval_s * 1e9:
+            self._beat_ns = now_ns
+            self._messages.spend(now_ns)
+            self.link.send(talk.heartbeat())
+
     def _follow(self, wanted: Mapping[str, Channel], now_ns: int) -> None:
         """Subscribe to what is wanted and not yet carried, unsubscribe from what is no longer wanted."""
+        for symbol in self.venue.unlisted([symbol for symbol, channel in wanted.items() if not channel.dead]):
+            self._on_invalid(wanted[symbol], f"{self.venue.name} does not list {symbol}")
         self._seen = wanted
         kept = {symbol: channel for symbol, channel in wanted.items() if not channel.dead}
         new = [symbol for symbol, channel in kept.items() if self.channels.get(symbol) is not channel]
@@ -363,6 +385,9 @@ class Session:
         if kind == "carries":
             self._carried, self._carried_ns = frozenset(control.symbols), now_ns
             return
+        if kind == "talk":
+            self._hear(control.frame, now_ns)
+            return
         log.info("%s: %s %s %s", self.venue.name, kind, control.symbol, control.reason)
         if kind == "shutdown":
             if self.venue.limits.rotate_after_s is None:
@@ -379,8 +404,33 @@ class Session:
         elif kind == "invalid_symbol" and channel is not None:
             self._on_invalid(channel, control.reason or "the venue does not know this symbol")
             self._seen = {}
+        elif kind == "lost" and channel is not None:
+            self._lose(channel, control.reason or "the book is wrong", now_ns)
         elif kind == "refused":
             self._note_refusal(channel, control.reason or "no reason given", now_ns)
+
+    def _hear(self, frame: bytes, now_ns: int) -> None:
+        """A word of the conversation: answer it, and do what it means."""
+        if self._talk is None:
+            return
+        try:
+            answers = self._talk.hear(frame, now_ns)
+        except DecodeError as error:
+            self._note_unreadable(error, now_ns)
+            return
+        for answer in answers:
+            if isinstance(answer, Control):
+                self._obey(answer, now_ns)
+            else:
+                self._send((answer,))
+
+    def _lose(self, channel: Channel, reason: str, now_ns: int) -> None:
+        """The venue's author found the book wrong: throw it away and win it back."""
+        if channel.repairing:
+            return
+        with channel.lock:
+            channel.publish(channel.feed.lose(reason))
+        self._repair(channel, now_ns)
 
     def _note_refusal(self, channel: Channel | None, reason: str, now_ns: int) -> None:
         """A refused subscription is tried again after a cooldown; without a symbol it may be any that is silent."""

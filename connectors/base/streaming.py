@@ -67,7 +67,7 @@ class StreamingConnector(Venue):
         return WebSocketLink()
 
     def fetch(self, request: Request, timeout_s: float) -> bytes:
-        """The body of one GET.
+        """The body of one GET or POST.
 
         Raises:
             FeedError: not reachable, or refused: of the kind that says what to do about it.

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Protocol
 
 from msgspec import Struct
 
 from engine.connector import Capabilities
+from engine.errors import FeedError
 from engine.feed.feed import STALE_AFTER_S
 from engine.feed.sync import Continuity
 from engine.market.events import BookSnapshot, MarketEvent, Source
@@ -20,15 +21,18 @@ from engine.market.instrument import Instrument
 
 
 class Request(Struct, frozen=True):
-    """One GET. Secrets go into `headers`, never into `url`.
+    """One GET, or one POST of `body` (JSON unless `headers` say otherwise).
 
+    Secrets go into `headers`, never into `url`.
     `cost` is what it takes from the REST budget (`Limits.rest_per_s`): 1 where a venue counts calls, its weight where
-    it weighs them.
+    it weighs them. A POST must be harmless when made twice: a call on a connection that was closed meanwhile is
+    repeated once.
     """
 
     url: str
     headers: tuple[tuple[str, str], ...] = ()
     cost: float = 1.0
+    body: bytes | None = None
 
 
 class Control(Struct, frozen=True, gc=False):
@@ -38,16 +42,54 @@ class Control(Struct, frozen=True, gc=False):
     `invalid_symbol` names a symbol that the venue does not know. `heartbeat`: the venue lives. `shutdown`: the venue
     announces that it will close, connect anew at once. `throttled`: slow down. `blocked`: the venue refuses us for
     good. `restart`: what this connection said can no longer be trusted (its numbering broke). `carries`: the venue
-    says that it carries `symbols` on this connection, and no others.
+    says that it carries `symbols` on this connection, and no others. `lost`: the book of `symbol` is wrong, win it
+    back. `talk`: a word of the conversation (log-in, replies), `frame` goes to `Conversation.hear`.
     """
 
     kind: Literal[
-        "ack", "refused", "invalid_symbol", "heartbeat", "shutdown", "throttled", "blocked", "restart", "carries"
+        "ack",
+        "refused",
+        "invalid_symbol",
+        "heartbeat",
+        "shutdown",
+        "throttled",
+        "blocked",
+        "restart",
+        "carries",
+        "lost",
+        "talk",
     ]
     symbol: str = ""
     reason: str = ""
     id: int | None = None
     symbols: tuple[str, ...] = ()
+    frame: bytes = b""
+
+
+class Conversation(Protocol):
+    """One connection's talk with a venue that wants more than subscriptions. Belongs to the session's thread.
+
+    It logs in before anything is subscribed to, answers what wants an answer, and says the heartbeats. `decode` stays
+    pure: it only hands the frames that are part of the talk over, as `Control("talk", frame=…)`.
+    """
+
+    @property
+    def ready(self) -> bool:
+        """Whether symbols may be subscribed to now."""
+
+    def open(self) -> Sequence[str]:
+        """The first frames to send."""
+
+    def hear(self, frame: bytes, now_ns: int) -> Sequence[str | Control]:
+        """The frames to answer with, and what the transport is to do.
+
+        Raises:
+            FeedError: the connection cannot be used, of the kind that says what to do about it.
+            DecodeError: the frame cannot be read.
+        """
+
+    def heartbeat(self) -> str:
+        """The frame to send every `Limits.heartbeat_interval_s`."""
 
 
 Decode = Callable[[bytes, int], Sequence[MarketEvent | Control]]
@@ -58,14 +100,16 @@ class Limits(Struct, frozen=True):
     """What a venue allows and how long it may be silent. Seconds and messages per second.
 
     `silence_s`: no frame of any kind for so long means the connection is dead. `ping_interval_s`: we send a WebSocket
-    ping that often (None: the venue pings us). `stale_after_s`: a symbol's last word is stale at that age.
-    `rotate_after_s`: replace the connection before the venue ends it.
+    ping that often (None: the venue pings us). `heartbeat_interval_s`: we send the conversation's heartbeat that often.
+    `stale_after_s`: a symbol's last word is stale at that age. `rotate_after_s`: replace the connection before the
+    venue ends it.
     `connect_per_s` / `connect_burst`: connection attempts. `messages_per_s`: frames that we send, pongs included.
     `rest_per_s` / `rest_burst`: REST calls (or their weights, see `Request.cost`).
     """
 
     silence_s: float = 45.0
     ping_interval_s: float | None = None
+    heartbeat_interval_s: float | None = None
     stale_after_s: float = STALE_AFTER_S
     rotate_after_s: float | None = None
     connect_per_s: float = 1.0
@@ -115,6 +159,14 @@ class Venue(ABC):
         """The text frames that make the venue send these books anew, where `continuity.recovery` is "resubscribe"."""
         return [*self.unsubscribe(symbols), *self.subscribe(symbols)]
 
+    def converse(self) -> Conversation | None:
+        """The conversation of a new connection; None where subscribing is all there is to say."""
+        return None
+
+    def unlisted(self, symbols: Sequence[str]) -> Sequence[str]:
+        """Those of these symbols that the venue is known not to have; asked before `subscribe`."""
+        return ()
+
     @abstractmethod
     def decode(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent | Control]:
         """What one frame says, in order; empty for frames that are of no interest.
@@ -127,32 +179,43 @@ class Venue(ABC):
         """What reads the frames of one new connection: `decode`, but where a venue numbers a connection's frames."""
         return self.decode
 
-    @abstractmethod
-    def snapshot_request(self, symbol: str, depth: int) -> Request:
-        """The GET for one symbol's book."""
+    # The four that follow are left out by a venue without REST; it says so in `capabilities.polling`, its continuity
+    # does not recover by `rest`, and it overrides `instruments`.
 
-    @abstractmethod
+    def snapshot_request(self, symbol: str, depth: int) -> Request:
+        """The call for one symbol's book.
+
+        Raises:
+            FeedError: there is none.
+        """
+        raise FeedError(f"{self.name} gives no books by REST")
+
     def decode_snapshot(self, symbol: str, body: bytes, received_ns: int, source: Source) -> BookSnapshot:
         """The book in the body of a snapshot response.
 
         Raises:
             DecodeError: the body cannot be read.
         """
+        raise FeedError(f"{self.name} gives no books by REST")
 
-    @abstractmethod
     def instruments_request(self) -> Request:
-        """The GET for the venue's list of instruments."""
+        """The call for the venue's list of instruments.
 
-    @abstractmethod
+        Raises:
+            FeedError: there is none.
+        """
+        raise FeedError(f"{self.name} gives no list by REST")
+
     def decode_instruments(self, body: bytes) -> list[Instrument]:
         """The instruments in the body of that response.
 
         Raises:
             DecodeError: the body cannot be read.
         """
+        raise FeedError(f"{self.name} gives no list by REST")
 
     def server_time_request(self) -> Request | None:
-        """The GET for the venue's clock, None where it has none."""
+        """The call for the venue's clock, None where it has none."""
         return None
 
     def decode_server_time(self, body: bytes) -> int:

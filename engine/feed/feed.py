@@ -225,7 +225,7 @@ class Feed:
                     quality.out_of_order += 1
                 return _NOTHING
         if not (
-            0.0 < quote.bid < quote.ask < _INFINITY
+            (0.0 < quote.bid < quote.ask < _INFINITY or (self.crossed_allowed and _sound(quote.bid, quote.ask)))
             and 0.0 <= quote.bid_size < _INFINITY
             and 0.0 <= quote.ask_size < _INFINITY
         ):
@@ -605,6 +605,10 @@ class Feed:
         status = FeedStatus(self.venue, self.symbol, state, reason, "", attempt, None, now_ns, source)
         self._set_status(status)
         return (status,)
+
+
+def _sound(bid: float, ask: float) -> bool:
+    return 0.0 < bid < _INFINITY and 0.0 < ask < _INFINITY
 
 
 def _changes(old: Levels, new: Levels) -> Levels:

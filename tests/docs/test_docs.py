@@ -30,7 +30,7 @@ from engine.feed.mailbox import EventQueue, FeedKey
 from engine.feed.sync import WholeBooks
 from engine.market.events import BookDelta, BookSnapshot, FeedState, FeedStatus, MarketEvent, Trade
 from engine.plugins import discover
-from engine.settings import VARIABLES
+from engine.settings import _VENUE_PREFIXES, VARIABLES
 from engine.store.verify import recognise, verify
 from engine.strategy.params import parameters
 from tests.fakes.http_server import HttpRequest, HttpResponse
@@ -468,7 +468,7 @@ def test_every_setting_in_the_operations_page_is_one_and_none_is_missing() -> No
         re.findall(r"^#? ?([A-Z_]+)=(.+)$", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
     )
     assert {name: defaults.get(name) for name in example} == example
-    venues = re.compile("MOCK_|.+_(WS|REST)_URL$")
+    venues = re.compile("|".join([*_VENUE_PREFIXES, ".+_(WS|REST)_URL$"]))
     others = {name for name in rows if name not in VARIABLES and not venues.match(name)}
     assert others == {"PYTHON"}
 

@@ -46,6 +46,8 @@ def test_venues_get_their_addresses_and_the_mock_its_switches(tmp_path: Path) ->
         "BINANCE_REST_URL": "http://127.0.0.1:9000",
         "MOCK_SEED": "7",
         "MOCK_WS_URL": "ws://127.0.0.1:9001",
+        "UNISWAP_RPC_URL": "https://node.example/v3/key",
+        "CTRADER_CLIENT_ID": "7",
         "HOME": "/root",
     }
     assert dict(settings(environ, tmp_path).venue_settings) == {k: v for k, v in environ.items() if k != "HOME"}
@@ -102,6 +104,10 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
             "STORE_URL": "postgresql://me:hush@db.example/tape?password=hush",
             "BUS_URL": "redis://:hush@cache.example:6379/0",
             "FINNHUB_WS_URL": "wss://ws.example?token=hush",
+            "UNISWAP_RPC_URL": "https://node.example/v3/hush",
+            "CTRADER_CLIENT_SECRET": "hush",
+            "CTRADER_ACCESS_TOKEN": "hush",
+            "CTRADER_REFRESH_TOKEN": "hush",
         },
         tmp_path,
     )

@@ -136,3 +136,32 @@ def test_retry_after_may_be_seconds_or_a_date_or_nonsense() -> None:
     assert retry_after_s({"retry-after": "Thu, 01 Jan 2026 12:00:09 GMT"}, now) == 9.0
     assert retry_after_s({"retry-after": "soon"}) is None
     assert retry_after_s({}) is None
+
+
+class Mirror(FakeServer):
+    """Answers with what it was sent."""
+
+    def on_http(self, request: HttpRequest) -> HttpResponse:
+        kind = request.headers.get("content-type", "none")
+        return HttpResponse(200, request.method.encode() + b" " + kind.encode() + b" " + request.body)
+
+
+def test_a_request_with_a_body_is_a_post_of_json(client: RestClient) -> None:
+    with Mirror() as mirror:
+        url = mirror.http_url + "/rpc?x=1"
+        assert client.get(Request(url, body=b'{"a":1}'), 5.0).body == b'POST application/json {"a":1}'
+        assert client.get(Request(url, body=b""), 5.0).body == b"POST application/json "
+        assert client.get(Request(url), 5.0).body == b"GET none "
+        own = Request(url, (("Content-Type", "text/plain"),), body=b"b")
+        assert client.get(own, 5.0).body == b"POST text/plain b"
+
+
+def test_a_post_is_made_again_when_the_kept_connection_was_closed(client: RestClient) -> None:
+    with Mirror() as mirror:
+        request = Request(mirror.http_url, body=b"again")
+        client.get(request, 5.0)
+        with mirror.lock:
+            for wire in list(mirror._wires):
+                wire.end()
+        assert mirror.wait_for(lambda: mirror.sockets == 0)
+        assert client.get(request, 5.0).body.endswith(b"again")

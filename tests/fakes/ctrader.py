@@ -1,0 +1,383 @@
+"""A fake cTrader host: the Open API's JSON over a raw WebSocket, its order of log-in enforced, its faults on demand.
+
+The market is the simulator's; every level is shown as one or two quotes (of two liquidity providers) with own ids.
+Source: cTrader Open API messages of 2025-07-16.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.fakes.truth import SimulatorTruth
+from tests.fakes.websocket_server import FakeServer, Session
+from tests.shared import capture
+
+QUOTES = "fx_usdjpy_truefx_first_half.csv.gz"
+LISTED = ("EUR/USD", "USD/JPY", "GBP/USD")
+REQUESTS_PER_S = 50
+ACCOUNT = 4_007
+Levels = list[tuple[int, int]]
+
+
+@dataclass
+class Market:
+    """One symbol: its levels in the venue's units, and the ids of what stands at each."""
+
+    identifier: int
+    name: str
+    digits: int
+    levels: dict[tuple[str, int], int] = field(default_factory=dict)
+    ids: dict[tuple[str, int], list[int]] = field(default_factory=dict)
+    spot: dict[str, int] = field(default_factory=dict)
+
+    def best(self, side: str) -> int | None:
+        prices = [price for where, price in self.levels if where == side]
+        return (max(prices) if side == "bid" else min(prices)) if prices else None
+
+
+@dataclass
+class Client:
+    """What the venue knows of one connection."""
+
+    session: Session
+    application: bool = False
+    account: bool = False
+    spots: set[int] = field(default_factory=set)
+    depth: set[int] = field(default_factory=set)
+    arrivals: list[float] = field(default_factory=list)
+
+
+class FakeCtrader(FakeServer):
+    """The host. `as_text` writes whole numbers as text; `tokens` are the access tokens that are good, `renewals` what a
+    refresh token is exchanged for, once. `violations` lists what a real host would not have forgiven.
+    """
+
+    def __init__(self, *, seed: int = 1, pace: float = 1.0, live: bool = False) -> None:
+        super().__init__()
+        self.pace = pace
+        self.live = live
+        self.as_text = False
+        self.client = ("client-id", "client-secret-1234")
+        self.tokens = {"access-token-1"}
+        self.renewals = {"refresh-token-1": ("access-token-2", "refresh-token-2")}
+        self.on_refresh: Callable[[], None] = lambda: None
+        self.accounts: list[dict[str, Any]] = [self.account(ACCOUNT, 5_001)]
+        self.errors: dict[int, list[dict[str, Any]]] = {}
+        """Errors to answer the next requests of a type with."""
+        self.deaf: set[int] = set()
+        """Types of requests that are not answered."""
+        self.lost_depth = 0
+        """How many depth messages to lose."""
+        self.violations: list[str] = []
+        self.heartbeats = 0
+        self.logins = 0
+        self.most = 0
+        """The most connections that logged in at a time."""
+        self.truth = SimulatorTruth([name.replace("/", "") for name in LISTED], seed=seed)
+        self.markets = {
+            number: Market(number, name.replace("/", ""), 3 if "JPY" in name else 5)
+            for number, name in enumerate(LISTED, 1)
+        }
+        self._clients: dict[int, Client] = {}
+        self._next_id = 1_000
+        for market in self.markets.values():
+            book = self.truth.snapshot(market.name, 1_000)
+            self._change(market, [*_units("bid", book.bids), *_units("ask", book.asks)])
+
+    # ---- the market
+
+    def account(self, number: int, login: int, *, live: bool | None = None) -> dict[str, Any]:
+        is_live = self.live if live is None else live
+        return {"ctidTraderAccountId": number, "isLive": is_live, "traderLogin": login, "brokerTitleShort": "Broker"}
+
+    def step(self, name: str = "EURUSD", times: int = 1) -> None:
+        """Let one market move."""
+        for _ in range(times):
+            with self.lock:
+                market = self.market(name)
+                update = self.truth.step(name)
+                changes = [*_units("bid", update.bids), *_units("ask", update.asks)]
+                self._publish(market, *self._change(market, changes))
+
+    def replace(self, name: str, bids: Levels, asks: Levels) -> None:
+        """Put a whole book in a market's place (also a crossed one)."""
+        with self.lock:
+            market = self.market(name)
+            gone = [(side, price, 0) for side, price in market.levels]
+            new = [*[("bid", price, size) for price, size in bids], *[("ask", price, size) for price, size in asks]]
+            merged = {(side, price): size for side, price, size in [*gone, *new]}
+            self._publish(
+                market, *self._change(market, [(side, price, size) for (side, price), size in merged.items()])
+            )
+
+    def spot_only(self, name: str, **sides: int) -> None:
+        """Best prices of which the depth knows nothing."""
+        with self.lock:
+            market = self.market(name)
+            market.spot |= sides
+            self._tell_spot(market, sides)
+
+    def play_quotes(self, quotes: Sequence[tuple[str, str]]) -> None:
+        """Real USD/JPY quotes: best prices, and a depth of one level of a million."""
+        for bid, ask in quotes:
+            prices = [round(float(price) * 100_000) for price in (bid, ask)]
+            self.replace("USDJPY", [(prices[0], 100_000_000)], [(prices[1], 100_000_000)])
+
+    def market(self, name: str) -> Market:
+        return next(one for one in self.markets.values() if one.name == name)
+
+    def book(self, name: str, depth: int = 20) -> tuple[Any, Any]:
+        """The true best levels as doubles, best first."""
+        with self.lock:
+            levels = self.market(name).levels
+            bids = sorted([(price, size) for (side, price), size in levels.items() if side == "bid"], reverse=True)
+            asks = sorted([(price, size) for (side, price), size in levels.items() if side == "ask"])
+        return tuple([_doubles(one) for one in bids[:depth]]), tuple([_doubles(one) for one in asks[:depth]])
+
+    # ---- faults
+
+    def fail(self, kind: int, code: str, **content: Any) -> None:
+        """Answer the next request of this type with an error."""
+        self.errors.setdefault(kind, []).append({"errorCode": code, **content})
+
+    def tell_all(self, kind: int, **content: Any) -> None:
+        with self.lock:
+            for client in self._clients.values():
+                self._tell(client, kind, content)
+
+    def invalidate(self) -> None:
+        """The access tokens expire: everyone is told, and they are good no more."""
+        self.tokens.clear()
+        self.tell_all(2147, ctidTraderAccountIds=[ACCOUNT], reason="Access token is expired")
+
+    def drop_all(self) -> None:
+        for client in list(self._clients.values()):
+            client.session.rst()
+
+    def wait_for_more(self, accepted: int) -> None:
+        """Wait for one more connection than so many ever accepted."""
+        assert self.wait_for(lambda: self.accepted > accepted)
+
+    def subscribers(self, name: str) -> int:
+        """How many connections have the depth of a symbol."""
+        with self.lock:
+            identifier = self.market(name).identifier
+            return sum([identifier in client.depth for client in self._clients.values()])
+
+    # ---- the dialect
+
+    def on_open(self, session: Session) -> None:
+        with self.lock:
+            self._clients[session.number] = Client(session)
+
+    def on_gone(self, session: Session) -> None:
+        with self.lock:
+            self._clients.pop(session.number, None)
+
+    def on_text(self, session: Session, text: str) -> None:
+        with self.lock:
+            client = self._clients[session.number]
+            message = json.loads(text)
+            kind, content = message["payloadType"], message["payload"]
+            now = time.monotonic()
+            client.arrivals = [*[at for at in client.arrivals if at > now - 1.0 / self.pace], now]
+            if len(client.arrivals) > REQUESTS_PER_S:
+                self.violations.append(f"{len(client.arrivals)} messages in a second")
+            if kind == 51:
+                self.heartbeats += 1
+                self._tell(client, 51, {})
+            elif kind not in self.deaf:
+                self._answer_to(client, kind, content, message.get("clientMsgId"))
+
+    def _answer_to(self, client: Client, kind: int, content: dict[str, Any], request: str | None) -> None:
+        error = self._error(client, kind, content)
+        if error is not None:
+            self._tell(client, 2142, error, request)
+            return
+        if kind == 2127:
+            client.spots |= set(content["symbolId"])
+        elif kind == 2129:
+            client.spots -= set(content["symbolId"])
+        elif kind == 2156:
+            client.depth |= set(content["symbolId"])
+        elif kind == 2158:
+            client.depth -= set(content["symbolId"])
+        self._tell(client, kind + 1, self._result(client, kind, content), request)
+        for identifier in content.get("symbolId", []) if kind in (2127, 2156) else []:
+            self._open_market(client, self.markets[identifier], kind)
+
+    def _error(self, client: Client, kind: int, content: dict[str, Any]) -> dict[str, Any] | None:
+        """Why a request is refused, if it is."""
+        if self.errors.get(kind):
+            return self.errors[kind].pop(0)
+        code = ""
+        if kind == 2100:
+            code = "" if (content["clientId"], content["clientSecret"]) == self.client else "CH_CLIENT_AUTH_FAILURE"
+        elif not client.application:
+            code = "CH_CLIENT_NOT_AUTHENTICATED"
+        elif kind in (2149, 2102) and content["accessToken"] not in self.tokens:
+            code = "CH_ACCESS_TOKEN_INVALID"
+        elif kind == 2173:
+            code = "" if content["refreshToken"] in self.renewals else "ACCESS_DENIED"
+        elif kind == 2102:
+            known = [one["ctidTraderAccountId"] for one in self.accounts]
+            code = "" if content["ctidTraderAccountId"] in known else "CH_CTID_TRADER_ACCOUNT_NOT_FOUND"
+            code = "ALREADY_LOGGED_IN" if client.account else code
+        elif kind not in (2149,) and not client.account:
+            code = "ACCOUNT_NOT_AUTHORIZED"
+        else:
+            code = self._subscription_error(client, kind, set(content.get("symbolId", [])))
+        if code in ("CH_CLIENT_NOT_AUTHENTICATED", "ACCOUNT_NOT_AUTHORIZED", "NOT_SUBSCRIBED_TO_SPOTS"):
+            self.violations.append(f"{kind}: {code}")
+        return {"errorCode": code, "description": f"refused {kind}"} if code else None
+
+    def _subscription_error(self, client: Client, kind: int, symbols: set[int]) -> str:
+        if symbols - set(self.markets):
+            return "SYMBOL_NOT_FOUND"
+        if kind == 2156 and not symbols <= client.spots:
+            return "NOT_SUBSCRIBED_TO_SPOTS"
+        if (kind == 2127 and symbols & client.spots) or (kind == 2156 and symbols & client.depth):
+            return "ALREADY_SUBSCRIBED"
+        return ""
+
+    def _result(self, client: Client, kind: int, content: dict[str, Any]) -> dict[str, Any]:
+        if kind == 2100:
+            client.application = True
+        elif kind == 2149:
+            return {"permissionScope": 0, "ctidTraderAccount": self.accounts}
+        elif kind == 2102:
+            client.account = True
+            self.logins += 1
+            self.most = max(self.most, sum([one.account for one in self._clients.values()]))
+        elif kind == 2173:
+            access, refresh = self.renewals.pop(content["refreshToken"])
+            self.on_refresh()
+            self.tokens.add(access)
+            return {"accessToken": access, "refreshToken": refresh, "tokenType": "bearer", "expiresIn": 2_628_000}
+        elif kind == 2112:
+            names = sorted({part for name in LISTED for part in name.split("/")})
+            return {"asset": [{"assetId": _asset(name), "name": name} for name in names]}
+        elif kind == 2114:
+            return {"symbol": [self._light(market) for market in self.markets.values()]}
+        elif kind == 2116:
+            return {"symbol": [self._detail(self.markets[number]) for number in content["symbolId"]]}
+        return {"ctidTraderAccountId": ACCOUNT}
+
+    def _light(self, market: Market) -> dict[str, Any]:
+        base, quote = market.name[:3], market.name[3:]
+        return {
+            "symbolId": market.identifier, "symbolName": market.name, "enabled": True, "baseAssetId": _asset(base),
+            "quoteAssetId": _asset(quote),
+        }  # fmt: skip
+
+    def _detail(self, market: Market) -> dict[str, Any]:
+        return {
+            "symbolId": market.identifier, "digits": market.digits, "pipPosition": market.digits - 1,
+            "minVolume": 100_000, "stepVolume": 100_000, "lotSize": 10_000_000,
+        }  # fmt: skip
+
+    def _open_market(self, client: Client, market: Market, kind: int) -> None:
+        if kind == 2127:
+            content = {"symbolId": market.identifier, **market.spot, "timestamp": _now()}
+            self._tell(client, 2131, content)
+        else:
+            quotes = [one for key in market.levels for one in self._quotes(market, key)]
+            self._tell(client, 2155, {"symbolId": market.identifier, "newQuotes": quotes})
+
+    def _change(
+        self, market: Market, changes: Sequence[tuple[str, int, int]]
+    ) -> tuple[list[dict[str, Any]], list[int], dict[str, int]]:
+        """Apply new absolute sizes: new quotes, deleted ids, and the best prices that moved."""
+        new: list[dict[str, Any]] = []
+        deleted: list[int] = []
+        for side, price, size in changes:
+            key = (side, price)
+            if market.levels.get(key, 0) == size:
+                continue
+            old = market.ids.pop(key, [])
+            if not size:
+                deleted += old
+                del market.levels[key]
+                continue
+            market.levels[key] = size
+            # Sometimes the old quotes are overwritten, sometimes they make room for new ones; sometimes there are two.
+            many = 2 if size > 100 and size // 100 % 2 else 1
+            kept = old[:many] if price % 2 else []
+            deleted += [one for one in old if one not in kept]
+            self._next_id += many
+            market.ids[key] = [*kept, *range(self._next_id, self._next_id + many - len(kept))]
+            self._next_id += many
+            new += self._quotes(market, key)
+        best = {side: market.best(side) for side in ("bid", "ask")}
+        moved = {side: told for side, told in best.items() if told is not None and market.spot.get(side) != told}
+        market.spot |= moved
+        return new, deleted, moved
+
+    def _quotes(self, market: Market, key: tuple[str, int]) -> list[dict[str, Any]]:
+        side, price = key
+        ids, size = market.ids[key], market.levels[key]
+        shares = [size // 3, size - size // 3] if len(ids) == 2 else [size]
+        return [{"id": identifier, "size": share, side: price} for identifier, share in zip(ids, shares, strict=True)]
+
+    def _publish(self, market: Market, new: list[dict[str, Any]], deleted: list[int], moved: dict[str, int]) -> None:
+        if moved:
+            self._tell_spot(market, moved)
+        if not new and not deleted:
+            return
+        if self.lost_depth:
+            self.lost_depth -= 1
+            return
+        content = {"symbolId": market.identifier, "newQuotes": new, "deletedQuotes": deleted}
+        for client in self._clients.values():
+            if market.identifier in client.depth:
+                self._tell(client, 2155, content)
+
+    def _tell_spot(self, market: Market, sides: dict[str, int]) -> None:
+        for client in self._clients.values():
+            if market.identifier in client.spots:
+                self._tell(client, 2131, {"symbolId": market.identifier, **sides, "timestamp": _now()})
+
+    def _tell(self, client: Client, kind: int, content: dict[str, Any], request: str | None = None) -> None:
+        message: dict[str, Any] = {"payloadType": kind, "payload": content}
+        if request:
+            message["clientMsgId"] = request
+        if self.as_text:
+            message["payload"] = _as_text(content)
+        client.session.post(json.dumps(message))
+
+
+def recorded_quotes() -> list[tuple[str, str]]:
+    """500 real USD/JPY quotes: bid and ask as text."""
+    with gzip.open(capture(QUOTES), "rt", encoding="utf-8", newline="") as file:
+        return [(row["bid"], row["ask"]) for row in csv.DictReader(file)]
+
+
+def _units(side: str, pairs: Sequence[tuple[str, str]]) -> Iterator[tuple[str, int, int]]:
+    for price, size in pairs:
+        yield side, round(float(price) * 100_000), round(float(size) * 100)
+
+
+def _doubles(level: tuple[int, int]) -> tuple[float, float]:
+    return level[0] / 100_000, level[1] / 100
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _as_text(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_as_text(one) for one in value]
+    return str(value) if type(value) is int else value
+
+
+def _asset(name: str) -> int:
+    return sum([ord(letter) * 31**place for place, letter in enumerate(name)])
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
