@@ -26,6 +26,7 @@ SHORTEST_SECRET = 16
 
 _PROCESS_SECRET = token_urlsafe(32)
 _VENUE_SCHEMES = {"_WS_URL": ("ws", "wss"), "_REST_URL": ("http", "https")}
+_VENUE_BEGINNINGS = ("MOCK_", "CCXT_")
 _HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _PASSWORD = re.compile(r"(?<=://)[^/@\s]*@")
 
@@ -34,8 +35,8 @@ _PASSWORD = re.compile(r"(?<=://)[^/@\s]*@")
 class Settings:
     """Everything that can be set; never changes while the process lives.
 
-    `venue_settings` goes to every connector: the variables that end in `_WS_URL` or `_REST_URL` or begin with `MOCK_`,
-    by their full names. `linger_s` (0 … 3600) is how long an upstream stays after its last reader left.
+    `venue_settings` goes to every connector: the variables that end in `_WS_URL` or `_REST_URL` or begin with `MOCK_`
+    or `CCXT_`, by their full names. `linger_s` (0 … 3600) is how long an upstream stays after its last reader left.
     `allowed_hosts` are the names by which browsers may call us (`*`: any). `ticket_secret` signs the data socket's
     tickets; by default it is random and ends with the process.
     """
@@ -79,7 +80,7 @@ def _venue_settings(given: Mapping[str, str]) -> Mapping[str, str]:
         for ending, schemes in _VENUE_SCHEMES.items():
             if name.endswith(ending):
                 found[name] = _url(*schemes)(name, value)
-        if name.startswith("MOCK_"):
+        if name.startswith(_VENUE_BEGINNINGS):
             found.setdefault(name, value)
     return MappingProxyType(found)
 

@@ -160,7 +160,7 @@ class PlaybackConnector:
     def _events(self, record: Record) -> list[MarketEvent]:
         try:
             if record.direction == "recv" and record.channel == "ws":
-                items = self._venue.decode(record.data, record.received_ns)
+                items = self._venue.decode_recorded(record.url, record.connection, record.data, record.received_ns)
             elif record.direction == "resp":
                 items = self._venue.decode_response(record.url, record.data, record.received_ns)
             else:

@@ -104,6 +104,16 @@ class Venue(ABC):
             DecodeError: the frame cannot be read.
         """
 
+    def decode_recorded(
+        self, url: str, connection: str, frame: bytes, received_ns: int
+    ) -> Sequence[MarketEvent | Control]:
+        """`decode` for a frame of a recording, which knows the socket that it came by.
+
+        Raises:
+            DecodeError: the frame cannot be read.
+        """
+        return self.decode(frame, received_ns)
+
     @abstractmethod
     def snapshot_request(self, symbol: str, depth: int) -> Request:
         """The GET for one symbol's book."""

@@ -28,7 +28,7 @@ class FrameReader(Protocol):
     continuity: Continuity
     crossed_allowed: bool
 
-    def decode(self, frame: bytes, received_ns: int) -> Sequence[Any]: ...
+    def decode_recorded(self, url: str, connection: str, frame: bytes, received_ns: int) -> Sequence[Any]: ...
 
     def decode_response(self, url: str, body: bytes, received_ns: int) -> Sequence[MarketEvent]: ...
 
@@ -132,7 +132,8 @@ class Verification:
             if self._first_ns is None:
                 self._first_ns = record.received_ns
             self._last_ns = max(self._last_ns, record.received_ns)
-            self._take(record, self._reader.decode(record.data, record.received_ns))
+            items = self._reader.decode_recorded(record.url, record.connection, record.data, record.received_ns)
+            self._take(record, items)
         elif record.direction == "resp":
             self._take(record, self._reader.decode_response(record.url, record.data, record.received_ns))
 
