@@ -468,7 +468,7 @@ def test_every_setting_in_the_operations_page_is_one_and_none_is_missing() -> No
         re.findall(r"^#? ?([A-Z_]+)=(.+)$", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
     )
     assert {name: defaults.get(name) for name in example} == example
-    others = {name for name in rows if name not in VARIABLES and not name.startswith(("BINANCE_", "MOCK_"))}
+    others = {name for name in rows if name not in VARIABLES and not name.startswith(("BINANCE_", "CCXT_", "MOCK_"))}
     assert others == {"PYTHON"}
 
 

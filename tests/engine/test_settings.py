@@ -46,6 +46,8 @@ def test_venues_get_their_addresses_and_the_mock_its_switches(tmp_path: Path) ->
         "BINANCE_REST_URL": "http://127.0.0.1:9000",
         "MOCK_SEED": "7",
         "MOCK_WS_URL": "ws://127.0.0.1:9001",
+        "CCXT_VENUES": "bybit,okx",
+        "CCXT_OKX_WS_URL": "ws://127.0.0.1:9002",
         "HOME": "/root",
     }
     assert dict(settings(environ, tmp_path).venue_settings) == {k: v for k, v in environ.items() if k != "HOME"}

@@ -31,6 +31,9 @@ CLOSE_S = 1.0
 MISSES = 2
 """Waits in vain after which a silent exchange is given up, or a symbol that never spoke asked for anew."""
 LOST_PER_LINK = 20
+"""Gaps that are mended one by one; a link with more is made anew."""
+SIGN_MS = 1_000
+"""How often, at most, frames that say nothing of the market are told as a sign of life."""
 
 Open = Callable[[], Awaitable[tuple[Any, Listing]]]
 
@@ -88,7 +91,7 @@ class UnifiedLink:
         if self._failure is not None:
             raise self._failure
         heard_ms = self._last_heard_ms()
-        if heard_ms > self._heard_ms:
+        if heard_ms - self._heard_ms >= SIGN_MS:
             self._heard_ms = heard_ms
             return b""
         return None

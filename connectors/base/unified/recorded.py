@@ -65,10 +65,11 @@ class RecordedExchange:
 
     def recognises(self, url: str) -> bool:
         """Whether a recorded URL is this exchange's."""
-        host = urlsplit(url).hostname or ""
-        return any(
-            host == known or host.endswith(f".{known}") or host.endswith(f"-{known}") for known in HOSTS[self._id]
-        )
+        try:
+            host = urlsplit(url).hostname or ""
+        except ValueError:
+            return False
+        return any(host == known or host.endswith(f".{known}") for known in HOSTS[self._id])
 
     def decode(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent]:
         return self.decode_recorded("", "", frame, received_ns)
