@@ -121,8 +121,9 @@ class PlaybackConnector:
     def instruments(self) -> Sequence[Instrument]:
         """The symbols that speak in the first 5,000 records."""
         symbols: dict[str, None] = {}
+        venue = self._venue.fresh()
         for number, record in enumerate(self._records()):
-            for event in self._events(record):
+            for event in self._events(venue, record):
                 symbols.setdefault(event.symbol)
             if number >= SCAN_RECORDS:
                 break
@@ -157,12 +158,12 @@ class PlaybackConnector:
     def _records(self) -> Iterator[Record]:
         return read_capture(self._path, self.damage.append)
 
-    def _events(self, record: Record) -> list[MarketEvent]:
+    def _events(self, venue: Venue, record: Record) -> list[MarketEvent]:
         try:
             if record.direction == "recv" and record.channel == "ws":
-                items = self._venue.decode_recorded(record.url, record.connection, record.data, record.received_ns)
+                items = venue.decode_recorded(record.url, record.connection, record.data, record.received_ns)
             elif record.direction == "resp":
-                items = self._venue.decode_response(record.url, record.data, record.received_ns)
+                items = venue.decode_response(record.url, record.data, record.received_ns)
             else:
                 return []
         except DecodeError:
@@ -180,6 +181,7 @@ class PlaybackConnector:
     def _play_records(self, stopping: Event) -> None:
         started = False
         tick_ns = 0
+        venue = self._venue.fresh()
         for number, record in enumerate(self._records()):
             if not started:
                 self.clock.start(record.received_ns)
@@ -190,7 +192,7 @@ class PlaybackConnector:
                 return
             if self.clock.speed is None:
                 self.clock.reach(record.received_ns)
-            for event in self._events(record):
+            for event in self._events(venue, record):
                 self._publish(self._feed(event.symbol), event)
             if record.received_ns - tick_ns >= TICK_NS:
                 tick_ns = record.received_ns

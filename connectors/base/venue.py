@@ -114,6 +114,10 @@ class Venue(ABC):
         """
         return self.decode(frame, received_ns)
 
+    def fresh(self) -> Venue:
+        """A reader for one pass over a recording: itself, unless decoding remembers what it has read."""
+        return self
+
     @abstractmethod
     def snapshot_request(self, symbol: str, depth: int) -> Request:
         """The GET for one symbol's book."""

@@ -32,6 +32,9 @@ class FrameReader(Protocol):
 
     def decode_response(self, url: str, body: bytes, received_ns: int) -> Sequence[MarketEvent]: ...
 
+    def fresh(self) -> FrameReader:
+        """One for a new pass over a recording; itself, unless it remembers what it has read."""
+
     @classmethod
     def recognises(cls, url: str) -> bool: ...
 
@@ -112,7 +115,7 @@ class Verification:
     def __init__(self, reader: FrameReader) -> None:
         self.report = Report(reader.name)
         self.feeds: dict[str, Feed] = {}
-        self._reader = reader
+        self._reader = reader.fresh()
         self._clock = ManualClock(0)
         self._tapes: dict[str, _Tape] = {}
         self._connections: dict[str, str] = {}

@@ -31,7 +31,7 @@ HOSTS: Mapping[str, tuple[str, ...]] = {
 
 
 class RecordedExchange:
-    """A reader of recordings for `engine verify` and playback. A recording that begins again begins with a new state.
+    """A reader of recordings for `engine verify` and playback: one object, one pass.
 
     `make` gives an exchange object of the library and the class of all its errors; `maker`: what the library gives as
     a trade's side is the maker's.
@@ -48,9 +48,6 @@ class RecordedExchange:
         self._id = exchange_id
         self._make = make
         self._maker = maker
-        self._reset()
-
-    def _reset(self) -> None:
         self._exchange: Any = None
         self._listing: Listing | None = None
         self._fault: type[Exception] = ValueError
@@ -62,6 +59,10 @@ class RecordedExchange:
         self._spoke: set[str] = set()
         self._first_ns: int | None = None
         self._now_ns = 0
+
+    def fresh(self) -> RecordedExchange:
+        """A reader that has read nothing yet."""
+        return RecordedExchange(self._id, self._make, self._maker)
 
     def recognises(self, url: str) -> bool:
         """Whether a recorded URL is this exchange's."""
@@ -80,7 +81,7 @@ class RecordedExchange:
         Raises:
             DecodeError: it cannot be read, or the library found an update missing.
         """
-        self._begin(received_ns)
+        self._now_ns = received_ns
         exchange = self._ready()
         client = self._clients.get(url)
         if client is None:
@@ -99,7 +100,7 @@ class RecordedExchange:
 
     def decode_response(self, url: str, body: bytes, received_ns: int) -> Sequence[MarketEvent]:
         """What a recorded REST answer gives: markets, or the snapshot that the library waits for."""
-        self._begin(received_ns)
+        self._now_ns = received_ns
         address = urlsplit(url)
         try:
             if address.path.rstrip("/").endswith(_LISTS[self._id]) or "/symbols/details/" in address.path:
@@ -113,11 +114,6 @@ class RecordedExchange:
         except (self._fault, ValueError, TypeError, LookupError, AttributeError) as error:
             raise DecodeError(f"{self.name} response: {type(error).__name__}: {error}") from error
         return ()
-
-    def _begin(self, received_ns: int) -> None:
-        if received_ns < self._now_ns:
-            self._reset()
-        self._now_ns = received_ns
 
     def _new(self) -> Any:
         if self._exchange is None:
