@@ -26,8 +26,9 @@ HOSTS: Mapping[str, tuple[str, ...]] = {
     "kucoin": ("kucoin.com",),
     "bitstamp": ("bitstamp.net",),
     "coinbaseexchange": ("pro.coinbase.com", "exchange.coinbase.com"),
+    "coinbase": (),
 }
-"""The exchanges whose recordings can be read this way, and by which hosts they are known."""
+"""The exchanges whose recordings can be read this way, and by which hosts they are known; without one, only by name."""
 
 
 class RecordedExchange:
@@ -56,6 +57,7 @@ class RecordedExchange:
         self._books: dict[str, Any] = {}
         self._wanted: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {}
         self._out: list[MarketEvent] = []
+        self._traded: dict[str, Any] = {}
         self._spoke: set[str] = set()
         self._first_ns: int | None = None
         self._now_ns = 0
@@ -92,11 +94,11 @@ class RecordedExchange:
             exchange.handle_message(client, message)
             for symbol in list(self._wanted):  # as a task would: not before the handler has kept this message
                 self._synchronise(symbol)
+            return self._take()
         except DecodeError:
             raise
         except (self._fault, ValueError, TypeError, LookupError, AttributeError) as error:
             raise DecodeError(f"{self.name} frame: {type(error).__name__}: {error}") from error
-        return self._take()
 
     def decode_response(self, url: str, body: bytes, received_ns: int) -> Sequence[MarketEvent]:
         """What a recorded REST answer gives: markets, or the snapshot that the library waits for."""
@@ -130,6 +132,9 @@ class RecordedExchange:
 
     def _take(self) -> Sequence[MarketEvent]:
         out, self._out = self._out, []
+        traded, self._traded = self._traded, {}
+        for symbol, trades in traded.items():
+            out += self._told(symbol, trades)
         return out
 
     def _note(self, result: Any, error: BaseException | None) -> None:
@@ -141,14 +146,17 @@ class RecordedExchange:
         if isinstance(result, dict) and "bids" in result and "asks" in result and hasattr(result, "limit"):
             self._out += events(picture(self._own(result), result.limit()), self.name, self._now_ns)  # type: ignore[arg-type]
         elif hasattr(result, "getLimit") and len(result) and isinstance(result[-1], dict) and "price" in result[-1]:
-            symbol = result[-1]["symbol"]
-            fresh = result.getLimit(symbol, None) or 0
-            first = symbol not in self._spoke
-            self._spoke.add(symbol)
-            news = result[-fresh:] if fresh else []
-            subscribed_ns = self._first_ns if first else None
-            told = prints(self._listing.own(symbol), news, maker=self._maker, subscribed_ns=subscribed_ns)
-            self._out += events(told, self.name, self._now_ns)  # type: ignore[arg-type]
+            self._traded[result[-1]["symbol"]] = result
+
+    def _told(self, symbol: str, trades: Any) -> Sequence[Any]:
+        """The trades of one message, however often the library woke their watchers over it."""
+        assert self._listing is not None
+        fresh = trades.getLimit(symbol, None) or 0
+        subscribed_ns = None if symbol in self._spoke else self._first_ns
+        self._spoke.add(symbol)
+        news = trades[-fresh:] if fresh else []
+        told = prints(self._listing.own(symbol), news, maker=self._maker, subscribed_ns=subscribed_ns)
+        return events(told, self.name, self._now_ns)
 
     def _own(self, book: Any) -> str:
         assert self._listing is not None
@@ -275,11 +283,19 @@ def _coinbaseexchange(exchange: Any, url: str, body: Any) -> list[Any]:
     return [_plain(exchange, one["id"], one["base_currency"], one["quote_currency"]) for one in body]
 
 
+def _coinbase(exchange: Any, url: str, body: Any) -> list[Any]:
+    return [
+        _plain(exchange, one["product_id"], one["base_currency_id"], one["quote_currency_id"])
+        for one in body["products"]
+        if one.get("product_type", "SPOT") == "SPOT"
+    ]
+
+
 _LISTS = {
     "okx": "/public/instruments", "bybit": "/instruments-info", "gemini": "/v1/symbols", "kucoin": "/symbols",
-    "bitstamp": "/trading-pairs-info", "coinbaseexchange": "/products",
+    "bitstamp": "/trading-pairs-info", "coinbaseexchange": "/products", "coinbase": "/market/products",
 }  # fmt: skip
 _MARKETS: Mapping[str, Callable[[Any, str, Any], list[Any]]] = {
     "okx": _okx, "bybit": _bybit, "gemini": _gemini, "kucoin": _kucoin,
-    "bitstamp": _bitstamp, "coinbaseexchange": _coinbaseexchange,
+    "bitstamp": _bitstamp, "coinbaseexchange": _coinbaseexchange, "coinbase": _coinbase,
 }  # fmt: skip

@@ -133,6 +133,14 @@ def test_all_checksums_of_okx_agree_with_ccxts_books() -> None:
     assert agreed == truths(OKX)["totals"]["crc_ok"] == 290
 
 
+def test_the_makers_side_that_ccxt_passes_on_at_coinbase_becomes_the_takers() -> None:
+    name = "coinbase_advanced_btc_eth_20260809_first12s.jsonl.gz"
+    report = verify(capture(name), frame_readers()["ccxt:coinbase"])
+    assert report.problems == []
+    for symbol, found in report.symbols.items():
+        assert_symbol(name, found, truths(name)["symbols"][symbol])
+
+
 def checksum(book: BookSnapshot) -> int:
     """OKX's: the best 25 levels, bids and asks by turns, `price:size` joined by colons, CRC32 as a signed number."""
     parts = []
