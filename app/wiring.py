@@ -18,10 +18,10 @@ from engine.connector import Connector
 from engine.engine import Engine
 from engine.errors import EngineError, PluginError
 from engine.feed.mailbox import FeedKey
-from engine.plugins import discover
+from engine.plugins import discover, frame_readers, variants
 from engine.process import get_engine, services
 from engine.settings import Settings, load_settings
-from engine.store.verify import FrameReader, recognise
+from engine.store.verify import recognise
 
 SWITCH_INTERVAL_S = 0.0005
 """How long a thread may hold the interpreter: the default 5 ms would delay frames behind a page that is being drawn."""
@@ -75,11 +75,9 @@ def open_capture(path: Path, speed: float | None) -> str:
         EngineError: the file cannot be read or no connector knows its venue.
     """
     hub = engine().hub
-    readers = {name: reader for name, reader in hub.connectors.items() if isinstance(reader, Venue)}
-    reader = recognise(path, cast("dict[str, FrameReader]", readers))
-    # A decoder of its own: what it learns from the recording (depths, precisions) is not true of the live venue.
-    own = type(cast(Venue, reader))(settings().venue_settings)
-    playback = PlaybackConnector(own, path, speed)
+    reader = recognise(path, frame_readers())
+    # A reader of its own: what it learns from the recording (depths, precisions) is not true of the live venue.
+    playback = PlaybackConnector(cast(Venue, reader), path, speed)
     hub.add_connector(playback)
     return playback.name
 
@@ -92,11 +90,12 @@ def _build_engine() -> Engine:
     strategies = discover("strategies", "on_book")
     errors = [*found.errors, *strategies.errors]
     connectors: dict[str, Connector] = {}
-    for name, cls in found.found.items():
-        try:
-            connectors[name] = cls(chosen.venue_settings)
-        except EngineError as error:
-            errors.append(PluginError(f"connectors/{name}: {error}", hint=error.hint))
+    for plugin in found.found.values():
+        for name, make in variants(plugin, chosen.venue_settings).items():
+            try:
+                connectors[name] = make(chosen.venue_settings)
+            except EngineError as error:
+                errors.append(PluginError(f"connectors/{name}: {error}", hint=error.hint))
     return Engine(connectors, strategies.found, plugin_errors=errors, linger_s=chosen.linger_s)
 
 

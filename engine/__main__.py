@@ -6,13 +6,12 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from engine.errors import EngineError, StoreError
-from engine.plugins import discover
-from engine.store.verify import FrameReader, Report, recognise, verify
+from engine.plugins import frame_readers
+from engine.store.verify import Report, recognise, verify
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,12 +43,6 @@ def _verify(path: Path, connector: str | None, as_json: bool) -> int:
     for problem in report.problems if as_json else ():
         print(problem, file=sys.stderr)
     return 1 if report.problem_count else 0
-
-
-def frame_readers() -> dict[str, FrameReader]:
-    """The installed connectors that can read raw frames, by name."""
-    found: dict[str, Any] = discover("connectors", "decode").found
-    return {name: cls() for name, cls in sorted(found.items())}
 
 
 def _as_json(report: Report) -> str:

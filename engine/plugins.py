@@ -6,12 +6,14 @@ import importlib
 import inspect
 import logging
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
+from typing import Any
 
 from msgspec import Struct
 
 from engine.errors import PluginError
+from engine.store.verify import FrameReader
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +46,24 @@ def discover(package: str, method: str) -> Plugins:
             continue
         errors.extend(_take(found, classes, file, method))
     return Plugins(found, errors)
+
+
+def variants(plugin: Any, settings: Mapping[str, str]) -> Mapping[str, Callable[[Mapping[str, str]], Any]]:
+    """What a plugin class offers, as makers by name: itself, or what its class method `variants(settings)` names.
+
+    A plugin with `variants` stands for any number of things of its kind, or for none.
+    """
+    own = getattr(plugin, "variants", None)
+    return own(settings) if own is not None else {plugin.name: plugin}
+
+
+def frame_readers() -> dict[str, FrameReader]:
+    """What reads raw frames, by name: the connectors that have `decode`, or what their `frame_readers()` names."""
+    readers: dict[str, FrameReader] = {}
+    for name, plugin in sorted(discover("connectors", "decode").found.items()):
+        own = getattr(plugin, "frame_readers", None)
+        readers |= own() if own is not None else {name: plugin()}
+    return readers
 
 
 def _classes(module: ModuleType, method: str) -> list[tuple[str, type]]:

@@ -23,6 +23,9 @@ BREATH_RECORDS = 200
 BREATH_S = 0.001
 TICK_NS = 500_000_000
 
+Decoders = dict[tuple[str, str], Decode]
+"""What reads the frames of each recorded connection, by its name and address."""
+
 log = logging.getLogger(__name__)
 
 
@@ -121,9 +124,10 @@ class PlaybackConnector:
     def instruments(self) -> Sequence[Instrument]:
         """The symbols that speak in the first 5,000 records."""
         symbols: dict[str, None] = {}
-        decoders: dict[str, Decode] = {}
+        venue = self._venue.fresh()
+        decoders: Decoders = {}
         for number, record in enumerate(self._records()):
-            for event in self._events(record, decoders):
+            for event in self._events(venue, record, decoders):
                 symbols.setdefault(event.symbol)
             if number >= SCAN_RECORDS:
                 break
@@ -158,22 +162,24 @@ class PlaybackConnector:
     def _records(self) -> Iterator[Record]:
         return read_capture(self._path, self.damage.append)
 
-    def _events(self, record: Record, decoders: dict[str, Decode]) -> list[MarketEvent]:
+    def _events(self, venue: Venue, record: Record, decoders: Decoders) -> list[MarketEvent]:
         """What a record says; `decoders` are those of the connections that were met so far."""
-        return [item for item in self._items(record, decoders) if not isinstance(item, Control)]
+        return [item for item in self._items(venue, record, decoders) if not isinstance(item, Control)]
 
-    def _items(self, record: Record, decoders: dict[str, Decode]) -> list[MarketEvent | Control]:
+    def _items(self, venue: Venue, record: Record, decoders: Decoders) -> list[MarketEvent | Control]:
         try:
             if record.direction == "open":
-                decoders.pop(record.connection, None)
+                for way in [way for way in decoders if way[0] == record.connection]:
+                    del decoders[way]
                 return []
             if record.direction == "recv" and record.channel == "ws":
-                decode = decoders.get(record.connection)
+                way = (record.connection, record.url)
+                decode = decoders.get(way)
                 if decode is None:
-                    decode = decoders[record.connection] = self._venue.new_decoder()
+                    decode = decoders[way] = venue.recorded_decoder(record.url, record.connection)
                 items = decode(record.data, record.received_ns)
             elif record.direction == "resp":
-                items = self._venue.decode_response(record.url, record.data, record.received_ns)
+                items = venue.decode_response(record.url, record.data, record.received_ns)
             else:
                 return []
         except DecodeError:
@@ -197,7 +203,8 @@ class PlaybackConnector:
     def _play_records(self, stopping: Event) -> None:
         started = False
         tick_ns = 0
-        decoders: dict[str, Decode] = {}
+        venue = self._venue.fresh()
+        decoders: Decoders = {}
         for number, record in enumerate(self._records()):
             if not started:
                 self.clock.start(record.received_ns)
@@ -208,7 +215,7 @@ class PlaybackConnector:
                 return
             if self.clock.speed is None:
                 self.clock.reach(record.received_ns)
-            for item in self._items(record, decoders):
+            for item in self._items(venue, record, decoders):
                 if not isinstance(item, Control):
                     self._publish(self._feed(item.symbol), item)
                 elif item.kind == "restart":

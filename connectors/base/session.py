@@ -364,7 +364,8 @@ class Session:
             channel.rate = channel.feed.quality.rate_per_s(now_ns) or 0.0
             channel.stalls = 0
             return
-        if channel.polled or channel.rate < BUSY_RATE or not channel.synced:
+        whole = self.venue.continuity.recovery == "none" and channel.feed.view is not None
+        if channel.polled or channel.rate < BUSY_RATE or not (channel.synced or whole):
             return
         # Asking again may get lost like anything else.
         due_s = max(channel.feed.stale_after_s, STALL_INTERVALS / channel.rate)

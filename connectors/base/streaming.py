@@ -83,6 +83,10 @@ class StreamingConnector(Venue):
 
     # The Connector
 
+    def fresh(self) -> Venue:
+        # What is learned from a recording (depths, precisions, ids) is not true of the live venue.
+        return type(self)(self._settings)
+
     def start_stream(self, symbol: str, callback: Callback) -> Stream:
         if not self.capabilities.streaming:
             raise StreamUnsupported(f"{self.name} connector does not support WebSocket streaming")

@@ -179,6 +179,14 @@ class Venue(ABC):
         """What reads the frames of one new connection: `decode`, but where a venue numbers a connection's frames."""
         return self.decode
 
+    def recorded_decoder(self, url: str, connection: str) -> Decode:
+        """What reads the frames of one recorded connection to `url`."""
+        return self.new_decoder()
+
+    def fresh(self) -> Venue:
+        """A reader for one pass over a recording: itself, unless decoding remembers what it has read."""
+        return self
+
     # The four that follow are left out by a venue without REST; it says so in `capabilities.polling`, its continuity
     # does not recover by `rest`, and it overrides `instruments`.
 

@@ -420,7 +420,7 @@ class Feed:
         self.needs_snapshot = False
         announced = _NOTHING if self._whole else self._announce(snapshot.received_ns, snapshot.source)
         status = (*announced, *self._say_data(snapshot, polled))
-        self._torn, self._held = False, None
+        self._torn, self._held, self._silent = False, None, False
         self._polled = self._first = snapshot
         # A poll behind what was already shown (the last word of a broken stream) is shown, not published again.
         behind = sequence is not None and self._published is not None and sequence <= self._published
@@ -560,7 +560,8 @@ class Feed:
             return self._announce(now_ns, status.source)
         if status is None or self.view is None:
             return _NOTHING
-        state = FeedState.LIVE if self.sync.live else FeedState.POLLING
+        streamed = self.sync.live or (self._whole and status.source != "poll")
+        state = FeedState.LIVE if streamed else FeedState.POLLING
         return self._say(state, "", now_ns, status.source)
 
     def _revive_bookless(self, now_ns: int, source: Source) -> tuple[MarketEvent, ...]:

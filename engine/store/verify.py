@@ -28,9 +28,12 @@ class FrameReader(Protocol):
     continuity: Continuity
     crossed_allowed: bool
 
-    def new_decoder(self) -> Callable[[bytes, int], Sequence[Any]]: ...
+    def recorded_decoder(self, url: str, connection: str) -> Callable[[bytes, int], Sequence[Any]]: ...
 
     def decode_response(self, url: str, body: bytes, received_ns: int) -> Sequence[MarketEvent]: ...
+
+    def fresh(self) -> FrameReader:
+        """One for a new pass over a recording; itself, unless it remembers what it has read."""
 
     @classmethod
     def recognises(cls, url: str) -> bool: ...
@@ -133,11 +136,11 @@ class Verification:
     def __init__(self, reader: FrameReader) -> None:
         self.report = Report(reader.name)
         self.feeds: dict[str, Feed] = {}
-        self._reader = reader
+        self._reader = reader.fresh()
         self._clock = ManualClock(0)
         self._tapes: dict[str, _Tape] = {}
         self._connections: dict[str, str] = {}
-        self._decoders: dict[str, Callable[[bytes, int], Sequence[Any]]] = {}
+        self._decoders: dict[tuple[str, str], Callable[[bytes, int], Sequence[Any]]] = {}
         self._first_ns: int | None = None
         self._last_ns = 0
 
@@ -154,7 +157,7 @@ class Verification:
             if self._first_ns is None:
                 self._first_ns = record.received_ns
             self._last_ns = max(self._last_ns, record.received_ns)
-            decode = self._decoders.get(record.connection) or self._new_decoder(record.connection)
+            decode = self._decoders.get((record.connection, record.url)) or self._new_decoder(record)
             self._take(record, decode(record.data, record.received_ns))
         elif record.direction == "resp":
             self._take(record, self._reader.decode_response(record.url, record.data, record.received_ns))
@@ -168,8 +171,9 @@ class Verification:
             report.problem("line 0: the capture holds no frame")
         return report
 
-    def _new_decoder(self, connection: str) -> Callable[[bytes, int], Sequence[Any]]:
-        decoder = self._decoders[connection] = self._reader.new_decoder()
+    def _new_decoder(self, record: Record) -> Callable[[bytes, int], Sequence[Any]]:
+        way = (record.connection, record.url)
+        decoder = self._decoders[way] = self._reader.recorded_decoder(record.url, record.connection)
         return decoder
 
     def _take(self, record: Record, items: Sequence[Any]) -> None:
@@ -201,7 +205,8 @@ class Verification:
                 feed.lose(reason)
 
     def _reopened(self, connection: str) -> None:
-        self._decoders.pop(connection, None)
+        for way in [way for way in self._decoders if way[0] == connection]:
+            del self._decoders[way]
         for symbol, feed in self.feeds.items():
             if self._connections.get(symbol) == connection:
                 feed.connection_lost()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.plugins import Plugins, discover
+from engine.plugins import Plugins, discover, frame_readers, variants
 
 _numbers = count()
 Folder = Callable[..., Plugins]
@@ -107,3 +107,27 @@ def test_the_plugins_of_the_house_can_all_be_used() -> None:
         plugins = discover(package, method)
         assert plugins.errors == []
         assert plugins.found
+
+
+def test_a_plugin_offers_itself_or_what_its_variants_name(folder: Folder) -> None:
+    text = """
+class Many:
+    name = "many"
+    def __init__(self, settings): self.said = settings["NAMES"]
+    def speak(self): ...
+    @classmethod
+    def variants(cls, settings):
+        return {f"many:{name}": cls for name in settings["NAMES"].split(",") if name}
+"""
+    found = folder(many=text, one=GOOD.format("one")).found
+    assert variants(found["one"], {}) == {"one": found["one"]}
+    assert variants(found["many"], {"NAMES": ""}) == {}
+    makers = variants(found["many"], {"NAMES": "a,b"})
+    assert list(makers) == ["many:a", "many:b"]
+    assert makers["many:a"]({"NAMES": "a,b"}).said == "a,b"
+
+
+def test_every_reader_of_frames_is_offered_by_its_own_name() -> None:
+    readers = frame_readers()
+    assert {name: reader.name for name, reader in readers.items()} == {name: name for name in readers}
+    assert {"binance", "mock"} <= set(readers)

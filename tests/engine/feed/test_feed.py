@@ -5,7 +5,7 @@ import pytest
 from engine.clock import ManualClock
 from engine.feed.feed import MISSING_TRADES_KEPT, Feed
 from engine.feed.sync import WholeBooks
-from engine.market.events import BookDelta, BookSnapshot, FeedState, FeedStatus, MarketEvent, Quote, Trade
+from engine.market.events import BookDelta, BookSnapshot, FeedState, FeedStatus, MarketEvent, Quote, Source, Trade
 from tests.engine.support import (
     ASKS,
     BIDS,
@@ -276,6 +276,28 @@ def test_any_word_revives_a_stale_feed(word: MarketEvent) -> None:
     assert published[-1] == word
     assert feed.tick(START_NS + 12 * S - 1) == ()
     assert states(feed.tick(START_NS + 12 * S)) == [FeedState.STALE]
+
+
+@pytest.mark.parametrize(("source", "state"), [("stream", FeedState.LIVE), ("poll", FeedState.POLLING)])
+def test_a_trade_revives_whole_books_as_what_they_were(source: Source, state: FeedState) -> None:
+    clock = ManualClock(START_NS)
+    feed = Feed("venue", "BTCUSDT", WholeBooks(), clock=clock)
+    book = BookSnapshot("venue", "BTCUSDT", BIDS, ASKS, None, None, START_NS, source)
+    assert states(feed.push(book)) == [state]
+    assert states(feed.tick(START_NS + 5 * S)) == [FeedState.STALE]
+    word = Trade("venue", "BTCUSDT", 101.0, 1.0, 1, "a", None, START_NS + 6 * S, source)
+    assert states(feed.push(word)) == [state]
+
+
+def test_whole_books_that_begin_anew_on_another_connection_stay_live() -> None:
+    feed = Feed("venue", "BTCUSDT", WholeBooks(), clock=ManualClock(START_NS))
+    book = BookSnapshot("venue", "BTCUSDT", BIDS, ASKS, None, None, START_NS, "stream")
+    feed.push(book)
+    feed.connection_lost()
+    word = Trade("venue", "BTCUSDT", 101.0, 1.0, 1, "a", None, START_NS, "stream")
+    published = [*feed.push(book), *feed.push(word)]
+    assert states(published) == []
+    assert feed.state is FeedState.LIVE
 
 
 def test_a_feed_without_data_does_not_turn_stale() -> None:

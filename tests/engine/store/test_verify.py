@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from engine.__main__ import frame_readers, main
+from engine.__main__ import main
 from engine.errors import StoreError
+from engine.plugins import frame_readers
 from engine.store.capture import Damage, Record, read_capture
 from engine.store.verify import PROBLEMS_LISTED, FrameReader, Verification, exact, plain, recognise, verify
 from tests.shared import capture

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.__main__ import frame_readers, main
+from engine.__main__ import main
 from engine.errors import StoreError
+from engine.plugins import frame_readers
 from engine.store.capture import Damage, read_capture
 from engine.store.verify import Verification, recognise, verify
 from tests.engine.store.test_verify import decimals, truths

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from engine.__main__ import frame_readers, main
+from engine.__main__ import main
 from engine.feed.feed import Feed
 from engine.market.events import MarketEvent, Trade
+from engine.plugins import frame_readers
 from engine.store.capture import Damage, read_capture
 from engine.store.verify import Report, Verification, exact, recognise
 from tests.shared import capture
@@ -142,7 +143,11 @@ def test_finnhub_gives_its_truth_without_a_book_and_without_sides() -> None:
     reader, events = frame_readers()["finnhub"], list[MarketEvent]()
     for one in read_capture(capture(FINNHUB), lambda damage: None):
         if one.direction == "recv":
-            events += [event for event in reader.new_decoder()(one.data, one.received_ns) if isinstance(event, Trade)]
+            events += [
+                event
+                for event in reader.recorded_decoder(one.url, one.connection)(one.data, one.received_ns)
+                if isinstance(event, Trade)
+            ]
     trades = [event for event in events if isinstance(event, Trade)]
     prices = [exact(trade.price) for trade in trades]
     assert [prices[0], max(prices), min(prices), prices[-1]] == [
