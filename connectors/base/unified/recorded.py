@@ -63,6 +63,10 @@ class RecordedExchange:
         self._first_ns: int | None = None
         self._now_ns = 0
 
+    def unreadable(self, url: str) -> str:
+        """Every address that is recognised can be read."""
+        return ""
+
     def fresh(self) -> RecordedExchange:
         """A reader that has read nothing yet."""
         return RecordedExchange(self._id, self._make, self._maker)
