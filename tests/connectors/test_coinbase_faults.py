@@ -26,6 +26,16 @@ from tests.fakes.websocket_server import Session
 BTC, ETH = "BTC-USD", "ETH-USD"
 
 
+def asked(rig: CoinbaseRig, kind: str, product: str) -> list[dict[str, Any]]:
+    """The messages of this kind for a product's book so far."""
+    sent = [json.loads(entry.text) for entry in rig.venue.entries("text")]
+    return [
+        one
+        for one in sent
+        if (one["type"], one["channel"]) == (kind, "level2") and product in one.get("product_ids", ())
+    ]
+
+
 def _has_gaps(rig: CoinbaseRig, count: int) -> bool:
     return bool(rig.quality().gaps >= count)
 
@@ -133,8 +143,9 @@ def test_one_silent_product_is_asked_for_again_while_the_other_lives() -> None:
         rig.until(lambda: rig.witnesses[BTC].events > 200)
         rig.venue.mute(BTC)
         rig.until(lambda: rig.witnesses[BTC].state is FeedState.STALE, what="STALE")
-        rig.until(lambda: rig.witnesses[BTC].snapshots == 2, what="another snapshot")
+        rig.until(lambda: len(asked(rig, "subscribe", BTC)) == 2, what="another subscription")
         rig.venue.unmute(BTC)
+        rig.until(lambda: rig.witnesses[BTC].snapshots == 2, what="another snapshot")
         rig.settle()
         assert rig.venue.accepted == 1
         assert FeedState.STALE not in rig.witnesses[ETH].states

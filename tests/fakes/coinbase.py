@@ -66,6 +66,7 @@ class FakeCoinbase(FakeServer):
         self._clients: dict[int, Client] = {}
         self._scripts: dict[str, DepthScript] = {}
         self._muted: set[str] = set()
+        self._owed: list[tuple[Client, str, str]] = []
         self._rest = RestScript()
 
     @property
@@ -119,12 +120,19 @@ class FakeCoinbase(FakeServer):
         self.each(lambda session: session.post_raw(frames.encode(frames.TEXT, frame)))
 
     def mute(self, product: str) -> None:
+        """Nothing is said of this product until `unmute`; then who asked for it meanwhile gets what is owed.
+
+        Updates that are lost so use no numbers: nobody can miss them who does not ask again.
+        """
         with self.market:
             self._muted.add(product)
 
     def unmute(self, product: str) -> None:
         with self.market:
             self._muted.discard(product)
+            owed, self._owed = self._owed, []
+            for client, channel, name in owed:
+                self._open_channel(client, channel, name)
 
     def lose_a_number(self) -> None:
         """A frame of some channel that nobody looks at is lost."""
@@ -184,6 +192,9 @@ class FakeCoinbase(FakeServer):
 
     def _open_channel(self, client: Client, channel: str, name: str) -> None:
         """What a subscription begins with: the whole book, or past trades."""
+        if name in self._muted:
+            self._owed.append((client, channel, name))
+            return
         if channel == "market_trades":
             past = [print_of(name, one, _stamp(0)) for one in self.truth.trades(symbol_of(name))][-100:]
             self._send(client, "market_trades", [{"type": "snapshot", "trades": past[::-1]}])
