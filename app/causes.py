@@ -117,5 +117,5 @@ def _mailbox(session: LiveSession) -> Cause:
     dropped = session.mailbox.dropped
     if dropped:
         found += f" {dropped:,} were pushed out before they could be read."
-    remedy = "" if session.drains > 1 else "Reload the page; if it stays so, stop and start the feed."
-    return Cause("Does this page read what comes?", session.drains > 1, found, remedy)
+    remedy = "" if session.drains > 0 else "Reload the page; if it stays so, stop and start the feed."
+    return Cause("Does this page read what comes?", session.drains > 0, found, remedy)

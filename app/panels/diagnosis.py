@@ -15,7 +15,7 @@ from app.words import plain
 MARKS = {True: "✅", False: "❌", None: "❔"}
 
 
-@st.fragment
+@st.fragment(run_every=1.0)
 def show(session: LiveSession, view: View) -> None:
     """A button; the answers come as they are found, and nothing else waits for them."""
     with st.expander("Why no data?", key="why-no-data"):
@@ -26,19 +26,11 @@ def show(session: LiveSession, view: View) -> None:
         if asked is None:
             return
         if not asked.done():
-            _wait(asked)
+            st.caption("Looking …")
             return
         for cause in asked.result():
             remedy = f" → {plain(cause.remedy)}" if cause.remedy else ""
             st.markdown(f"{MARKS[cause.fine]} **{cause.question}** {plain(cause.found)}{remedy}")
-
-
-@st.fragment(run_every=0.5)
-def _wait(asked: Future[list[Cause]]) -> None:
-    """Look again until the answers are there; costs nothing before and after."""
-    if asked.done():
-        st.rerun()
-    st.caption("Looking …")
 
 
 def _ask(session: LiveSession, view: View) -> Future[list[Cause]]:

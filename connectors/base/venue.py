@@ -232,7 +232,7 @@ class Venue(ABC):
         Raises:
             DecodeError: the body cannot be read.
         """
-        raise NotImplementedError
+        raise FeedError(f"{self.name} does not tell its time")
 
     def rest_error(self, status: int, body: bytes, headers: Mapping[str, str]) -> Exception | None:
         """The venue's own reading of a failed response; None leaves it to the common rules."""
