@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from time import perf_counter
+from time import monotonic, perf_counter
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -18,6 +18,8 @@ from engine.errors import EngineError
 from engine.market.events import FeedState
 
 CONNECT_S = 3.0
+UNREAD_S = 15.0
+"""The page empties its mailbox every second; the checks before this one may take some seconds themselves."""
 PORTS = {"wss": 443, "https": 443, "ws": 80, "http": 80}
 
 
@@ -117,5 +119,7 @@ def _mailbox(session: LiveSession) -> Cause:
     dropped = session.mailbox.dropped
     if dropped:
         found += f" {dropped:,} were pushed out before they could be read."
-    remedy = "" if session.drains > 0 else "Reload the page; if it stays so, stop and start the feed."
-    return Cause("Does this page read what comes?", session.drains > 0, found, remedy)
+    drained_at = session.drained_at
+    fine = drained_at is not None and monotonic() - drained_at < UNREAD_S
+    remedy = "" if fine else "Reload the page; if it stays so, stop and start the feed."
+    return Cause("Does this page read what comes?", fine, found, remedy)

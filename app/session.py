@@ -65,6 +65,8 @@ class LiveSession:
         self.signals: deque[Signal] = deque(maxlen=SIGNALS_KEPT)
         self.error: EngineError | None = None
         self.drains = 0
+        self.drained_at: float | None = None
+        """When the mailbox was last emptied, by the monotonic clock; None before the first time."""
         self._subscription = Subscription(engine.hub, self.mailbox)
         self._runs: dict[FeedKey, tuple[StrategyChoice, Run, int]] = {}
         self._closed = False
@@ -98,6 +100,7 @@ class LiveSession:
         Called in exactly one place per rerun.
         """
         self.drains += 1
+        self.drained_at = monotonic()
         now = self.engine.clock.now_ns()
         changes: list[FeedStatus] = []
         for mail in self.mailbox.drain():
