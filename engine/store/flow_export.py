@@ -113,7 +113,7 @@ def analyse(path: Path, reader: FrameReader, symbols: Sequence[str], tick: float
 def export(
     path: Path, reader: FrameReader, prefixes: dict[str, str], folder: Path, tick: float | None = None
 ) -> list[Path]:
-    """Analyse the symbols (prefixes: symbol → prefix of its files) and write `<prefix>.json` and `<prefix>.<table>.csv`.
+    """Analyse the symbols (`prefixes` names the files of each): write `<prefix>.json` and `<prefix>.<table>.csv`.
 
     Raises:
         StoreError: the capture cannot be read, says nothing of a symbol, or the files cannot be written.

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from engine.flow.section import Section
+from engine.store.flow_book_sections import book_sections
 
 
 class Subject(Struct, frozen=True):
@@ -25,4 +26,8 @@ class Subject(Struct, frozen=True):
     volume: float
 
 
-MAKERS: tuple[Callable[[Subject], list[Section]], ...] = ()
+def _book(subject: Subject) -> list[Section]:
+    return book_sections(subject.tick, subject.quotes, subject.books)
+
+
+MAKERS: tuple[Callable[[Subject], list[Section]], ...] = (_book,)
