@@ -250,6 +250,11 @@ class Book:
         if asks:
             self._asks.apply(asks)
 
+    def sizes_of(self, bids: Iterable[Level], asks: Iterable[Level]) -> tuple[list[float], list[float]]:
+        """The sizes that stand at the prices of these levels, in their order; 0 where there is none."""
+        bid, ask = self._bids.sizes.get, self._asks.sizes.get
+        return [bid(price, 0.0) for price, _ in bids], [ask(price, 0.0) for price, _ in asks]
+
     def truncate(self, depth: int) -> tuple[list[float], list[float]]:
         """Forget levels beyond `depth` per side, for venues that do not delete them; the bids and asks that went."""
         return self._bids.truncate(depth), self._asks.truncate(depth)
