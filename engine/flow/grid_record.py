@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.flow.asynchronous import Ticks, distinct
-from engine.flow.section import Changes, Section
+from engine.flow.section import Changes, Section, Table
 from engine.flow.trend import Bar
 from engine.market.book import Book
 
 Array = NDArray[np.float64]
 
 BAR_S = 5
+MIDS_TABLE = "mids"
 SECOND_NS = 1_000_000_000
 UNKNOWN = float("nan")
 
@@ -35,7 +37,7 @@ class GridRecord(Section):
         self._bar: Bar | None = None
         self._bid = self._bid_size = self._ask = self._ask_size = 0.0
         self._five = self._ten = UNKNOWN
-        self._ofi = self._signed = self._mid = 0.0
+        self._ofi = self._bought = self._sold = self._mid = 0.0
         self._times, self._prices = array("q"), array("d")
         self._seen = False
 
@@ -61,7 +63,10 @@ class GridRecord(Section):
     def on_trade(self, t_ns: int, price: float, size: float, side: int, venue_ns: int | None, trade_id: object) -> None:
         if self.first_ns is None:
             return
-        self._signed += side * size
+        if side > 0:
+            self._bought += size
+        elif side:
+            self._sold += size
         if self._bar is None:
             self._bar = Bar(price, size)
         else:
@@ -77,8 +82,8 @@ class GridRecord(Section):
             self._ofi = 0.0
         else:
             self.ofi.append(self._ofi)
-            self.signed.append(self._signed)
-            self._ofi = self._signed = 0.0
+            self.signed.append(self._bought - self._sold)
+            self._ofi = self._bought = self._sold = 0.0
             if (t_ns - self.first_ns) % (BAR_S * SECOND_NS) == 0:
                 if self._bar is not None:
                     self.bars.append(self._bar)
@@ -88,6 +93,9 @@ class GridRecord(Section):
         self.imbalances[1].append(_imbalance((self._bid_size,), (self._ask_size,), 1))
         self.imbalances[5].append(self._five)
         self.imbalances[10].append(self._ten)
+
+    def tables(self) -> Mapping[str, Table]:
+        return {MIDS_TABLE: Table(("t_ns", "mid"), list(zip(self._times, self._prices, strict=True)))}
 
     @property
     def ticks(self) -> Ticks:

@@ -165,7 +165,7 @@ def signal_report(record: GridRecord) -> Json:
     scores |= {f"imbalance_{levels}": np.asarray(record.imbalances[levels]) for levels in (5, 10)}
     for span in FLOW_SPANS_S:
         scores[f"ofi_{span}s"] = _trailing(record.ofi, span)
-    scores["signed_volume_5s"] = _trailing(record.signed, 5)
+        scores[f"signed_volume_{span}s"] = _trailing(record.signed, span)
     queue = _imbalance_entries(scores["queue_imbalance_l1"])
     pressure = _pressure_entries(scores["ofi_5s"])
     return {
@@ -185,9 +185,11 @@ def signal_report(record: GridRecord) -> Json:
 
 def _trailing(sums: Sequence[float], span: int) -> Array:
     """Sums over the last `span` seconds at each edge; NaN until there are so many."""
-    totals = np.concatenate(([0.0], np.cumsum(np.asarray(sums))))
-    trailing = np.full(len(totals), np.nan)
-    trailing[span:] = totals[span:] - totals[:-span]
+    seconds = np.asarray(sums)
+    trailing = np.full(len(seconds) + 1, np.nan)
+    for place in range(span, len(trailing)):
+        # Each window is summed by itself: running differences would break ties between equal sums.
+        trailing[place] = seconds[place - span : place].sum()
     return trailing
 
 

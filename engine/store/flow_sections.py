@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from engine.flow.grid_record import GridRecord
 from engine.flow.section import Section
 from engine.store.flow_book_sections import book_sections
 
@@ -30,4 +31,8 @@ def _book(subject: Subject) -> list[Section]:
     return book_sections(subject.tick, subject.quotes, subject.books)
 
 
-MAKERS: tuple[Callable[[Subject], list[Section]], ...] = (_book,)
+def _record(subject: Subject) -> list[Section]:
+    return [GridRecord()]
+
+
+MAKERS: tuple[Callable[[Subject], list[Section]], ...] = (_book, _record)
