@@ -10,6 +10,7 @@ SECOND_NS = 1_000_000_000
 LEAST_SCORES = 200
 SCORES_KEPT = 2_000
 NEVER = -(1 << 62)
+NEVER_DUE = 1 << 62
 
 
 class ScoreHistory:
@@ -56,7 +57,7 @@ class Hysteresis:
         self._on, self._off = on, off
         self._hold_ns = round(hold_s * SECOND_NS)
         self._cooldown_ns = round(cooldown_s * SECOND_NS)
-        self._expiry_ns = round(expiry_s * SECOND_NS) if expiry_s is not None else 1 << 62
+        self._expiry_ns = round(expiry_s * SECOND_NS) if expiry_s is not None else NEVER_DUE
         self._since: int | None = None
         """Since when the score has been at least `on`."""
         self._spent = False
@@ -64,9 +65,13 @@ class Hysteresis:
         self.last_on_ns = NEVER
 
     @property
-    def idle(self) -> bool:
-        """Whether a score below `on` would change nothing."""
-        return not self.active and not self._spent and self._since is None
+    def next_ns(self) -> int:
+        """When it would next speak if the score stayed on its side of both thresholds."""
+        if self.active:
+            return self.last_on_ns + self._expiry_ns
+        if self._since is None or self._spent:
+            return NEVER_DUE
+        return max(self._since + self._hold_ns, self.last_on_ns + self._cooldown_ns)
 
     def step(self, t_ns: int, score: float | None) -> Literal["on", "off", "expired", "cancelled"] | None:
         """Take the score at a moment; None where the book is not valid."""

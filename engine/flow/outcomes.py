@@ -87,15 +87,17 @@ class OutcomeLedger:
         if to_ns - from_ns > LONGEST_GAP_NS:
             self._gaps.append((from_ns, to_ns))
 
-    def settle(self, t_ns: int, mid: float | None, half_spread_bps: float) -> None:
-        """Settle what was due before `t_ns`; `mid` held from the last event until then (None: not valid)."""
+    def settle(self, t_ns: int, mid: float | None, half_spread_bps: float, until_ns: int = IDLE) -> None:
+        """Settle what was due before `t_ns`. `mid` held from the last event until then (None: not valid), but is not to
+        be trusted after `until_ns`."""
         due = self._due
         while due and due[0][0] < t_ns:
             at_ns, _, follow = heapq.heappop(due)
+            trusted = mid if at_ns <= until_ns else None
             if follow.horizon_s is None:
-                self._enter(follow, at_ns, mid, half_spread_bps)
+                self._enter(follow, at_ns, trusted, half_spread_bps)
             else:
-                self._leave(follow, at_ns, mid)
+                self._leave(follow, at_ns, trusted)
         self.due_ns = due[0][0] if due else IDLE
 
     def confidence(self, kind: str, horizon_s: float, strength: float | None) -> Confidence:

@@ -76,7 +76,7 @@ RULES: dict[SignalType, SignalRule] = {
         0.0, 0.0, 0.0, (5.0, 30.0), "A best price was eaten and refilled until more traded than was ever shown.", True
     ),
     SignalType.LIQUIDITY_VACUUM: SignalRule(
-        0.75, 0.5, 0.2, (), "One side holds less than a quarter of its usual depth within 10 bps. No direction."
+        0.5, 0.5, 0.0, (), "One side holds less than a quarter of its usual depth within 10 bps. No direction."
     ),
     SignalType.OFI_PRESSURE: SignalRule(
         3.0, 1.5, 0.0, (5.0,), "Order-flow imbalance of 5 s against its own last two minutes, as a robust z-score."

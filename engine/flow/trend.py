@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from itertools import pairwise
 
 BPS = 10_000.0
 WILDER_PERIOD = 14
+REBUILD_AFTER = 256
+FLAT = 1e-12
 
 
 class EwmaVolatility:
@@ -79,18 +82,30 @@ class EfficiencyRatio:
     `ratio` is in 0 … 1; None until `span` steps are known without a hole, and for a path that never moved.
     """
 
-    __slots__ = ("_mids", "_span")
+    __slots__ = ("_mids", "_path", "_removed", "_span")
 
     def __init__(self, span: int = 60) -> None:
         self._span = span
-        self._mids: deque[float] = deque(maxlen=span + 1)
+        self._mids: deque[float] = deque()
+        self._path = 0.0
+        self._removed = 0
 
     def add(self, mid: float | None) -> None:
         """The mid at the next edge; an unknown one begins the path anew."""
+        mids = self._mids
         if mid is None:
-            self._mids.clear()
-        else:
-            self._mids.append(mid)
+            mids.clear()
+            self._path = 0.0
+            return
+        if mids:
+            self._path += abs(mid - mids[-1])
+        mids.append(mid)
+        if len(mids) > self._span + 1:
+            self._path -= abs(mids[1] - mids.popleft())
+            self._removed += 1
+            if self._removed >= REBUILD_AFTER:
+                self._removed = 0
+                self._path = sum(abs(later - earlier) for earlier, later in pairwise(mids))
 
     @property
     def move(self) -> float | None:
@@ -107,13 +122,10 @@ class EfficiencyRatio:
     @property
     def ratio(self) -> float | None:
         move = self.move
-        if move is None:
+        # What is left of a running sum after all moves have gone is rounding.
+        if move is None or self._path <= abs(self._mids[-1]) * FLAT:
             return None
-        path, last = 0.0, self._mids[0]
-        for mid in self._mids:
-            path += abs(mid - last)
-            last = mid
-        return abs(move) / path if path > 0.0 else None
+        return min(abs(move) / self._path, 1.0)
 
 
 class Bar:

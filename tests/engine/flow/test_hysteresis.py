@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.flow.hysteresis import Hysteresis, ScoreHistory
+from engine.flow.hysteresis import NEVER_DUE, Hysteresis, ScoreHistory
 
 SECOND = 1_000_000_000
 
@@ -41,13 +41,16 @@ def test_an_invalid_book_cancels_and_begins_the_hold_anew() -> None:
     assert trace(machine, *scores) == [(1, "on"), (2, "cancelled"), (3.6, "on")]
 
 
-def test_idle_means_that_a_low_score_would_change_nothing() -> None:
-    machine = Hysteresis(0.8, 0.5, 0.5, 1)
-    assert machine.idle
+def test_it_knows_when_it_would_speak_next() -> None:
+    machine = Hysteresis(0.8, 0.5, 0.5, 10, expiry_s=30)
+    assert machine.next_ns == NEVER_DUE
     machine.step(0, 0.9)
-    assert not machine.idle
-    machine.step(1, 0.1)
-    assert machine.idle
+    assert machine.next_ns == SECOND // 2
+    machine.step(SECOND, 0.9)
+    assert machine.next_ns == 31 * SECOND
+    machine.step(2 * SECOND, 0.1)
+    machine.step(3 * SECOND, 0.9)
+    assert machine.next_ns == 11 * SECOND
 
 
 def test_an_occurrence_waits_for_its_cooldown_and_lapses() -> None:

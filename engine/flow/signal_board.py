@@ -1,0 +1,243 @@
+"""Turns the figures and detections of one symbol into signals, and follows each to its outcome."""
+
+from __future__ import annotations
+
+from collections import deque
+from statistics import median
+
+from msgspec.structs import replace
+
+from engine.flow.hysteresis import Hysteresis, ScoreHistory
+from engine.flow.mid_history import MidHistory
+from engine.flow.outcomes import OutcomeLedger
+from engine.flow.section import SILENCE_NS, Section
+from engine.flow.signals import RULES, FlowSignal, Side, SignalRule, SignalType, Status
+
+SIGNALS_KEPT = 500
+CHANGES_KEPT = 2_000
+OFI_SPAN_S = 5
+OFI_HISTORY = 120
+OFI_WARM = 60
+NORMAL_DEVIATION = 1.4826
+_INFINITY = float("inf")
+_IMBALANCE = SignalType.LIQUIDITY_IMBALANCE
+
+
+class FlowScore:
+    """Order-flow imbalance of 5 s as a robust z-score against its own last two minutes, the present not among them.
+
+    `add` takes the running sum at each whole second, None after a break; it answers None until 60 values are known.
+    """
+
+    __slots__ = ("_history", "_sums")
+
+    def __init__(self) -> None:
+        self._sums: deque[float] = deque(maxlen=OFI_SPAN_S + 1)
+        self._history: deque[float] = deque(maxlen=OFI_HISTORY)
+
+    def add(self, cumulative: float | None) -> float | None:
+        if cumulative is None:
+            self._sums.clear()
+            return None
+        self._sums.append(cumulative)
+        if len(self._sums) <= OFI_SPAN_S:
+            return None
+        flow, score = cumulative - self._sums[0], None
+        if len(self._history) >= OFI_WARM:
+            middle = median(self._history)
+            spread = NORMAL_DEVIATION * median([abs(value - middle) for value in self._history])
+            score = (flow - middle) / spread if spread > 0.0 else None
+        self._history.append(flow)
+        return score
+
+
+class SignalBoard(Section):
+    """The signals of one symbol. It stands after the sections whose figures it is given.
+
+    `judge` takes the scores of each second, `occurred` single events. `mids` keeps the changes of the mid.
+    """
+
+    __slots__ = (
+        "_active", "_ask", "_bid", "_buy", "_count", "_deadline_ns", "_high", "_histories", "_known", "_lost_ns",
+        "_low", "_machines", "_score", "_sell", "_signals", "_t_ns", "changes", "changes_dropped", "ledger", "mids",
+        "rules", "symbol", "venue",
+    )  # fmt: skip
+
+    def __init__(
+        self, venue: str, symbol: str, ledger: OutcomeLedger, rules: dict[SignalType, SignalRule] | None = None
+    ) -> None:
+        self.venue, self.symbol = venue, symbol
+        self.ledger = ledger
+        self.rules = rules or RULES
+        self.mids = MidHistory()
+        self.changes: deque[FlowSignal] = deque(maxlen=CHANGES_KEPT)
+        """Signals that began or ended, oldest first; whoever reads takes them away."""
+        self.changes_dropped = 0
+        self._signals: dict[int, FlowSignal] = {}
+        self._active: dict[tuple[SignalType, int], int] = {}
+        self._count = 0
+        self._histories = {kind: ScoreHistory() for kind in self.rules}
+        self._machines: dict[tuple[SignalType, int], Hysteresis] = {}
+        self._buy, self._sell = self._machine(_IMBALANCE, 1), self._machine(_IMBALANCE, -1)
+        self._bid = self._ask = 0.0
+        self._low, self._high, self._deadline_ns = 0.0, 0.0, 0
+        """While the imbalance stays between these and the time before that, nothing can change."""
+        self._known = False
+        self._score = 0.0
+        self._t_ns = self._lost_ns = 0
+
+    def on_bbo(self, t_ns: int, bid: float, bid_size: float, ask: float, ask_size: float) -> None:
+        if t_ns > self.ledger.due_ns:
+            self._settle(t_ns)
+        self._t_ns = t_ns
+        if bid != self._bid or ask != self._ask or not self._known:
+            self._bid, self._ask = bid, ask
+            if bid >= ask:
+                self._lose(t_ns, "the book is locked" if bid == ask else "the book is crossed")
+                return
+            self.mids.add(t_ns, (bid + ask) / 2.0)
+            if not self._known:
+                self._find(t_ns)
+        total = bid_size + ask_size
+        self._score = score = (bid_size - ask_size) / total if total > 0.0 else 0.0
+        if self._low < score < self._high and t_ns < self._deadline_ns:
+            return
+        self._judge_imbalance(t_ns, score)
+
+    def on_reset(self, t_ns: int, reason: str) -> None:
+        if t_ns > self.ledger.due_ns:
+            self._settle(t_ns)
+        self._lose(self._t_ns, reason)
+
+    def judge(self, t_ns: int, scores: dict[tuple[SignalType, int], float | None]) -> None:
+        """Take the scores of a whole second by type and side (+1 buy or bid, -1 sell or ask); None: not known.
+
+        A score of a type whose key is missing stays as it was.
+        """
+        if t_ns > self.ledger.due_ns:
+            self._settle(t_ns)
+        if self._known and t_ns - self._t_ns >= SILENCE_NS:
+            self._lose(self._t_ns, "the book is stale")
+        for (kind, side), number in list(self._active.items()):
+            if self.rules[kind].event and self._machine(kind, side).lapse(t_ns):
+                self._end(kind, side, number, t_ns, "expired")
+        if self._known:
+            if t_ns >= self._deadline_ns:
+                self._judge_imbalance(t_ns, self._score)
+            for (kind, side), score in scores.items():
+                if score is not None:
+                    self._step(t_ns, kind, side, score)
+
+    def remember(self, kind: SignalType, score: float) -> None:
+        """Take a score into the history by which the strength of its type is told; once per second."""
+        self._histories[kind].add(score)
+
+    def occurred(self, t_ns: int, kind: SignalType, direction: int, side: int, score: float) -> None:
+        """A single event: +1 buy, -1 sell, or 0 for no direction."""
+        if self._known and self._machine(kind, direction or side).fire(t_ns):
+            self._begin(t_ns, kind, direction, side, score)
+        self.remember(kind, score)
+
+    def signals(self) -> list[FlowSignal]:
+        """The newest 500 as they stand, oldest first."""
+        return list(self._signals.values())
+
+    def active(self) -> list[FlowSignal]:
+        """Those that hold now."""
+        return [self._signals[number] for number in self._active.values() if number in self._signals]
+
+    def drain(self) -> list[FlowSignal]:
+        """What began or ended since the last call."""
+        found = list(self.changes)
+        self.changes.clear()
+        return found
+
+    @property
+    def mid(self) -> float | None:
+        """In quote units; None while the book is not to be trusted."""
+        return (self._bid + self._ask) / 2.0 if self._known else None
+
+    def _machine(self, kind: SignalType, side: int) -> Hysteresis:
+        key = kind, side
+        found = self._machines.get(key)
+        if found is None:
+            rule = self.rules[kind]
+            found = Hysteresis(rule.on, rule.off, rule.hold_s, rule.cooldown_s, rule.expiry_s)
+            self._machines[key] = found
+        return found
+
+    def _judge_imbalance(self, t_ns: int, score: float) -> None:
+        rule = self.rules[_IMBALANCE]
+        edges = (-_INFINITY, -rule.on, -rule.off, rule.off, rule.on, _INFINITY)
+        self._low = max(edge for edge in edges if edge <= score)
+        self._high = min(edge for edge in edges if edge > score)
+        self._step(t_ns, _IMBALANCE, 1, score)
+        self._step(t_ns, _IMBALANCE, -1, -score)
+        self._deadline_ns = min(self._buy.next_ns, self._sell.next_ns)
+
+    def _step(self, t_ns: int, kind: SignalType, side: int, score: float) -> None:
+        said = self._machine(kind, side).step(t_ns, score)
+        if said == "on":
+            self._begin(t_ns, kind, side if self.rules[kind].horizons_s else 0, side, score)
+        elif said is not None:
+            number = self._active.get((kind, side))
+            if number is not None:
+                self._end(kind, side, number, t_ns, "ended" if said == "off" else "expired")
+
+    def _begin(self, t_ns: int, kind: SignalType, direction: int, side: int, score: float) -> None:
+        rule, mid = self.rules[kind], self.mid or 0.0
+        strength = self._histories[kind].percentile(score)
+        self._count += 1
+        way: Side | None = ("buy" if direction > 0 else "sell") if direction else None
+        signal = FlowSignal(
+            self.venue, self.symbol, kind, way, side, score * direction if direction else score, strength,
+            None, None, "no direction", t_ns, mid, rule.expiry_s, number=self._count,
+        )  # fmt: skip
+        if direction and rule.horizons_s:
+            found = self.ledger.confidence(kind, rule.expiry_s, strength)
+            signal = replace(signal, confidence=found.value, interval=found.interval, label=found.label)
+            self.ledger.follow(kind, direction, strength, t_ns)
+        key = kind, direction or side
+        previous = self._active.pop(key, None)
+        if previous is not None:
+            self._end(kind, direction or side, previous, t_ns, "expired")
+        self._active[key] = signal.number
+        self._signals[signal.number] = signal
+        while len(self._signals) > SIGNALS_KEPT:
+            del self._signals[next(iter(self._signals))]
+        self._tell(signal)
+
+    def _end(self, kind: SignalType, side: int, number: int, t_ns: int, status: Status, reason: str = "") -> None:
+        self._active.pop((kind, side), None)
+        signal = self._signals.get(number)
+        if signal is not None:
+            signal = self._signals[number] = replace(signal, status=status, reason=reason, ended_ns=t_ns)
+            self._tell(signal)
+
+    def _tell(self, signal: FlowSignal) -> None:
+        if len(self.changes) == CHANGES_KEPT:
+            self.changes_dropped += 1
+        self.changes.append(signal)
+
+    def _settle(self, t_ns: int) -> None:
+        half = (self._ask - self._bid) / (self._ask + self._bid) * 10_000.0 if self._known else 0.0
+        self.ledger.settle(t_ns, self.mid, half, self._t_ns + SILENCE_NS)
+
+    def _find(self, t_ns: int) -> None:
+        """The book can be trusted again."""
+        self._known = True
+        if self._lost_ns:
+            self.ledger.gap(self._lost_ns, t_ns)
+
+    def _lose(self, t_ns: int, reason: str) -> None:
+        """The book cannot be trusted from here on: what is active is over."""
+        if not self._known:
+            return
+        self._known = False
+        self._lost_ns = t_ns
+        self._deadline_ns = 0
+        for (kind, side), machine in self._machines.items():
+            number = self._active.get((kind, side))
+            machine.step(t_ns, None)
+            if number is not None:
+                self._end(kind, side, number, t_ns, "cancelled", reason)
