@@ -9,6 +9,7 @@ from msgspec import Struct
 from engine.flow.grid_record import GridRecord
 from engine.flow.section import Section
 from engine.store.flow_book_sections import book_sections
+from engine.store.flow_tape_sections import tape_sections
 
 
 class Subject(Struct, frozen=True):
@@ -31,8 +32,12 @@ def _book(subject: Subject) -> list[Section]:
     return book_sections(subject.tick, subject.quotes, subject.books)
 
 
+def _tape(subject: Subject) -> list[Section]:
+    return tape_sections(subject.tick, subject.volume)
+
+
 def _record(subject: Subject) -> list[Section]:
     return [GridRecord()]
 
 
-MAKERS: tuple[Callable[[Subject], list[Section]], ...] = (_book, _record)
+MAKERS: tuple[Callable[[Subject], list[Section]], ...] = (_book, _tape, _record)
