@@ -11,6 +11,7 @@ LEAST_SCORES = 200
 SCORES_KEPT = 2_000
 NEVER = -(1 << 62)
 NEVER_DUE = 1 << 62
+_INFINITY = float("inf")
 
 
 class ScoreHistory:
@@ -72,6 +73,13 @@ class Hysteresis:
         if self._since is None or self._spent:
             return NEVER_DUE
         return max(self._since + self._hold_ns, self.last_on_ns + self._cooldown_ns)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """While the score stays strictly between these, `step` changes nothing before `next_ns`."""
+        if self.active or self._spent:
+            return self._off, _INFINITY
+        return (-_INFINITY, self._on) if self._since is None else (self._on, _INFINITY)
 
     def step(self, t_ns: int, score: float | None) -> Literal["on", "off", "expired", "cancelled"] | None:
         """Take the score at a moment; None where the book is not valid."""

@@ -13,9 +13,14 @@ from engine.flow.state import BookState
 from engine.flow.top import TopOfBook
 from engine.flow.trend import Bar, DirectionalMovement, EfficiencyRatio, VolatilityRatio
 from engine.flow.vacuum import Vacuum
+from engine.flow.windows import SortedWindow
 
 TREND_BAR_S = 5
 RANGE_BAR_S = 60
+WINDOW_S = 300
+WARM_S = 30
+WIDE = 1.5
+RARE = 0.99
 
 
 class BarMovement:
@@ -45,8 +50,9 @@ class MarketWatch(Section):
     """It stands after top, OFI, vacuum and board, asks them once per second, and tells the board the scores."""
 
     __slots__ = (
-        "_board", "_ofi", "_parted_ns", "_ratios", "_top", "_vacuum", "change", "change_ns", "efficiency", "flow",
-        "flow_score", "last_change", "ranges", "rate", "regime", "spread", "trend", "volatility",
+        "_board", "_depths", "_ofi", "_parted_ns", "_ratios", "_spreads", "_top", "_vacuum", "change", "change_ns",
+        "efficiency", "flow", "flow_score", "last_change", "ranges", "rate", "regime", "regime_inputs", "spread_z",
+        "trend", "volatility",
     )  # fmt: skip
 
     def __init__(self, top: TopOfBook, ofi: BestOfi, vacuum: Vacuum, board: SignalBoard) -> None:
@@ -61,11 +67,15 @@ class MarketWatch(Section):
         """For the average true range, by which stops are measured."""
         self.rate = TradeRate()
         self.regime = RegimeTracker()
+        self.regime_inputs = RegimeInputs(None, None, None, None, None, None, None, None)
+        """The figures of the last whole second."""
         self.last_change: RegimeChange | None = None
         self.flow = FlowScore()
         self.flow_score: float | None = None
-        self.spread: tuple[float, float, float, float] | None = None
-        """z, median, deviation and percentile of the spread at the last whole second."""
+        self.spread_z: float | None = None
+        """At the last whole second; 0 while the spread is usual."""
+        self._spreads, self._depths = SortedWindow(WINDOW_S), (SortedWindow(WINDOW_S), SortedWindow(WINDOW_S))
+        """The spread in ticks, and the depth of bids and asks near the mid, at each whole second."""
         self._parted_ns: int | None = None
         """Since when the book has been locked or crossed."""
         self._ratios: tuple[float | None, float | None] = (None, None)
@@ -94,32 +104,58 @@ class MarketWatch(Section):
         if moved is not None and mid and self.change.add(moved, 5_000.0 / mid) is not None and self.change.steps:
             self.change_ns = t_ns - self.change.steps * 10 * SECOND_NS
         self.flow_score = self.flow.add(self._ofi.cumulative if self._ofi.since_ns is not None else None)
-        self.spread = top.spread_history(t_ns)
-        self.last_change = self.regime.step(t_ns, self._inputs(t_ns)) or self.last_change
+        inputs = self.regime_inputs = self._inputs(t_ns)
+        self.last_change = self.regime.step(t_ns, inputs) or self.last_change
         self._judge(t_ns)
 
     def _inputs(self, t_ns: int) -> RegimeInputs:
-        top, vacuum, spread = self._top, self._vacuum, self.spread
+        top, vacuum = self._top, self._vacuum
         parted = top.state in (BookState.LOCKED, BookState.CROSSED)
         self._parted_ns = (self._parted_ns or top.changed_ns) if parted else None
-        self._ratios = vacuum.bids.ratio(t_ns), vacuum.asks.ratio(t_ns)
-        ratios = [ratio for ratio in self._ratios if ratio is not None]
-        wide = top.spread_ticks
+        percentile, ratio = self._spread(t_ns)
+        self._ratios = self._thinness(0, vacuum.bids.size), self._thinness(1, vacuum.asks.size)
         return RegimeInputs(
             self.volatility.ratio,
             self.efficiency.ratio,
             self.efficiency.move_bps,
             self.volatility.slow.value,
-            spread[3] if spread else None,
-            wide / spread[1] if spread and wide is not None and spread[1] > 0.0 else None,
-            min(ratios, default=None),
+            percentile,
+            ratio,
+            min([ratio for ratio in self._ratios if ratio is not None], default=None),
             self.rate.ratio,
             vacuum.bids.active or vacuum.asks.active,
             (t_ns - self._parted_ns) / SECOND_NS if self._parted_ns is not None else 0.0,
         )
 
+    def _spread(self, t_ns: int) -> tuple[float | None, float | None]:
+        """Percentile of the spread and its ratio to the median; the exact history is asked only while it is wide."""
+        spreads, wide = self._spreads, self._top.spread_ticks
+        self.spread_z = None
+        if wide is None or self._top.state is not BookState.OK:
+            return None, None
+        percentile, median = spreads.share_up_to(wide), spreads.quantile(0.5)
+        known = len(spreads) >= WARM_S
+        spreads.add(wide)
+        if not known or percentile is None or not median:
+            return None, None
+        self.spread_z = 0.0
+        if wide >= WIDE * median:
+            exact = self._top.spread_history(t_ns)
+            if exact is not None:
+                self.spread_z, percentile = exact[0], exact[3]
+        return percentile, wide / median
+
+    def _thinness(self, side: int, size: float | None) -> float | None:
+        """What stands near the mid on a side over its median; None until enough is known."""
+        depths = self._depths[side]
+        if size is None:
+            return None
+        median = depths.quantile(0.5) if len(depths) >= WARM_S else None
+        depths.add(size)
+        return size / median if median else None
+
     def _judge(self, t_ns: int) -> None:
-        board, flow, spread = self._board, self.flow_score, self.spread
+        board, flow, z = self._board, self.flow_score, self.spread_z
         scores: dict[tuple[SignalType, int], float | None] = {}
         imbalance = self._top.imbalance
         if imbalance is not None:
@@ -128,12 +164,11 @@ class MarketWatch(Section):
             board.remember(SignalType.OFI_PRESSURE, flow)
             scores[SignalType.OFI_PRESSURE, 1] = flow
             scores[SignalType.OFI_PRESSURE, -1] = -flow
-        if spread is not None:
-            z, _, _, percentile = spread
+        if z is not None:
             board.remember(SignalType.SPREAD_ANOMALY, z)
             # Far out in units of the floor alone says little: it must be rare, too.
-            common = z >= board.rules[SignalType.SPREAD_ANOMALY].on and percentile < 0.99
-            scores[SignalType.SPREAD_ANOMALY, 0] = 0.0 if common else z
+            rare = (self.regime_inputs.spread_percentile or 0.0) >= RARE
+            scores[SignalType.SPREAD_ANOMALY, 0] = z if rare or z < board.rules[SignalType.SPREAD_ANOMALY].on else 0.0
         for side, vacuum, ratio in zip((1, -1), (self._vacuum.bids, self._vacuum.asks), self._ratios, strict=True):
             if ratio is not None:
                 severity = min(max(1.0 - ratio, 0.0), 1.0)

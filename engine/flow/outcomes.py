@@ -14,7 +14,7 @@ from random import Random
 from msgspec import Struct
 
 from engine.flow.calibration import LEAST_OUTCOMES, Calibration, Confidence, confidence
-from engine.flow.scoreboard import Record, Score
+from engine.flow.scoreboard import PLACEBO, Record, Score
 from engine.flow.signals import RULES, SECOND_NS, FlowSignal
 
 HORIZONS_S = (1.0, 5.0, 30.0, 300.0)
@@ -56,7 +56,7 @@ class OutcomeLedger:
         pool: Calibration | None = None,
         *,
         latency_s: float = LATENCY_S,
-        fee_bps: float = 0.0,
+        fee_bps: float | None = None,
         horizons_s: tuple[float, ...] = HORIZONS_S,
         seed: int = 0,
     ) -> None:
@@ -149,14 +149,14 @@ class OutcomeLedger:
             record.invalid += 1
             return
         markout = markout_bps(follow.direction, follow.mid, mid)
-        record.add(markout, follow.half_spread_bps)
+        record.add(markout, follow.half_spread_bps, follow.entered_ns, at_ns)
         for calibration in (self._own, self._pool):
             calibration.add(follow.kind, horizon, follow.half, markout)
 
 
 def placebo_of(kind: str) -> str:
     """The name under which the placebo of a type is kept."""
-    return f"placebo:{kind}"
+    return PLACEBO + kind
 
 
 def followed(signal: FlowSignal) -> bool:

@@ -137,7 +137,9 @@ class RegimeTracker:
             return Regime.UNKNOWN
         if percentile >= rules.spread_percentile and spread >= rules.spread_ratio:
             return Regime.LIQUIDITY_STRESS
-        if now is Regime.LIQUIDITY_STRESS and not (percentile < rules.calm_percentile and depth > rules.calm_depth):
+        # Where the spread is nearly always one tick, that tick stands high among its own: it is calm all the same.
+        calm = percentile < rules.calm_percentile or spread <= 1.0
+        if now is Regime.LIQUIDITY_STRESS and not (calm and depth > rules.calm_depth):
             return now
         if ratio >= (rules.volatile_end if now is Regime.VOLATILE else rules.volatile):
             return Regime.VOLATILE

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from statistics import median
 
 from msgspec.structs import replace
 
@@ -12,6 +11,7 @@ from engine.flow.mid_history import MidHistory
 from engine.flow.outcomes import OutcomeLedger
 from engine.flow.section import SILENCE_NS, Section
 from engine.flow.signals import RULES, FlowSignal, Side, SignalRule, SignalType, Status
+from engine.flow.windows import SortedWindow
 
 SIGNALS_KEPT = 500
 CHANGES_KEPT = 2_000
@@ -19,7 +19,6 @@ OFI_SPAN_S = 5
 OFI_HISTORY = 120
 OFI_WARM = 60
 NORMAL_DEVIATION = 1.4826
-_INFINITY = float("inf")
 _IMBALANCE = SignalType.LIQUIDITY_IMBALANCE
 
 
@@ -29,11 +28,11 @@ class FlowScore:
     `add` takes the running sum at each whole second, None after a break; it answers None until 60 values are known.
     """
 
-    __slots__ = ("_history", "_sums")
+    __slots__ = ("_flows", "_sums")
 
     def __init__(self) -> None:
         self._sums: deque[float] = deque(maxlen=OFI_SPAN_S + 1)
-        self._history: deque[float] = deque(maxlen=OFI_HISTORY)
+        self._flows = SortedWindow(OFI_HISTORY)
 
     def add(self, cumulative: float | None) -> float | None:
         if cumulative is None:
@@ -42,12 +41,12 @@ class FlowScore:
         self._sums.append(cumulative)
         if len(self._sums) <= OFI_SPAN_S:
             return None
-        flow, score = cumulative - self._sums[0], None
-        if len(self._history) >= OFI_WARM:
-            middle = median(self._history)
-            spread = NORMAL_DEVIATION * median([abs(value - middle) for value in self._history])
+        flow, score, flows = cumulative - self._sums[0], None, self._flows
+        if len(flows) >= OFI_WARM:
+            middle = flows.median() or 0.0
+            spread = NORMAL_DEVIATION * flows.deviation(middle)
             score = (flow - middle) / spread if spread > 0.0 else None
-        self._history.append(flow)
+        flows.add(flow)
         return score
 
 
@@ -167,13 +166,12 @@ class SignalBoard(Section):
         return found
 
     def _judge_imbalance(self, t_ns: int, score: float) -> None:
-        rule = self.rules[_IMBALANCE]
-        edges = (-_INFINITY, -rule.on, -rule.off, rule.off, rule.on, _INFINITY)
-        self._low = max(edge for edge in edges if edge <= score)
-        self._high = min(edge for edge in edges if edge > score)
         self._step(t_ns, _IMBALANCE, 1, score)
         self._step(t_ns, _IMBALANCE, -1, -score)
-        self._deadline_ns = min(self._buy.next_ns, self._sell.next_ns)
+        buy, sell = self._buy, self._sell
+        (low, high), (sell_low, sell_high) = buy.bounds, sell.bounds
+        self._low, self._high = max(low, -sell_high), min(high, -sell_low)
+        self._deadline_ns = min(buy.next_ns, sell.next_ns)
 
     def _step(self, t_ns: int, kind: SignalType, side: int, score: float) -> None:
         said = self._machine(kind, side).step(t_ns, score)

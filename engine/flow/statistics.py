@@ -49,17 +49,23 @@ def _continued(x: float, a: float, b: float) -> float:
 
 
 def beta_quantile(share: float, a: float, b: float) -> float:
-    """The point below which a Beta(a, b) variable lies with probability `share`."""
-    low, high = 0.0, 1.0
+    """The point below which a Beta(a, b) variable lies with probability `share`: Newton's steps inside a bracket."""
+    low, high, x = 0.0, 1.0, a / (a + b)
+    scale = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
     for _ in range(200):
-        middle = (low + high) / 2.0
-        if middle in (low, high):
-            break
-        if beta_share(middle, a, b) < share:
-            low = middle
+        miss = beta_share(x, a, b) - share
+        if miss < 0.0:
+            low = x
         else:
-            high = middle
-    return (low + high) / 2.0
+            high = x
+        density = math.exp(scale + (a - 1.0) * math.log(x) + (b - 1.0) * math.log1p(-x))
+        better = x - miss / density if density > 0.0 else low
+        if not low < better < high:
+            better = (low + high) / 2.0
+        if abs(better - x) <= 1e-15 or better in (low, high):
+            return better
+        x = better
+    return x
 
 
 def beta_interval(a: float, b: float, level: float = 0.90) -> tuple[float, float]:
@@ -107,6 +113,11 @@ def correlation_p_value(correlation: float, count: float) -> float | None:
 def two_sided(score: float) -> float:
     """The probability that a standard normal variable is at least this far from zero."""
     return math.erfc(abs(score) / math.sqrt(2.0))
+
+
+def student_two_sided(t: float, freedoms: float) -> float:
+    """The probability that Student's t is at least this far from zero."""
+    return beta_share(freedoms / (freedoms + t * t), freedoms / 2.0, 0.5)
 
 
 def newey_west_t(values: Sequence[float], lag: int) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from engine.flow.calibration import Calibration, confidence
 from engine.flow.outcomes import OutcomeLedger, markout_bps, placebo_of
@@ -142,12 +143,29 @@ def test_only_the_last_five_hundred_outcomes_count_for_confidence() -> None:
 
 
 def score(p: float | None, mean: float = 1.0, net: float = -1.0) -> Score:
-    return Score("v", "s", "absorption", 1.0, 50, 30, 0, 0, 0, 0.6, None, mean, net, 2.0, p)
+    return Score("v", "s", "absorption", 1.0, 50, 30, 0, 0, 0, 40, 0.6, None, mean, net, 2.0, p)
+
+
+def test_outcomes_that_overlap_count_once_for_the_verdict() -> None:
+    ledger = OutcomeLedger("venue", "SYMBOL", latency_s=0.0)
+    for second in range(100):
+        ledger.follow("absorption", 1, None, second * SECOND)
+    play(ledger, *[(second / 2, 100.0 + 0.01 * second + 0.001 * (second % 3)) for second in range(1000)])
+    found = scores(ledger)
+    assert (found[300.0].count, found[300.0].apart, found[300.0].p) == (100, 1, None)
+    assert found[1.0].apart == 100
+    assert found[1.0].p == pytest.approx(0.0, abs=1e-6)
+    assert found[5.0].apart == 20
+
+
+def test_placebos_are_judged_among_themselves() -> None:
+    placebos = [replace(score(0.9), type="placebo:absorption")] * 50
+    assert judge([*placebos, score(0.01)])[0].q == pytest.approx(0.01)
 
 
 def test_a_verdict_counts_all_tests_that_were_made() -> None:
     alone = judge([score(0.03)])
-    assert alone[0].verdict == "came true more often than chance, but does not pay after costs"
+    assert alone[0].verdict == "came true more often than chance, but its mean does not cover the costs"
     many = judge([score(0.03)] + [score(0.9)] * 9)
     assert many[0].verdict == "not distinguishable from chance"
     assert many[0].q == pytest.approx(0.3)
@@ -156,7 +174,7 @@ def test_a_verdict_counts_all_tests_that_were_made() -> None:
 def test_a_verdict_says_when_there_is_too_little_or_the_sign_is_wrong() -> None:
     found = judge([score(None), score(0.0001, -1.0, -2.0), score(0.0001, 3.0, 1.0)])
     assert [item.verdict for item in found] == [
-        "too few outcomes to say (n=50)",
-        "went the other way, but does not pay after costs",
-        "came true more often than chance, and pays after costs",
+        "too few outcomes to say (n=50, 40 apart)",
+        "went the other way, but its mean does not cover the costs",
+        "came true more often than chance, and its mean covers the costs",
     ]

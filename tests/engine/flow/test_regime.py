@@ -53,7 +53,11 @@ def test_a_missing_figure_makes_the_regime_unknown(name: str) -> None:
         ({"volatility_ratio": 1.8}, {"volatility_ratio": 1.4}, {"volatility_ratio": 1.39}),
         ({"efficiency": 0.6, "move_bps": 20.0}, {"efficiency": 0.35, "move_bps": 1.0}, {"efficiency": 0.34}),
         ({"volatility_ratio": 0.4, "trade_ratio": 0.1}, {"volatility_ratio": 0.7}, {"volatility_ratio": 0.71}),
-        ({"spread_percentile": 1.0, "spread_ratio": 3.0}, {"spread_percentile": 0.9}, {"spread_percentile": 0.89}),
+        (
+            {"spread_percentile": 1.0, "spread_ratio": 3.0},
+            {"spread_percentile": 0.9, "spread_ratio": 1.1},
+            {"spread_percentile": 0.89, "spread_ratio": 1.1},
+        ),
         ({"vacuum": True}, {"depth_ratio": 0.5}, {"depth_ratio": 0.51}),
     ],
 )
@@ -65,6 +69,11 @@ def test_a_regime_ends_later_than_it_begins(
     ended = play(replace(PLAIN, **start), replace(PLAIN, **still), replace(PLAIN, **over))
     assert begun.regime is held.regime
     assert ended.regime is Regime.RANGE
+
+
+def test_the_usual_spread_is_calm_even_where_it_is_nearly_the_only_one() -> None:
+    stress = replace(PLAIN, spread_percentile=1.0, spread_ratio=3.0)
+    assert play(stress, replace(PLAIN, spread_percentile=0.995, spread_ratio=1.0)).regime is Regime.RANGE
 
 
 def test_a_regime_stays_for_ten_seconds() -> None:

@@ -19,6 +19,7 @@ from engine.flow.statistics import (
     q_values,
     rank_correlation,
     ranks,
+    student_two_sided,
     two_sided,
 )
 
@@ -77,6 +78,12 @@ def test_the_p_value_of_a_correlation_needs_more_than_three_pairs() -> None:
 def test_two_sided_is_one_at_zero_and_five_percent_at_two_sigmas() -> None:
     assert two_sided(0.0) == 1.0
     assert two_sided(1.959963985) == pytest.approx(0.05, abs=1e-9)
+
+
+def test_students_t_has_wider_tails() -> None:
+    assert student_two_sided(2.0, 1e7) == pytest.approx(two_sided(2.0), rel=1e-5)
+    assert student_two_sided(12.706204736, 1.0) == pytest.approx(0.05, rel=1e-8)
+    assert student_two_sided(0.0, 5.0) == 1.0
 
 
 def test_the_error_of_a_mean_without_overlap_is_the_plain_one() -> None:
