@@ -2,9 +2,8 @@
 
 It explains the move of the mid in the same interval; it does not predict the next one.
 
-Source: Cont, Kukanov and Stoikov (2014) for the best level and the impact line; Xu, Gould and Howison (2018) for levels;
-Cont, Cucuringu and Zhang (2023) for the integrated figure. Deeper levels repeat the move of the touch where every price is
-occupied: that is the definition.
+Source: Cont, Kukanov and Stoikov (2014) for the best level and the impact line; Xu, Gould and Howison (2018) for
+levels. Deeper levels repeat the move of the touch where every price is occupied: that is the definition.
 """
 
 from __future__ import annotations
@@ -136,25 +135,21 @@ class LevelOfi(Section):
         if changes is None or old_bids is None or old_asks is None:
             return
         if bids != old_bids:
-            level = 0
-            for price, size, old_price, old_size in zip(*bids, *old_bids, strict=False):
+            for level, (price, size, old_price, old_size) in enumerate(zip(*bids, *old_bids, strict=False)):
                 if price == old_price:
                     cumulative[level] += size - old_size
                 elif price > old_price:
                     cumulative[level] += size
                 else:
                     cumulative[level] -= old_size
-                level += 1
         if asks != old_asks:
-            level = 0
-            for price, size, old_price, old_size in zip(*asks, *old_asks, strict=False):
+            for level, (price, size, old_price, old_size) in enumerate(zip(*asks, *old_asks, strict=False)):
                 if price == old_price:
                     cumulative[level] += old_size - size
                 elif price < old_price:
                     cumulative[level] -= size
                 else:
                     cumulative[level] += old_size
-                level += 1
 
     def on_reset(self, t_ns: int, reason: str) -> None:
         self._bids = self._asks = None

@@ -18,7 +18,7 @@ from engine.flow.windows import StepWindow
 SPREAD_WINDOW_S = 300
 SPREAD_WARM_S = 30
 SPREAD_FLOOR_TICKS = 0.5
-"""Spreads come in whole ticks, so their usual deviation is 0: one tick more than usual must not be infinitely unusual."""
+"""Spreads come in whole ticks and hardly vary: one tick more than usual must not be infinitely unusual."""
 NORMAL_DEVIATION = 1.4826
 """By how much a median deviation falls short of a standard deviation where values are normal."""
 GAPS_KEPT = 1000
@@ -27,7 +27,7 @@ STALE_AFTER_GAPS = 20
 
 
 def weighted_mid(bid: float, bid_size: float, ask: float, ask_size: float) -> float | None:
-    """The mid drawn to the thinner side: what the next mid is if queues empty in proportion; None for an empty queue."""
+    """The mid, drawn to the side with the shorter queue; None for an empty queue."""
     if not (bid_size > 0.0 and ask_size > 0.0):
         return None
     return (bid * ask_size + ask * bid_size) / (bid_size + ask_size)

@@ -9,10 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.flow import depth
+from engine.flow.band import BandDepth
+from engine.flow.flicker import Flicker
 from engine.flow.integrated import integrate, principal
+from engine.flow.micro_price import BUCKETS, WIDEST_TICKS, MicroPrice
 from engine.flow.ofi import LEVELS, BestOfi, LevelOfi
 from engine.flow.section import Changes, Json, Row, Section, Table
 from engine.flow.top import TopOfBook
+from engine.flow.vacuum import Vacuum
 from engine.flow.windows import RollingLine
 from engine.market.book import Book
 
@@ -281,10 +285,36 @@ def level_fits(flows: Array, moves: Array) -> Json:
     }
 
 
+class Counted(Section):
+    """The parts of the analysis that need nothing but to be asked at the end."""
+
+    def __init__(self, flicker: Flicker, micro_price: MicroPrice, vacuum: Vacuum) -> None:
+        self._flicker, self._micro_price, self._vacuum = flicker, micro_price, vacuum
+
+    def finish(self, t_ns: int) -> Json:
+        bids, asks, micro = self._flicker.bids, self._flicker.asks, self._micro_price
+        found: Json = {
+            "flicker_250ms": {"bid": [bids.flickers, bids.changes], "ask": [asks.flickers, asks.changes]},
+            "vacuum_events": [[one.t_ns, one.side, one.on, one.ratio] for one in self._vacuum.events],
+        }
+        solved = micro.solve()
+        if solved is not None:
+            found["microprice"] = {
+                "n_imb": BUCKETS,
+                "max_spread": WIDEST_TICKS,
+                "transitions": 2.0 * micro.transitions,
+                "g_star_ticks": np.reshape(solved.final, (WIDEST_TICKS, BUCKETS)).tolist(),
+                "G1_ticks": np.reshape(solved.first, (WIDEST_TICKS, BUCKETS)).tolist(),
+            }
+        return found
+
+
 def book_sections(tick: float, quotes: int, books: int) -> list[Section]:
     """The book's part of an export."""
     top, ofi, levels = TopOfBook(tick, SAMPLED_WINDOW_S), BestOfi(), LevelOfi()
+    flicker, micro_price, band = Flicker(), MicroPrice(top, half_life_s=None), BandDepth(tick)
+    vacuum = Vacuum(band, SAMPLED_WINDOW_S)
     return [
         top, ofi, levels, TopSamples(tick, quotes, top, ofi), BookSamples(tick, books, levels),
-        Regressions(tick, top, ofi, levels),
+        Regressions(tick, top, ofi, levels), flicker, micro_price, band, vacuum, Counted(flicker, micro_price, vacuum),
     ]  # fmt: skip
