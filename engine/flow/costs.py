@@ -17,10 +17,9 @@ SECOND_NS = 1_000_000_000
 HORIZONS_S = (1, 5, 30, 300)
 PENDING = 50_000
 """Trades that wait for their horizons at most."""
-Waiting = tuple[int, int, float, float, float]
-"""Time, side, price, size, mid before."""
-MISALIGNED_SHARE = 0.10
-"""More trades than this at a better price than the mid: quotes and trades do not fit together."""
+MERGE_NS = 1_000_000
+"""Fills of one side against one mid within a millisecond of the first wait together: most orders fill in parts."""
+NOTHING = (0.0, 0.0, 0.0, 0)
 
 
 def effective_bps(side: int, price: float, mid: float) -> float:
@@ -46,6 +45,24 @@ class Costs(Struct, frozen=True, gc=False):
         return self.effective - self.realised
 
 
+class Waiting:
+    """Fills that wait for their horizons. `paid` is Σ size · effective spread, `weight` Σ 2e4 · side · size / mid."""
+
+    __slots__ = ("fills", "mid", "paid", "side", "size", "t_ns", "weight")
+
+    def __init__(self, t_ns: int, side: int, size: float, mid: float, paid: float) -> None:
+        self.t_ns = t_ns
+        self.side = side
+        self.size = size
+        self.mid = mid
+        self.paid = paid
+        self.weight = 2e4 * side * size / mid
+        self.fills = 1
+
+MISALIGNED_SHARE = 0.10
+"""More trades than this at a better price than the mid: quotes and trades do not fit together."""
+
+
 class _Horizon:
     """One horizon: how many of the waiting trades have passed it, and their sums, second by second."""
 
@@ -64,20 +81,26 @@ class _Horizon:
     def settle(self, t_ns: int, waiting: list[Waiting], quotes: QuoteHistory) -> None:
         """Take the trades whose horizon lies at or before `t_ns`."""
         after, place, end = self.after_ns, self.done, len(waiting)
+        if place == end or waiting[place].t_ns + after > t_ns:
+            self.seconds.append(NOTHING)
+            return
+        before = quotes.before
         volume = paid = kept = 0.0
         count = 0
-        while place < end and waiting[place][0] + after <= t_ns:
-            traded_ns, side, price, size, mid = waiting[place]
+        while place < end:
+            trade = waiting[place]
+            due_ns = trade.t_ns + after
+            if due_ns > t_ns:
+                break
             place += 1
-            later = quotes.before(traded_ns + after)
+            later = before(due_ns)
             if later is None:
-                self.lost += 1
+                self.lost += trade.fills
                 continue
-            weight = 2e4 * side * size / mid
-            volume += size
-            paid += weight * (price - mid)
-            kept += weight * (price - later)
-            count += 1
+            volume += trade.size
+            paid += trade.paid
+            kept += trade.paid - trade.weight * (later - trade.mid)
+            count += trade.fills
         self.done = place
         self.seconds.append((volume, paid, kept, count))
         if count:
@@ -95,13 +118,22 @@ class SpreadCosts:
     between. `window_s` seconds are averaged, `of_all` gives everything since the start.
     """
 
-    __slots__ = ("_horizons", "_second", "_seconds", "_sums", "_waiting", "horizons_s", "quotes", "skipped")
+    __slots__ = (
+        "_horizons", "_last", "_merge_until", "_second", "_seconds", "_sums", "_waiting", "horizons_s", "merge_ns",
+        "quotes", "skipped",
+    )  # fmt: skip
 
-    def __init__(self, quotes: QuoteHistory, horizons_s: tuple[int, ...] = HORIZONS_S, window_s: int = 300) -> None:
+    def __init__(
+        self, quotes: QuoteHistory, horizons_s: tuple[int, ...] = HORIZONS_S, window_s: int = 300,
+        merge_ns: int = MERGE_NS,
+    ) -> None:  # fmt: skip
         self.quotes = quotes
+        self.merge_ns = merge_ns
         self.horizons_s = horizons_s
         self._horizons = [_Horizon(seconds * SECOND_NS, window_s) for seconds in horizons_s]
         self._waiting: list[Waiting] = []
+        self._last: Waiting | None = None
+        self._merge_until = 0
         self._second = [0.0, 0.0, 0.0, 0, 0]
         """Σ size, Σ size · effective, Σ effective, trades, trades below zero: of this second."""
         self._sums = [0.0, 0.0, 0.0, 0, 0]
@@ -115,18 +147,30 @@ class SpreadCosts:
             self.skipped += 1
             return
         cost = 2e4 * side * (price - mid) / mid
+        paid = size * cost
         second = self._second
         second[0] += size
-        second[1] += size * cost
+        second[1] += paid
         second[2] += cost
         second[3] += 1
         if cost < 0.0:
             second[4] += 1
-        self._waiting.append((t_ns, side, price, size, mid))
+        last = self._last
+        if last is not None and t_ns < self._merge_until and last.side == side and last.mid == mid:
+            last.size += size
+            last.paid += paid
+            last.weight += 2e4 * side * size / mid
+            last.fills += 1
+            return
+        self._last = last = Waiting(t_ns, side, size, mid, paid)
+        self._merge_until = t_ns + self.merge_ns
+        self._waiting.append(last)
 
     def on_second(self, t_ns: int) -> None:
         """Time has come to `t_ns`, a second further: settle what is due."""
         waiting = self._waiting
+        # What waits is settled whole: nothing may join it any more.
+        self._last = None
         for horizon in self._horizons:
             horizon.settle(t_ns, waiting, self.quotes)
         self._forget(max(min(horizon.done for horizon in self._horizons), len(waiting) - PENDING))
@@ -137,15 +181,17 @@ class SpreadCosts:
 
     def on_reset(self) -> None:
         """The book was lost: what still waits will never be known."""
+        self._last = None
         self._forget(len(self._waiting))
 
     def _forget(self, count: int) -> None:
         """Let the oldest `count` trades go; a horizon that has not passed for one of them has lost it."""
         if not count:
             return
+        gone = self._waiting[:count]
         del self._waiting[:count]
         for horizon in self._horizons:
-            horizon.lost += max(count - horizon.done, 0)
+            horizon.lost += sum(trade.fills for trade in gone[horizon.done :])
             horizon.done = max(horizon.done - count, 0)
 
     def of_window(self, place: int) -> Costs | None:

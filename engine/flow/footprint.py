@@ -39,7 +39,9 @@ class Cell:
 class Footprint:
     """One bar, or a whole session: bin → cell, bin = floor(price in ticks / `bin_ticks`)."""
 
-    __slots__ = ("_anchor", "bin_ticks", "cells", "delta", "dropped", "high_delta", "low_delta")
+    __slots__ = (
+        "_anchor", "_cell", "_price", "bin_ticks", "cells", "delta", "dropped", "high_delta", "low_delta",
+    )  # fmt: skip
 
     def __init__(self, bin_ticks: int) -> None:
         self.bin_ticks = bin_ticks
@@ -49,18 +51,16 @@ class Footprint:
         self.high_delta = self.low_delta = 0.0
         self.dropped = 0
         self._anchor: int | None = None
+        self._price = -1.0
+        self._cell: Cell | None = None
+        """The cell of the last price: fills come in runs."""
 
     def add(self, price: float, size: float, side: int) -> None:
         """Take a trade; price in ticks."""
-        place = int(price // self.bin_ticks)
-        cell = self.cells.get(place)
+        cell = self._cell if price == self._price else self._cell_at(price)
         if cell is None:
-            if self._anchor is None:
-                self._anchor = place
-            elif abs(place - self._anchor) > BINS:
-                self.dropped += 1
-                return
-            cell = self.cells[place] = Cell()
+            self.dropped += 1
+            return
         cell.trades += 1
         if side > 0:
             cell.buy += size
@@ -74,6 +74,18 @@ class Footprint:
                 self.low_delta = delta
         else:
             cell.unsigned += size
+
+    def _cell_at(self, price: float) -> Cell | None:
+        """The cell of a price, a new one for a new bin; None too far out."""
+        place = int(price // self.bin_ticks)
+        cell = self.cells.get(place)
+        if cell is None:
+            if self._anchor is None:
+                self._anchor = place
+            if abs(place - self._anchor) <= BINS:
+                cell = self.cells[place] = Cell()
+        self._price, self._cell = price, cell
+        return cell
 
     @property
     def point_of_control(self) -> int | None:

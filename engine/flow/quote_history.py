@@ -20,53 +20,57 @@ def in_ticks(price: float, tick: float) -> float:
 class QuoteHistory:
     """Mids in ticks by receive time. `mid` is the newest: None while a side is empty or the book is crossed.
 
-    Only changes are kept, for at least `keep_ns`; `dropped` counts those lost to the bound. `broken_ns` is when the
-    quote was last unknown: what spans that moment was not watched throughout.
+    Only changes are kept, for at least `keep_ns`; `dropped` counts those lost to the bound.
     """
 
     __slots__ = (
-        "_ask",
-        "_bid",
-        "_mids",
-        "_times",
-        "ask",
-        "bid",
-        "broken_ns",
-        "dropped",
-        "keep_ns",
-        "limit",
-        "mid",
+        "_from", "_held", "_mids", "_times", "_until", "dropped", "keep_ns", "limit", "mid", "raw_ask", "raw_bid",
         "tick",
-    )
+    )  # fmt: skip
 
     def __init__(self, tick: float, keep_ns: int = 3_000_000_000, limit: int = LONG) -> None:
         self.tick = tick
         self.keep_ns = keep_ns
         self.limit = limit
         self.mid: float | None = None
-        self.bid = self.ask = 0.0
-        """The best prices in ticks; 0 while unknown."""
-        self.broken_ns: int | None = None
+        self.raw_bid = self.raw_ask = 0.0
+        """The best prices as they came; 0 while unknown."""
         self.dropped = 0
-        self._bid = self._ask = 0.0
         self._times: list[int] = []
         self._mids: list[float | None] = []
+        self._from = self._until = 0
+        self._held: float | None = None
+        """The mid of the stretch that was asked for last, and from when to when it stood."""
 
     def on_bbo(self, t_ns: int, bid: float, bid_size: float, ask: float, ask_size: float) -> None:
         """Take a best quote; an empty side has size or price 0."""
-        if bid != self._bid or ask != self._ask or bid_size <= 0.0 or ask_size <= 0.0 or self.mid is None:
-            self._changed(t_ns, bid, bid_size, ask, ask_size)
+        if bid != self.raw_bid or ask != self.raw_ask or bid_size <= 0.0 or ask_size <= 0.0 or self.mid is None:
+            self.changed(t_ns, bid, bid_size, ask, ask_size)
+
+    def changed(self, t_ns: int, bid: float, bid_size: float, ask: float, ask_size: float) -> None:
+        """Take a best quote that differs from the one before it."""
+        self.raw_bid, self.raw_ask = bid, ask
+        known = bid > 0.0 and ask > 0.0 and bid_size > 0.0 and ask_size > 0.0 and ask >= bid
+        self._set(t_ns, (in_ticks(bid, self.tick) + in_ticks(ask, self.tick)) / 2 if known else None)
 
     def on_reset(self, t_ns: int) -> None:
         """The book is unknown from here to the next quote."""
-        self._bid = self._ask = self.bid = self.ask = 0.0
-        self.broken_ns = t_ns
+        self.raw_bid = self.raw_ask = 0.0
         self._set(t_ns, None)
 
     def before(self, t_ns: int) -> float | None:
         """The mid that stood at `t_ns`, the last one received at or before it; None if unknown then."""
-        place = bisect_right(self._times, t_ns) - 1
-        return self._mids[place] if place >= 0 else None
+        if self._from <= t_ns < self._until:
+            return self._held
+        times = self._times
+        place = bisect_right(times, t_ns)
+        if not place:
+            return None
+        mid = self._mids[place - 1]
+        if place < len(times):
+            # Fills of one order ask for the same stretch again.
+            self._from, self._until, self._held = times[place - 1], times[place], mid
+        return mid
 
     def trim(self, t_ns: int) -> None:
         """Let go what is older than `keep_ns`, but the one mid that stood then."""
@@ -74,17 +78,6 @@ class QuoteHistory:
         if gone > 0:
             del self._times[:gone]
             del self._mids[:gone]
-
-    def _changed(self, t_ns: int, bid: float, bid_size: float, ask: float, ask_size: float) -> None:
-        self._bid, self._ask = bid, ask
-        if not (bid > 0.0 and ask > 0.0 and bid_size > 0.0 and ask_size > 0.0 and ask >= bid):
-            self.bid = in_ticks(bid, self.tick) if bid > 0.0 and bid_size > 0.0 else 0.0
-            self.ask = in_ticks(ask, self.tick) if ask > 0.0 and ask_size > 0.0 else 0.0
-            self.broken_ns = t_ns
-            self._set(t_ns, None)
-            return
-        self.bid, self.ask = in_ticks(bid, self.tick), in_ticks(ask, self.tick)
-        self._set(t_ns, (self.bid + self.ask) / 2)
 
     def _set(self, t_ns: int, mid: float | None) -> None:
         if mid == self.mid and self._times:

@@ -120,20 +120,19 @@ class _Side:
         """Count the changes of one update at prices from `low` to `high`."""
         taken, added, cancelled = self.taken, 0.0, 0.0
         near_low, near_high = near
-        for (price, size), stood in zip(levels, before, strict=True):
-            if not low <= price <= high:
-                continue
-            net = size - stood
-            if taken:
-                net += taken.get(price, 0.0)
-            if net > 0.0:
-                added += net
-                if near_low <= price <= near_high:
-                    self.fleeting.placed(t_ns, price, net)
-            elif net < 0.0:
-                cancelled -= net
-                if near_low <= price <= near_high:
-                    self.fleeting.removed(t_ns, price, -net)
+        for (price, size), stood in zip(levels, before, strict=False):
+            if low <= price <= high:
+                net = size - stood
+                if taken:
+                    net += taken.get(price, 0.0)
+                if net > 0.0:
+                    added += net
+                    if near_low <= price <= near_high:
+                        self.fleeting.placed(t_ns, price, net)
+                elif net < 0.0:
+                    cancelled -= net
+                    if near_low <= price <= near_high:
+                        self.fleeting.removed(t_ns, price, -net)
         tally = self.tally
         tally.added += added
         tally.cancelled += cancelled
@@ -182,9 +181,8 @@ class RestingFlow:
 
     def on_trade(self, price: float, size: float, side: int) -> None:
         """Take a trade with a side, its price as the book spells it; a buy takes from the asks."""
-        if self._mid is not None and side:
-            taken = self.ask.taken if side > 0 else self.bid.taken
-            taken[price] = taken.get(price, 0.0) + size
+        taken = self.ask.taken if side > 0 else self.bid.taken
+        taken[price] = taken.get(price, 0.0) + size
 
     def on_second(self) -> None:
         """A second has passed."""

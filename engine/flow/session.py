@@ -34,14 +34,7 @@ class Session:
         self._day = -1
         self._first = bin_ticks is None
 
-    def add(self, t_ns: int, price: float, size: float, side: int) -> None:
-        """Take a trade; price in ticks."""
-        bar = self.bar
-        if bar is None:
-            bar = self._open(t_ns, price)
-        bar.add(price, size, side)
-
-    def on_second(self, t_ns: int, mid: float | None, last: float | None) -> Detection | None:
+    def on_second(self, t_ns: int, last: float | None) -> Detection | None:
         """A second has passed; at the end of a bar, the divergence that its close shows. `last` is the last price."""
         if t_ns % self.bar_ns:
             return None
@@ -78,7 +71,8 @@ class Session:
         """Point of control and value area of the session; None before the first trade."""
         return value_area(self.profile())
 
-    def _open(self, t_ns: int, price: float) -> Footprint:
+    def open(self, t_ns: int, price: float) -> Footprint:
+        """The bar for a trade at this price in ticks, the first since the last close."""
         day = t_ns // DAY_NS
         if day != self._day:
             if self._day >= 0:

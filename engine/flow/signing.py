@@ -13,11 +13,11 @@ from engine.flow.quote_history import QuoteHistory
 SideSource = Literal["venue", "quote", "tick"]
 Fallback = Literal["quote", "tick", "none"]
 
-LAGS_MS = (0, 1, 5, 10, 20, 50, 100)
+LAGS_MS = (0, 1, 5, 10, 20, 50, 100, 150, 200)
 """Where the lag is looked for."""
 MILLISECOND_NS = 1_000_000
 LEARN_FROM = 500
-LEARN_TO = 2_000
+LEARN_TO = 1_000
 """Marked trades after which the lag is believed, and after which learning rests until the next hour."""
 RELEARN_NS = 3_600 * 1_000_000_000
 
@@ -55,7 +55,7 @@ class LagLearner:
     """
 
     __slots__ = (
-        "_agreed", "_agreed_size", "_judged", "_judged_size", "_rest_until_ns", "lag_ns", "lags_ms", "limit", "seen",
+        "_agreed", "_agreed_size", "_judged", "_judged_size", "lag_ns", "lags_ms", "limit", "rest_until_ns", "seen",
         "seen_size",
     )  # fmt: skip
 
@@ -64,15 +64,16 @@ class LagLearner:
         self.limit = limit
         self.lag_ns = 0
         """The lag in use: 0 until enough is known."""
-        self._rest_until_ns = 0
+        self.rest_until_ns = 0
+        """Until when nothing is learned; 0 while it is."""
         self._clear()
 
     def take(self, t_ns: int, price: float, size: float, side: int, by_ticks: int, quotes: QuoteHistory) -> None:
         """Learn from a trade that the venue has marked; price in ticks, `by_ticks` what the tick rule says of it."""
-        if t_ns < self._rest_until_ns:
+        if t_ns < self.rest_until_ns:
             return
-        if self._rest_until_ns:
-            self._rest_until_ns = 0
+        if self.rest_until_ns:
+            self.rest_until_ns = 0
             self._clear()
         self.seen += 1
         self.seen_size += size
@@ -86,14 +87,14 @@ class LagLearner:
                 self._agreed[place] += 1
                 self._agreed_size[place] += size
         if self.limit is not None and self.seen >= self.limit:
-            self._rest_until_ns = t_ns + RELEARN_NS
-        if self.seen == LEARN_FROM or self._rest_until_ns:
+            self.rest_until_ns = t_ns + RELEARN_NS
+        if self.seen == LEARN_FROM or self.rest_until_ns:
             self.lag_ns = self.best_ms() * MILLISECOND_NS
 
     @property
     def learned(self) -> bool:
         """Whether enough marked trades were seen to believe the lag."""
-        return self.seen >= LEARN_FROM or self._rest_until_ns > 0
+        return self.seen >= LEARN_FROM or self.rest_until_ns > 0
 
     def best_ms(self) -> int:
         """The lag with the largest share of trades it agreed on; of equals the shortest."""
@@ -147,15 +148,16 @@ class Signer:
 
     def sign(self, t_ns: int, price: float, size: float, aggressor: int) -> int:
         """The side of a trade; price in ticks, `aggressor` as the venue says (0: it does not)."""
-        by_ticks = self._ticks.take(price)
         if aggressor:
             self.marked += 1
             self.source = "venue"
-            self.learner.take(t_ns, price, size, aggressor, by_ticks, self._quotes)
+            learner = self.learner
+            if t_ns >= learner.rest_until_ns:
+                learner.take(t_ns, price, size, aggressor, self._ticks.take(price), self._quotes)
             return aggressor
         side = 0
         if not self.marked and self.fallback != "none":
-            side, self.source = self._infer(t_ns, price, by_ticks)
+            side, self.source = self._infer(t_ns, price, self._ticks.take(price))
         if not side:
             self.source = None
             self.unsigned += 1

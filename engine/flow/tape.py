@@ -16,7 +16,7 @@ from engine.flow.detectors.wall import Walls
 from engine.flow.quote_history import QuoteHistory, in_ticks
 from engine.flow.readings import Quality
 from engine.flow.resting import RestingFlow
-from engine.flow.section import Changes, Section
+from engine.flow.section import SECOND_NS, Changes, Section
 from engine.flow.session import Session
 from engine.flow.signing import Fallback, Signer
 from engine.flow.taker_orders import TakerOrder, TakerOrders
@@ -36,10 +36,10 @@ class Tape(Section):
     """
 
     __slots__ = (
-        "_bought", "_detections", "_inverse", "_last_id", "_last_price", "_multiplier", "_quoted", "_sold", "_unsigned",
-        "absorption", "bar_split", "book", "costs", "cvd", "detections_dropped", "exhaustion", "illiquidity", "impact",
-        "large", "on_detection", "on_order", "orders", "quotes", "refills", "resting", "session", "signer", "sweeps",
-        "tick", "toxicity", "toxicity_from_bars", "volumes", "walls",
+        "_counted_ns", "_detections", "_inverse", "_multiplier", "_price", "_ticks", "absorption", "bar_split", "book",
+        "costs", "cvd", "detections_dropped", "exhaustion", "illiquidity", "impact", "large", "on_detection",
+        "on_order", "orders", "quotes", "refills", "resting", "session", "signer", "sweeps", "tick", "toxicity",
+        "toxicity_from_bars", "volumes", "walls",
     )  # fmt: skip
 
     def __init__(
@@ -75,12 +75,15 @@ class Tape(Section):
         self.on_detection: Callable[[Detection], None] | None = None
         self._detections: deque[Detection] = deque(maxlen=DETECTIONS_KEPT)
         self.detections_dropped = 0
-        self._bought = self._sold = self._unsigned = self._quoted = 0.0
-        self._last_price: float | None = None
-        self._last_id: int | None = None
+        self._price = self._ticks = 0.0
+        """The last trade's price, in quote units and in ticks; 0 before the first."""
+        self._counted_ns = 0
+        """Up to when the trades are in `cvd`."""
 
     def on_bbo(self, t_ns: int, bid: float, bid_size: float, ask: float, ask_size: float) -> None:
-        self.quotes.on_bbo(t_ns, bid, bid_size, ask, ask_size)
+        quotes = self.quotes
+        if bid != quotes.raw_bid or ask != quotes.raw_ask or bid_size <= 0.0 or ask_size <= 0.0 or quotes.mid is None:
+            quotes.changed(t_ns, bid, bid_size, ask, ask_size)
         found = self.refills.on_bbo(t_ns, bid, bid_size, ask, ask_size)
         if found is not None:
             self._report(found)
@@ -92,31 +95,38 @@ class Tape(Section):
     def on_trade(self, t_ns: int, price: float, size: float, side: int, venue_ns: int | None, trade_id: object) -> None:
         if size <= 0.0:
             return
-        ticks = in_ticks(price, self.tick)
-        side = self.signer.sign(t_ns, ticks, size, side)
-        quote = size * self._multiplier if self._inverse else size * price * self._multiplier
-        self.volumes.add(t_ns, size, quote, side)
-        self.cvd.add(t_ns, size, side)
-        self.session.add(t_ns, ticks, size, side)
-        self._last_price = ticks
-        self._quoted += quote
-        if side > 0:
-            self._bought += size
-        elif side:
-            self._sold += size
+        if price == self._price:
+            ticks = self._ticks
         else:
-            self._unsigned += size
-        if self.toxicity is not None:
-            self.toxicity.add(size, 1.0 if side > 0 else 0.0 if side else None)
+            self._price = price
+            self._ticks = ticks = in_ticks(price, self.tick)
+        side = self.signer.sign(t_ns, ticks, size, side)
+        self.volumes.add(t_ns, size, size * self._multiplier * (1.0 if self._inverse else price), side)
+        bar = self.session.bar
+        if bar is None:
+            bar = self.session.open(t_ns, ticks)
+        bar.add(ticks, size, side)
         order = self.orders.add(t_ns, ticks, size, side, venue_ns)
         if order is not None:
             self._ordered(order)
         if side:
-            lag = self.signer.learner.lag_ns
-            mid = self.quotes.before(t_ns - lag) if lag else self.quotes.mid
-            self.costs.on_trade(t_ns, ticks, size, side, mid)
-            self.refills.on_trade(t_ns, price, size, side)
-            self.resting.on_trade(price, size, side)
+            self._against_quotes(t_ns, price, ticks, size, side)
+        elif self.toxicity is not None:
+            self.toxicity.add(size, None)
+
+    def _against_quotes(self, t_ns: int, price: float, ticks: float, size: float, side: int) -> None:
+        """What a trade with a side says of the quotes around it."""
+        lag, quotes = self.signer.learner.lag_ns, self.quotes
+        self.costs.on_trade(t_ns, ticks, size, side, quotes.before(t_ns - lag) if lag else quotes.mid)
+        resting = self.resting
+        if side > 0:
+            taken, shown = resting.ask.taken, self.refills.ask
+        else:
+            taken, shown = resting.bid.taken, self.refills.bid
+        if self.book is not None:
+            taken[price] = taken.get(price, 0.0) + size
+        if price == shown.price:
+            shown.traded(t_ns, size)
 
     def on_reset(self, t_ns: int, reason: str) -> None:
         self.quotes.on_reset(t_ns)
@@ -134,23 +144,28 @@ class Tape(Section):
         order = self.orders.expire(t_ns)
         if order is not None:
             self._ordered(order)
-        mid, bought, sold = self.quotes.mid, self._bought, self._sold
-        volume, quoted = bought + sold + self._unsigned, self._quoted
-        self._bought = self._sold = self._unsigned = self._quoted = 0.0
+        volume = self.volumes.over(t_ns, SECOND_NS)
+        mid, signed = self.quotes.mid, volume.buy - volume.sell
+        self.cvd.add(t_ns, volume)
+        self._counted_ns = t_ns
         self.costs.on_second(t_ns)
         self.quotes.trim(t_ns)
-        self.impact.on_second(mid, bought - sold)
-        self.illiquidity.on_second(mid, quoted)
-        self._from_bars(volume)
+        self.impact.on_second(mid, signed)
+        self.illiquidity.on_second(mid, volume.quote)
+        self._from_bars(volume.total)
         self.resting.on_second()
         for found in (
-            self.absorption.on_second(t_ns, mid, bought - sold),
-            self.exhaustion.on_second(t_ns, mid, bought, sold),
-            self.session.on_second(t_ns, mid, self._last_price),
+            self.absorption.on_second(t_ns, mid, signed),
+            self.exhaustion.on_second(t_ns, mid, volume.buy, volume.sell),
+            self.session.on_second(t_ns, self._ticks if self._price else None),
             *self._walls(t_ns),
         ):
             if found is not None:
                 self._report(found)
+
+    def delta_at(self, t_ns: int) -> float:
+        """Bought minus sold volume since the anchor, up to now."""
+        return self.cvd.value + self.volumes.over(t_ns, t_ns - self._counted_ns).delta
 
     def on_lost_trades(self, missing: int = 0) -> None:
         """Trades were lost, so many as are known of: sums that run on are partial from here."""
@@ -176,6 +191,9 @@ class Tape(Section):
     def _ordered(self, order: TakerOrder) -> None:
         if self.on_order is not None:
             self.on_order(order)
+        if self.toxicity is not None:
+            # Its fills are of one side and follow each other: together they fill buckets as they would one by one.
+            self.toxicity.add(order.size, 1.0 if order.side > 0 else 0.0)
         quality = self.quality
         found = self.large.on_order(order, quality)
         if found is not None:
@@ -194,9 +212,9 @@ class Tape(Section):
 
     def _from_bars(self, volume: float) -> None:
         """What the toxicity would be if only bars of one second were known."""
-        if self.toxicity_from_bars is None or not volume or self._last_price is None:
+        if self.toxicity_from_bars is None or not volume:
             return
-        bought = self.bar_split.add(self._last_price, volume)
+        bought = self.bar_split.add(self._ticks, volume)
         self.toxicity_from_bars.add(volume, 0.5 if bought is None else bought / volume)
 
     def _report(self, found: Detection) -> None:

@@ -10,10 +10,13 @@ from bisect import bisect_right
 from collections import deque
 from math import erf, sqrt
 
+from engine.flow.windows import RollingMoments
+
 ROOT_TWO = sqrt(2.0)
 FULL = 1e-9
 """A bucket is full when no more than this share of it is missing: sums of floats seldom end on the point."""
 HISTORY = 1_000
+STILL = 1e-12
 
 
 def bulk_buy_share(change: float, sigma: float) -> float:
@@ -102,8 +105,8 @@ class VolumeBuckets:
 class BarSplit:
     """Bought volume of bars of which only close and volume are known; always an estimate.
 
-    The change of close is held against the deviation of the last `window` changes before it; below `least` of them, or
-    if none of them moved, nothing is known (None), and half of the volume is the best guess.
+    Closes in ticks. A change is held against the deviation of the last `window` changes before it; below `least` of
+    them, or if none of them moved, nothing is known (None), and half of the volume is the best guess.
     """
 
     __slots__ = ("_changes", "_close", "least")
@@ -111,7 +114,7 @@ class BarSplit:
     def __init__(self, window: int = 50, least: int = 20) -> None:
         self.least = least
         self._close: float | None = None
-        self._changes: deque[float] = deque(maxlen=window)
+        self._changes = RollingMoments(window)
 
     def add(self, close: float, volume: float) -> float | None:
         """Take a bar; how much of its volume was bought."""
@@ -120,13 +123,10 @@ class BarSplit:
             return None
         change = close - previous
         sigma = self._sigma()
-        self._changes.append(change)
+        self._changes.add(change)
         return volume * bulk_buy_share(change, sigma) if sigma else None
 
     def _sigma(self) -> float | None:
-        changes = self._changes
-        n = len(changes)
-        if n < max(self.least, 2):
-            return None
-        mean = sum(changes) / n
-        return sqrt(sum((change - mean) ** 2 for change in changes) / (n - 1)) or None
+        variance = self._changes.variance() if self._changes.n >= self.least else None
+        # Prices come in ticks: less than this is what rounding leaves of changes that have left the window.
+        return sqrt(variance) if variance is not None and variance > STILL else None

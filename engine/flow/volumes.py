@@ -45,11 +45,12 @@ class VolumeWindows:
     `longest_ns` bounds the memory: at most one bucket per 100 ms of it.
     """
 
-    __slots__ = ("_buckets", "_edge", "longest_ns")
+    __slots__ = ("_bucket", "_buckets", "_edge", "longest_ns")
 
     def __init__(self, longest_ns: int = 300_000_000_000) -> None:
         self.longest_ns = longest_ns
         self._edge = -1
+        self._bucket: list[float] = []
         self._buckets: deque[list[float]] = deque(maxlen=longest_ns // BUCKET_NS + 1)
         """[right edge, buy, sell, unsigned, quote, trades] each."""
 
@@ -57,9 +58,9 @@ class VolumeWindows:
         """Take a trade; `quote` is its size in quote units, `side` +1, -1 or 0."""
         if t_ns > self._edge:
             self._edge = edge = -(-t_ns // BUCKET_NS) * BUCKET_NS
-            self._buckets.append([edge, 0.0, 0.0, 0.0, 0.0, 0])
-        bucket = self._buckets[-1]
-        # Sides 1, -1 and 0 are the places 1, 2 and 3.
+            self._bucket = [edge, 0.0, 0.0, 0.0, 0.0, 0]
+            self._buckets.append(self._bucket)
+        bucket = self._bucket
         bucket[1 if side > 0 else 2 if side else 3] += size
         bucket[4] += quote
         bucket[5] += 1
@@ -72,6 +73,8 @@ class VolumeWindows:
         for edge, bought, sold, other, value, count in reversed(self._buckets):
             if edge <= start:
                 break
+            if edge - t_ns >= BUCKET_NS:
+                continue
             buy += bought
             sell += sold
             unsigned += other
@@ -97,18 +100,15 @@ class CumulativeDelta:
         self.partial = False
         self.missing = 0
 
-    def add(self, t_ns: int, size: float, side: int) -> None:
-        """Take a trade."""
+    def add(self, t_ns: int, volume: Volume) -> None:
+        """Take what traded in a stretch that ends at `t_ns`; a stretch that ends at midnight is still the old day's."""
         anchor = self.anchor_ns
         if anchor is None:
-            # The day began before the first trade that was seen: until midnight the sum is not the day's.
-            self.anchor_ns, self.partial = t_ns, False
-        elif self.daily and t_ns // DAY_NS != anchor // DAY_NS:
-            self.anchor(t_ns // DAY_NS * DAY_NS)
-        if side:
-            self.value += size if side > 0 else -size
-        else:
-            self.unsigned += size
+            self.anchor_ns = t_ns
+        elif self.daily and (t_ns - 1) // DAY_NS != anchor // DAY_NS:
+            self.anchor((t_ns - 1) // DAY_NS * DAY_NS)
+        self.value += volume.buy - volume.sell
+        self.unsigned += volume.unsigned
 
     def anchor(self, t_ns: int) -> None:
         """Begin anew at `t_ns`."""

@@ -19,10 +19,10 @@ from engine.flow.taker_orders import TakerOrder
 from engine.flow.tape import Tape
 from engine.flow.top import TopOfBook
 from engine.flow.toxicity import BarSplit, VolumeBuckets, bulk_buy_share
-from engine.flow.volumes import CumulativeDelta
 
 UNLIMITED = 1 << 62
 HORIZONS_S = (1, 5, 30)
+LAGS_MS = (0, 1, 5, 10, 20, 50, 100)
 BUCKETS = 100
 SPLIT_INTERVALS_S = (1, 5, 10)
 
@@ -70,7 +70,6 @@ class TapeFindings(Section):
         self._tape = tape
         self._orders: dict[int, int] = {}
         self._found: dict[str, list[Detection]] = {}
-        self._delta = CumulativeDelta(daily=False)
         self._bought = self._sold = self._unsigned = 0.0
         self._trades = self._updates = 0
         tape.on_order = self._ordered
@@ -78,7 +77,6 @@ class TapeFindings(Section):
 
     def on_trade(self, t_ns: int, price: float, size: float, side: int, venue_ns: int | None, trade_id: object) -> None:
         self._trades += 1
-        self._delta.add(t_ns, size, side)
         if side > 0:
             self._bought += size
         elif side:
@@ -88,13 +86,13 @@ class TapeFindings(Section):
 
     def finish(self, t_ns: int) -> Json:
         self._tape.finish_orders()
-        signed = self._bought + self._sold
+        signed, delta = self._bought + self._sold, self._bought - self._sold
         resting = self._tape.resting
         tallies = {"bid": resting.bid.tally, "ask": resting.ask.tally}
         return {
             "trades": {
                 "n": self._trades, "buy_volume": self._bought, "sell_volume": self._sold, "unsigned": self._unsigned,
-                "cvd": self._delta.value, "trade_imbalance": self._delta.value / signed if signed else None,
+                "cvd": delta, "trade_imbalance": delta / signed if signed else None,
             },
             "orders": {
                 "n": sum(self._orders.values()),
@@ -174,7 +172,7 @@ class Costs(Section):
     def __init__(self, tick: float) -> None:
         self._tick = tick
         self._quotes = QuoteHistory(tick, keep_ns=UNLIMITED, limit=UNLIMITED)
-        self._learner = LagLearner(limit=None)
+        self._learner = LagLearner(LAGS_MS, limit=None)
         self._rule = TickRule()
         self._by_ticks = [0, 0.0]
         self._trades: list[tuple[int, float, float, int, float | None]] = []
@@ -246,7 +244,7 @@ class Costs(Section):
 
     def _replay(self, t_ns: int, lag_ns: int | None) -> SpreadCosts:
         """All trades again, against the mid in the order of arrival (None) or the one `lag_ns` before."""
-        costs = SpreadCosts(self._quotes, HORIZONS_S)
+        costs = SpreadCosts(self._quotes, HORIZONS_S, merge_ns=0)
         edge = 0
         for traded_ns, ticks, size, side, mid in self._trades:
             if traded_ns > edge:

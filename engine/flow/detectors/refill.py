@@ -31,13 +31,8 @@ class _Episode:
         self.fell = False
         self.reported = False
 
-    def shown(self, t_ns: int, size: float) -> bool:
-        """The size shown has changed; whether that was a refill."""
-        self.size = size
-        if size > self.peak:
-            self.peak = size
-        if self.traded_ns < 0:
-            return False
+    def answered(self, t_ns: int, size: float) -> bool:
+        """The size shown has changed while a trade waits for an answer; whether this is one."""
         if t_ns - self.traded_ns > WITHIN_NS:
             self.traded_ns = -1
             return False
@@ -61,37 +56,45 @@ class Refills:
     size it ever showed was taken from it; once for as long as it stays the best. The event's side is that of the
     resting order: +1 a bid, -1 an ask."""
 
-    __slots__ = ("_ask", "_bid")
+    __slots__ = ("ask", "bid")
 
     def __init__(self) -> None:
-        self._bid = _Episode(1)
-        self._ask = _Episode(-1)
+        self.bid = _Episode(1)
+        self.ask = _Episode(-1)
 
     def on_bbo(self, t_ns: int, bid: float, bid_size: float, ask: float, ask_size: float) -> Detection | None:
         """Take a best quote; prices in quote units."""
         found = None
-        side = self._bid
+        side = self.bid
         if bid != side.price:
             side.begin(bid, bid_size)
-        elif bid_size != side.size and side.shown(t_ns, bid_size):
-            found = self._judge(t_ns, side)
-        side = self._ask
+        elif bid_size != side.size:
+            side.size = bid_size
+            if bid_size > side.peak:
+                side.peak = bid_size
+            if side.traded_ns >= 0 and side.answered(t_ns, bid_size):
+                found = self._judge(t_ns, side)
+        side = self.ask
         if ask != side.price:
             side.begin(ask, ask_size)
-        elif ask_size != side.size and side.shown(t_ns, ask_size):
-            found = self._judge(t_ns, side) or found
+        elif ask_size != side.size:
+            side.size = ask_size
+            if ask_size > side.peak:
+                side.peak = ask_size
+            if side.traded_ns >= 0 and side.answered(t_ns, ask_size):
+                found = self._judge(t_ns, side) or found
         return found
 
     def on_trade(self, t_ns: int, price: float, size: float, side: int) -> None:
         """Take a trade with a side: a buy takes from the ask."""
-        episode = self._ask if side > 0 else self._bid
+        episode = self.ask if side > 0 else self.bid
         if side and price == episode.price:
             episode.traded(t_ns, size)
 
     def on_reset(self) -> None:
         """The quotes are unknown: both episodes end."""
-        self._bid.begin(0.0, 0.0)
-        self._ask.begin(0.0, 0.0)
+        self.bid.begin(0.0, 0.0)
+        self.ask.begin(0.0, 0.0)
 
     def _judge(self, t_ns: int, episode: _Episode) -> Detection | None:
         if episode.reported or episode.refills < REFILLS or episode.executed < TIMES_SHOWN * episode.peak:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from statistics import median
+from operator import neg
 
 from engine.flow.detectors.detection import Detection
 from engine.flow.readings import Quality
@@ -42,17 +43,18 @@ class Walls:
             self.on_reset()
             return []
         reach = mid * WITHIN_BPS / 1e4
-        near: list[tuple[int, float, float]] = []
-        partial = False
-        for side, (prices, sizes) in ((1, bids), (-1, asks)):
-            inside = [
-                (side, price, size) for price, size in zip(prices, sizes, strict=True) if abs(price - mid) <= reach
-            ]
-            partial |= len(inside) == len(prices)
-            near += inside
-        usual = median(size for _, _, size in near) if len(near) >= FEW else None
-        seen = {(side, price): size for side, price, size in near if usual and size >= TIMES_MEDIAN * usual}
-        return self._compare(t_ns, seen, usual or 0.0, Quality.PARTIAL if partial else Quality.EXACT)
+        (bid_prices, bid_sizes), (ask_prices, ask_sizes) = bids, asks
+        near_bids = bid_sizes[: bisect_right(bid_prices, reach - mid, key=neg)]
+        near_asks = ask_sizes[: bisect_right(ask_prices, mid + reach)]
+        partial = len(near_bids) == len(bid_prices) or len(near_asks) == len(ask_prices)
+        sizes = sorted([*near_bids, *near_asks])
+        usual = (sizes[(len(sizes) - 1) // 2] + sizes[len(sizes) // 2]) / 2 if len(sizes) >= FEW else 0.0
+        least = TIMES_MEDIAN * usual
+        seen: dict[tuple[int, float], float] = {}
+        if usual and sizes[-1] >= least:
+            seen = {(1, price): size for price, size in zip(bid_prices, near_bids, strict=False) if size >= least}
+            seen |= {(-1, price): size for price, size in zip(ask_prices, near_asks, strict=False) if size >= least}
+        return self._compare(t_ns, seen, usual, Quality.PARTIAL if partial else Quality.EXACT)
 
     def on_reset(self) -> None:
         """The book is unknown: nothing was seen to last."""
