@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from zlib import crc32
 
 from msgspec import Struct
@@ -19,7 +20,7 @@ from engine.flow.ofi import BestOfi, Impact, LevelOfi
 from engine.flow.outcomes import LATENCY_S, OutcomeLedger
 from engine.flow.readings import Quality, Reading
 from engine.flow.regime import Margin, Regime
-from engine.flow.section import Observer, Section
+from engine.flow.section import SECOND_NS, Observer, Section
 from engine.flow.signal_board import SignalBoard
 from engine.flow.signal_sources import occurrence_of
 from engine.flow.signals import FlowSignal
@@ -27,6 +28,8 @@ from engine.flow.state import BookState
 from engine.flow.tape import Tape
 from engine.flow.top import TopOfBook
 from engine.flow.vacuum import Vacuum
+from engine.flow.volumes import Volume
+from engine.market.events import Levels
 
 
 class FlowMetrics(Struct, frozen=True, tag="flow_metrics"):
@@ -58,16 +61,16 @@ class FlowMetrics(Struct, frozen=True, tag="flow_metrics"):
 class _Impacts(Section):
     """The lines between order flow and the move of the mid, a point every ten seconds."""
 
-    __slots__ = ("_levels", "_ofi", "_top", "best", "integrated")
+    __slots__ = ("_top", "best", "integrated")
 
-    def __init__(self, top: TopOfBook, ofi: BestOfi, levels: LevelOfi) -> None:
-        self._top, self._ofi, self._levels = top, ofi, levels
+    def __init__(self, top: TopOfBook, levels: LevelOfi) -> None:
+        self._top = top
         self.best = Impact()
         self.integrated = IntegratedOfi(levels)
 
     def on_timer(self, t_ns: int) -> None:
         mid = self._top.mid_ticks
-        self.best.on_second(mid, self._ofi.cumulative)
+        self.best.on_second(mid, self._top.ofi)
         self.integrated.on_second(mid)
 
     def on_reset(self, t_ns: int, reason: str) -> None:
@@ -88,12 +91,12 @@ class _Impacts(Section):
 
 
 class FlowAnalyzer:
-    """Give `observer` to the symbol's feed. Read on the thread that feeds it, or under the feed's lock.
+    """Give `observer` to the symbol's feed, and the feed's lock as `lock`; then any thread may `read`.
 
     `tick` is the price step in quote units. `multiplier` and `inverse` are those of a contract, `bucket` the volume of
-    a toxicity bucket (None: toxicity is not known). `fee_bps` is what a taker pays (None: net outcomes are not known), `latency_s` how long after a signal
-    its outcome begins. `pool` is the venue's experience, shared by its symbols. `derive_quotes`: the venue sends no
-    best quotes beside its books.
+    a toxicity bucket (None: toxicity is not known). `fee_bps` is what a taker pays (None: net outcomes are not known),
+    `latency_s` how long after a signal its outcome begins. `pool` is the venue's experience, shared by its symbols.
+    `derive_quotes`: the venue sends no best quotes beside its books.
     """
 
     def __init__(
@@ -111,31 +114,51 @@ class FlowAnalyzer:
         derive_quotes: bool = False,
     ) -> None:
         self.venue, self.symbol, self.tick = venue, symbol, tick
-        self.top, self.ofi, self.level_ofi = TopOfBook(tick), BestOfi(), LevelOfi()
+        self.lock: AbstractContextManager[object] = nullcontext()
+        """Held by whoever feeds the observer while it does."""
+        self.top, self.level_ofi = TopOfBook(tick), LevelOfi()
+        self.ofi = BestOfi(self.top)
         self.micro_price = MicroPrice(self.top)
-        self.flicker = Flicker()
+        self.flicker = Flicker(self.top)
         self.book = BookFigures(tick)
         self.band = BandDepth(tick)
         self.vacuum = Vacuum(self.band)
         self.heatmap = Heatmap(tick)
-        self.impacts = _Impacts(self.top, self.ofi, self.level_ofi)
+        self.impacts = _Impacts(self.top, self.level_ofi)
         seed = crc32(f"{venue} {symbol}".encode())
         self.outcomes = OutcomeLedger(venue, symbol, pool, latency_s=latency_s, fee_bps=fee_bps, seed=seed)
-        self.board = SignalBoard(venue, symbol, self.outcomes)
+        self.board = SignalBoard(venue, symbol, self.top, self.outcomes)
         self.tape = Tape(tick, multiplier=multiplier, inverse=inverse, bucket=bucket)
         self.tape.on_detection = self._detected
-        self.watch = MarketWatch(self.top, self.ofi, self.vacuum, self.board)
+        self.watch = MarketWatch(self.top, self.vacuum, self.board)
         # What reads others stands after them.
         self.observer = Observer(
             (
-                self.top, self.ofi, self.level_ofi, self.micro_price, self.flicker, self.book, self.band, self.vacuum,
+                self.top, self.level_ofi, self.micro_price, self.flicker, self.book, self.band, self.vacuum,
                 self.heatmap, self.impacts, self.board, self.tape, self.watch,
             ),
             derive_quotes=derive_quotes,
         )  # fmt: skip
 
+    def read(self, t_ns: int | None = None) -> FlowMetrics:
+        """Everything as of `t_ns` (None: the last event), from any thread but within a call of the observer."""
+        with self.lock:
+            return self.metrics(t_ns)
+
+    def levels(self, count: int) -> tuple[Levels, Levels] | None:
+        """The best `count` bids and asks, (price, size) each; None without a book. From any thread."""
+        with self.lock:
+            return self.book.levels(count)
+
+    def volume(self, window_s: float) -> Volume | None:
+        """What traded in the last `window_s`; None before the first trade. From any thread."""
+        with self.lock:
+            if self.tape.cvd.anchor_ns is None:
+                return None
+            return self.tape.volumes.over(self.observer.last_ns, round(window_s * SECOND_NS))
+
     def metrics(self, t_ns: int | None = None) -> FlowMetrics:
-        """Everything as of `t_ns` (None: the last event)."""
+        """The same as `read`, on the thread that feeds."""
         now = self.observer.last_ns if t_ns is None else max(t_ns, self.observer.last_ns)
         state = self.top.state_at(now)
         regime = self.watch.regime

@@ -13,23 +13,31 @@ LEAST_OUTCOMES = 30
 OUTCOMES_KEPT = 500
 
 
-class Confidence(Struct, frozen=True):
-    """How often the direction came true, shrunk towards one half. `value` is None below 30 outcomes."""
+class Confidence(Struct, frozen=True, gc=False):
+    """How often the direction came true, of the outcomes that moved."""
 
-    value: float | None
-    shrunk: float
-    interval: tuple[float, float]
+    hits: int
     count: int
-    label: str
 
+    @property
+    def shrunk(self) -> float:
+        """(hits + 20) / (count + 40), in 0 … 1: one half is no better than a coin."""
+        return (self.hits + PRIOR[0]) / (self.count + PRIOR[0] + PRIOR[1])
 
-def confidence(hits: int, count: int) -> Confidence:
-    """From `hits` of `count` outcomes that moved: (hits + 20) / (count + 40), with its 90 % interval."""
-    good, bad = hits + PRIOR[0], count - hits + PRIOR[1]
-    shrunk = good / (good + bad)
-    earned = count >= LEAST_OUTCOMES
-    label = f"n={count}" if earned else f"uncalibrated (n={count})"
-    return Confidence(shrunk if earned else None, shrunk, beta_interval(good, bad), count, label)
+    @property
+    def value(self) -> float | None:
+        """The same; None below 30 outcomes."""
+        return self.shrunk if self.count >= LEAST_OUTCOMES else None
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Holds the shrunk value with 90 % probability."""
+        return beta_interval(self.hits + PRIOR[0], self.count - self.hits + PRIOR[1])
+
+    @property
+    def label(self) -> str:
+        """What stands beside it on the screen."""
+        return f"n={self.count}" if self.count >= LEAST_OUTCOMES else f"uncalibrated (n={self.count})"
 
 
 class Calibration:

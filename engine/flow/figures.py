@@ -9,6 +9,7 @@ from engine.flow.section import SECOND_NS, Changes, Section
 from engine.flow.state import BookState
 from engine.flow.tape import Tape
 from engine.market.book import Book
+from engine.market.events import Levels
 
 Readings = dict[str, Reading]
 
@@ -38,7 +39,7 @@ class BookFigures(Section):
     def on_reset(self, t_ns: int, reason: str) -> None:
         self._book = None
 
-    def levels(self, count: int) -> tuple[tuple[tuple[float, float], ...], tuple[tuple[float, float], ...]] | None:
+    def levels(self, count: int) -> tuple[Levels, Levels] | None:
         """The best `count` bids and asks, (price, size) each; None without a book."""
         book = self._book
         return None if book is None else (book.bids(count), book.asks(count))

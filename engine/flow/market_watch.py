@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from engine.flow.change_point import VolatilityChange
-from engine.flow.ofi import BestOfi
 from engine.flow.readings import Quality, Reading
 from engine.flow.regime import Regime, RegimeChange, RegimeInputs, RegimeTracker, TradeRate
 from engine.flow.section import SECOND_NS, Section
@@ -47,16 +46,16 @@ class BarMovement:
 
 
 class MarketWatch(Section):
-    """It stands after top, OFI, vacuum and board, asks them once per second, and tells the board the scores."""
+    """It stands after top, vacuum and board, asks them once per second, and tells the board the scores."""
 
     __slots__ = (
-        "_board", "_depths", "_ofi", "_parted_ns", "_ratios", "_spreads", "_top", "_vacuum", "change", "change_ns",
+        "_board", "_depths", "_ratios", "_spreads", "_top", "_vacuum", "change", "change_ns",
         "efficiency", "flow", "flow_score", "last_change", "ranges", "rate", "regime", "regime_inputs", "spread_z",
         "trend", "volatility",
     )  # fmt: skip
 
-    def __init__(self, top: TopOfBook, ofi: BestOfi, vacuum: Vacuum, board: SignalBoard) -> None:
-        self._top, self._ofi, self._vacuum, self._board = top, ofi, vacuum, board
+    def __init__(self, top: TopOfBook, vacuum: Vacuum, board: SignalBoard) -> None:
+        self._top, self._vacuum, self._board = top, vacuum, board
         self.volatility = VolatilityRatio()
         self.efficiency = EfficiencyRatio()
         self.change = VolatilityChange()
@@ -76,8 +75,6 @@ class MarketWatch(Section):
         """At the last whole second; 0 while the spread is usual."""
         self._spreads, self._depths = SortedWindow(WINDOW_S), (SortedWindow(WINDOW_S), SortedWindow(WINDOW_S))
         """The spread in ticks, and the depth of bids and asks near the mid, at each whole second."""
-        self._parted_ns: int | None = None
-        """Since when the book has been locked or crossed."""
         self._ratios: tuple[float | None, float | None] = (None, None)
         """The depth of bids and asks near the mid over what is usual."""
 
@@ -91,7 +88,6 @@ class MarketWatch(Section):
         self.efficiency.add(None)
         self.flow.add(None)
         self.change.restart_block()
-        self._parted_ns = None
 
     def on_timer(self, t_ns: int) -> None:
         top = self._top
@@ -103,7 +99,7 @@ class MarketWatch(Section):
         moved = self.volatility.add(mid)
         if moved is not None and mid and self.change.add(moved, 5_000.0 / mid) is not None and self.change.steps:
             self.change_ns = t_ns - self.change.steps * 10 * SECOND_NS
-        self.flow_score = self.flow.add(self._ofi.cumulative if self._ofi.since_ns is not None else None)
+        self.flow_score = self.flow.add(top.ofi if top.ofi_since_ns is not None else None)
         inputs = self.regime_inputs = self._inputs(t_ns)
         self.last_change = self.regime.step(t_ns, inputs) or self.last_change
         self._judge(t_ns)
@@ -111,7 +107,6 @@ class MarketWatch(Section):
     def _inputs(self, t_ns: int) -> RegimeInputs:
         top, vacuum = self._top, self._vacuum
         parted = top.state in (BookState.LOCKED, BookState.CROSSED)
-        self._parted_ns = (self._parted_ns or top.changed_ns) if parted else None
         percentile, ratio = self._spread(t_ns)
         self._ratios = self._thinness(0, vacuum.bids.size), self._thinness(1, vacuum.asks.size)
         return RegimeInputs(
@@ -124,7 +119,7 @@ class MarketWatch(Section):
             min([ratio for ratio in self._ratios if ratio is not None], default=None),
             self.rate.ratio,
             vacuum.bids.active or vacuum.asks.active,
-            (t_ns - self._parted_ns) / SECOND_NS if self._parted_ns is not None else 0.0,
+            (t_ns - self._board.lost_ns) / SECOND_NS if parted else 0.0,
         )
 
     def _spread(self, t_ns: int) -> tuple[float | None, float | None]:

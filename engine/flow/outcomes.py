@@ -13,7 +13,7 @@ from random import Random
 
 from msgspec import Struct
 
-from engine.flow.calibration import LEAST_OUTCOMES, Calibration, Confidence, confidence
+from engine.flow.calibration import LEAST_OUTCOMES, Calibration, Confidence
 from engine.flow.scoreboard import PLACEBO, Record, Score
 from engine.flow.signals import RULES, SECOND_NS, FlowSignal
 
@@ -108,7 +108,7 @@ class OutcomeLedger:
             pooled_hits, pooled = self._pool.count(kind, horizon_s, half)
             if pooled >= LEAST_OUTCOMES:
                 hits, count = pooled_hits, pooled
-        return confidence(hits, count)
+        return Confidence(hits, count)
 
     def scores(self) -> list[Score]:
         """The record of every type and horizon met so far, placebos included; `judge` adds the q-values."""

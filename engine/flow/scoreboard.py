@@ -126,9 +126,11 @@ def _with_verdict(score: Score, q: float | None) -> Score:
         text = "not distinguishable from chance"
     else:
         text = "came true more often than chance" if (score.mean_bps or 0.0) > 0.0 else "went the other way"
-        text += (
-            ", and its mean covers the costs"
-            if (score.net_bps or 0.0) > 0.0
-            else ", but its mean does not cover the costs"
-        )
+        text += _costs(score.net_bps)
     return replace(score, q=q, verdict=text)
+
+
+def _costs(net_bps: float | None) -> str:
+    if net_bps is None:
+        return "; costs are not known"
+    return ", and its mean covers the costs" if net_bps > 0.0 else ", but its mean does not cover the costs"

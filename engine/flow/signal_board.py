@@ -11,6 +11,7 @@ from engine.flow.mid_history import MidHistory
 from engine.flow.outcomes import OutcomeLedger
 from engine.flow.section import SILENCE_NS, Section
 from engine.flow.signals import RULES, FlowSignal, Side, SignalRule, SignalType, Status
+from engine.flow.top import TopOfBook
 from engine.flow.windows import SortedWindow
 
 SIGNALS_KEPT = 500
@@ -57,14 +58,22 @@ class SignalBoard(Section):
     """
 
     __slots__ = (
-        "_active", "_ask", "_bid", "_buy", "_count", "_deadline_ns", "_high", "_histories", "_known", "_lost_ns",
-        "_low", "_machines", "_score", "_sell", "_signals", "_t_ns", "changes", "changes_dropped", "ledger", "mids",
-        "rules", "symbol", "venue",
+        "_active", "_ask", "_bid", "_buy", "_count", "_high", "_histories", "_known", "_low", "_machines", "_sell",
+        "_signals", "_top", "_wake_ns", "changes", "changes_dropped", "ledger", "lost_ns", "mids", "rules", "symbol",
+        "venue",
     )  # fmt: skip
 
     def __init__(
-        self, venue: str, symbol: str, ledger: OutcomeLedger, rules: dict[SignalType, SignalRule] | None = None
+        self,
+        venue: str,
+        symbol: str,
+        top: TopOfBook,
+        ledger: OutcomeLedger,
+        rules: dict[SignalType, SignalRule] | None = None,
     ) -> None:
+        """`top` stands before this section and tells it of every change of price."""
+        self._top = top
+        top.listeners.append(self._moved)
         self.venue, self.symbol = venue, symbol
         self.ledger = ledger
         self.rules = rules or RULES
@@ -79,34 +88,40 @@ class SignalBoard(Section):
         self._machines: dict[tuple[SignalType, int], Hysteresis] = {}
         self._buy, self._sell = self._machine(_IMBALANCE, 1), self._machine(_IMBALANCE, -1)
         self._bid = self._ask = 0.0
-        self._low, self._high, self._deadline_ns = 0.0, 0.0, 0
-        """While the imbalance stays between these and the time before that, nothing can change."""
+        self._low, self._high, self._wake_ns = 0.0, 0.0, 0
+        """While the imbalance stays between these and the time before that, there is nothing to do."""
         self._known = False
-        self._score = 0.0
-        self._t_ns = self._lost_ns = 0
+        self.lost_ns = 0
+        """When the book could last no longer be trusted; 0 for never."""
 
     def on_bbo(self, t_ns: int, bid: float, bid_size: float, ask: float, ask_size: float) -> None:
+        total = bid_size + ask_size
+        score = (bid_size - ask_size) / total if total > 0.0 else 0.0
+        if self._low < score < self._high and t_ns < self._wake_ns:
+            return
         if t_ns > self.ledger.due_ns:
             self._settle(t_ns)
-        self._t_ns = t_ns
-        if bid != self._bid or ask != self._ask or not self._known:
-            self._bid, self._ask = bid, ask
-            if bid >= ask:
-                self._lose(t_ns, "the book is locked" if bid == ask else "the book is crossed")
-                return
-            self.mids.add(t_ns, (bid + ask) / 2.0)
-            if not self._known:
-                self._find(t_ns)
-        total = bid_size + ask_size
-        self._score = score = (bid_size - ask_size) / total if total > 0.0 else 0.0
-        if self._low < score < self._high and t_ns < self._deadline_ns:
-            return
-        self._judge_imbalance(t_ns, score)
+        if self._known:
+            self._judge_imbalance(t_ns, score)
 
     def on_reset(self, t_ns: int, reason: str) -> None:
         if t_ns > self.ledger.due_ns:
             self._settle(t_ns)
-        self._lose(self._t_ns, reason)
+        self._lose(self._top.t_ns, reason)
+
+    def _moved(self, t_ns: int, bid: float, ask: float) -> None:
+        """A best price has changed, or the first one is known again."""
+        if t_ns > self.ledger.due_ns:
+            self._settle(t_ns)
+        self._bid, self._ask = bid, ask
+        if bid >= ask:
+            self._lose(t_ns, "the book is locked" if bid == ask else "the book is crossed")
+            return
+        self.mids.add(t_ns, (bid + ask) / 2.0)
+        if not self._known:
+            self._known = True
+            if self.lost_ns:
+                self.ledger.gap(self.lost_ns, t_ns)
 
     def judge(self, t_ns: int, scores: dict[tuple[SignalType, int], float | None]) -> None:
         """Take the scores of a whole second by type and side (+1 buy or bid, -1 sell or ask); None: not known.
@@ -115,14 +130,15 @@ class SignalBoard(Section):
         """
         if t_ns > self.ledger.due_ns:
             self._settle(t_ns)
-        if self._known and t_ns - self._t_ns >= SILENCE_NS:
-            self._lose(self._t_ns, "the book is stale")
+        if self._known and t_ns - self._top.t_ns >= SILENCE_NS:
+            self._lose(self._top.t_ns, "the book is stale")
         for (kind, side), number in list(self._active.items()):
             if self.rules[kind].event and self._machine(kind, side).lapse(t_ns):
                 self._end(kind, side, number, t_ns, "expired")
         if self._known:
-            if t_ns >= self._deadline_ns:
-                self._judge_imbalance(t_ns, self._score)
+            imbalance = self._top.imbalance
+            if imbalance is not None and t_ns >= self._wake_ns:
+                self._judge_imbalance(t_ns, imbalance)
             for (kind, side), score in scores.items():
                 if score is not None:
                     self._step(t_ns, kind, side, score)
@@ -171,7 +187,8 @@ class SignalBoard(Section):
         buy, sell = self._buy, self._sell
         (low, high), (sell_low, sell_high) = buy.bounds, sell.bounds
         self._low, self._high = max(low, -sell_high), min(high, -sell_low)
-        self._deadline_ns = min(buy.next_ns, sell.next_ns)
+        # What is due is settled by the first quote after its moment, not by one at it.
+        self._wake_ns = min(buy.next_ns, sell.next_ns, self.ledger.due_ns + 1)
 
     def _step(self, t_ns: int, kind: SignalType, side: int, score: float) -> None:
         said = self._machine(kind, side).step(t_ns, score)
@@ -187,14 +204,15 @@ class SignalBoard(Section):
         strength = self._histories[kind].percentile(score)
         self._count += 1
         way: Side | None = ("buy" if direction > 0 else "sell") if direction else None
-        signal = FlowSignal(
-            self.venue, self.symbol, kind, way, side, score * direction if direction else score, strength,
-            None, None, "no direction", t_ns, mid, rule.expiry_s, number=self._count,
-        )  # fmt: skip
-        if direction and rule.horizons_s:
-            found = self.ledger.confidence(kind, rule.expiry_s, strength)
-            signal = replace(signal, confidence=found.value, interval=found.interval, label=found.label)
+        earlier = None
+        if way is not None:
+            earlier = self.ledger.confidence(kind, rule.expiry_s, strength)
             self.ledger.follow(kind, direction, strength, t_ns)
+            self._wake_ns = min(self._wake_ns, self.ledger.due_ns + 1)
+        signal = FlowSignal(
+            self.venue, self.symbol, kind, way, side, score * direction if direction else score, strength, earlier,
+            t_ns, mid, rule.expiry_s, number=self._count,
+        )  # fmt: skip
         key = kind, direction or side
         previous = self._active.pop(key, None)
         if previous is not None:
@@ -219,21 +237,16 @@ class SignalBoard(Section):
 
     def _settle(self, t_ns: int) -> None:
         half = (self._ask - self._bid) / (self._ask + self._bid) * 10_000.0 if self._known else 0.0
-        self.ledger.settle(t_ns, self.mid, half, self._t_ns + SILENCE_NS)
-
-    def _find(self, t_ns: int) -> None:
-        """The book can be trusted again."""
-        self._known = True
-        if self._lost_ns:
-            self.ledger.gap(self._lost_ns, t_ns)
+        self.ledger.settle(t_ns, self.mid, half, self._top.t_ns + SILENCE_NS)
+        self._wake_ns = min(self._wake_ns, self.ledger.due_ns + 1)
 
     def _lose(self, t_ns: int, reason: str) -> None:
         """The book cannot be trusted from here on: what is active is over."""
         if not self._known:
             return
         self._known = False
-        self._lost_ns = t_ns
-        self._deadline_ns = 0
+        self.lost_ns = t_ns
+        self._low = self._high = 0.0
         for (kind, side), machine in self._machines.items():
             number = self._active.get((kind, side))
             machine.step(t_ns, None)

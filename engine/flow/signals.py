@@ -11,6 +11,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from engine.flow.calibration import Confidence
+
 SECOND_NS = 1_000_000_000
 LEAST_COOLDOWN_S = 10.0
 
@@ -91,10 +93,9 @@ class FlowSignal(Struct, frozen=True, gc=False, tag="flow_signal"):
     """One signal at the moment it came ON, and what became of it.
 
     `direction` is None for warnings; `side` then names the side of the book they are about (+1 bid, -1 ask, 0 both).
-    `strength` is the percentile of its score among this symbol's own (None below 200 of them). `confidence` is the
-    share of earlier ones whose direction came true, given that the mid moved, shrunk towards one half; None until 30
-    outcomes are known, and `label` says so. `interval` holds it with 90 % probability. `mid` is in quote units,
-    `score` in the unit of its kind.
+    `strength` is the percentile of its score among this symbol's own (None below 200 of them). `earlier` tells how often
+    the direction of earlier ones came true, given that the mid moved (None for a warning). `mid` is in quote units,
+    `score` in the unit of its kind, below zero for a sell.
     """
 
     venue: str
@@ -104,9 +105,7 @@ class FlowSignal(Struct, frozen=True, gc=False, tag="flow_signal"):
     side: int
     score: float
     strength: float | None
-    confidence: float | None
-    interval: tuple[float, float] | None
-    label: str
+    earlier: Confidence | None
     at_ns: int
     mid: float
     horizon_s: float
@@ -114,3 +113,13 @@ class FlowSignal(Struct, frozen=True, gc=False, tag="flow_signal"):
     reason: str = ""
     ended_ns: int | None = None
     number: int = 0
+
+    @property
+    def confidence(self) -> float | None:
+        """The estimated probability that the mid, if it moves, moves in the direction; None until it was earned."""
+        return self.earlier.value if self.earlier is not None else None
+
+    @property
+    def label(self) -> str:
+        """What to show where the confidence is not known, and how many outcomes it rests on where it is."""
+        return self.earlier.label if self.earlier is not None else "no direction"

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from msgspec.structs import replace
 
-from engine.flow.calibration import Calibration, confidence
+from engine.flow.calibration import Calibration, Confidence
 from engine.flow.outcomes import OutcomeLedger, markout_bps, placebo_of
 from engine.flow.scoreboard import Score, judge
 
@@ -117,12 +117,12 @@ def test_pending_signals_are_bounded_and_counted() -> None:
 
 
 def test_confidence_is_shrunk_towards_one_half_and_unknown_below_thirty() -> None:
-    found = confidence(12, 20)
+    found = Confidence(12, 20)
     assert found.value is None
     assert found.shrunk == pytest.approx(0.5333333333333333)
     assert found.label == "uncalibrated (n=20)"
     assert found.interval == pytest.approx((0.42751835734309435, 0.6378737598809749), abs=1e-10)
-    assert confidence(30, 40).value == pytest.approx(50 / 80)
+    assert Confidence(30, 40).value == pytest.approx(50 / 80)
 
 
 def test_a_new_symbol_borrows_the_venues_experience() -> None:
@@ -169,6 +169,11 @@ def test_a_verdict_counts_all_tests_that_were_made() -> None:
     many = judge([score(0.03)] + [score(0.9)] * 9)
     assert many[0].verdict == "not distinguishable from chance"
     assert many[0].q == pytest.approx(0.3)
+
+
+def test_a_verdict_without_a_known_fee_says_nothing_of_costs() -> None:
+    found = judge([replace(score(0.001), net_bps=None)])
+    assert found[0].verdict == "came true more often than chance; costs are not known"
 
 
 def test_a_verdict_says_when_there_is_too_little_or_the_sign_is_wrong() -> None:
