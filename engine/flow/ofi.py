@@ -8,6 +8,9 @@ levels. Deeper levels repeat the move of the touch where every price is occupied
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from operator import sub
+
 from engine.flow.section import Changes, Section
 from engine.flow.top import TopOfBook
 from engine.flow.windows import Line, RollingLine
@@ -61,7 +64,7 @@ class BestOfi:
 class LevelOfi(Section):
     """At each of the ten best levels of the book, from update to update."""
 
-    __slots__ = ("_asks", "_bids", "complete", "cumulative", "depth_sum", "events")
+    __slots__ = ("_known", "complete", "cumulative", "depth_sum", "events")
 
     def __init__(self, levels: int = LEVELS) -> None:
         self.cumulative = [0.0] * levels
@@ -70,41 +73,42 @@ class LevelOfi(Section):
         """The sum over the book states of the mean size per level and side."""
         self.events = 0
         self.complete = True
-        """Whether every level was there in all states since `cumulative` was last read to be so."""
-        self._bids: tuple[Column, Column] | None = None
-        self._asks: tuple[Column, Column] | None = None
+        """Whether every level was there in all states since somebody set this."""
+        self._known: tuple[Column, Column, Column, Column] | None = None
 
     def on_book(self, t_ns: int, book: Book, changes: Changes | None) -> None:
-        bids, asks = book.top_bids(), book.top_asks()
+        bid_prices, bid_sizes = book.top_bids()
+        ask_prices, ask_sizes = book.top_asks()
         cumulative = self.cumulative
         count = len(cumulative)
-        bid_sizes, ask_sizes = bids[1][:count], asks[1][:count]
-        bids, asks = (bids[0][:count], bid_sizes), (asks[0][:count], ask_sizes)
+        bid_prices, bid_sizes = bid_prices[:count], bid_sizes[:count]
+        ask_prices, ask_sizes = ask_prices[:count], ask_sizes[:count]
         self.depth_sum += (sum(bid_sizes) + sum(ask_sizes)) / (2 * count)
         self.events += 1
-        old_bids, old_asks = self._bids, self._asks
-        self._bids, self._asks = bids, asks
-        if len(bid_sizes) < count or len(ask_sizes) < count:
-            self.complete = False
-        if changes is None or old_bids is None or old_asks is None:
+        known = self._known
+        self._known = bid_prices, bid_sizes, ask_prices, ask_sizes
+        if changes is None or known is None:
+            self.complete &= len(bid_sizes) == len(ask_sizes) == count
             return
-        # Written out, and not as the two functions of the best level, for there are twenty of them in every update.
-        bought = [
-            size - known_size if price == known else size if price > known else -known_size
-            for price, size, known, known_size in zip(*bids, *old_bids, strict=False)
-        ]
-        sold = [
-            size - known_size if price == known else size if price < known else -known_size
-            for price, size, known, known_size in zip(*asks, *old_asks, strict=False)
-        ]
-        if len(bought) == len(sold) == count:
-            self.cumulative = [known + bid - ask for known, bid, ask in zip(cumulative, bought, sold, strict=True)]
+        # Written out, and not by the functions of the best level, for there are twenty levels in every update.
+        bought: Iterable[float] = map(sub, bid_sizes, known[1]) if bid_prices == known[0] else [
+            size - before if price == was else size if price > was else -before
+            for price, size, was, before in zip(bid_prices, bid_sizes, known[0], known[1], strict=False)
+        ]  # fmt: skip
+        sold: Iterable[float] = map(sub, ask_sizes, known[3]) if ask_prices == known[2] else [
+            size - before if price == was else size if price < was else -before
+            for price, size, was, before in zip(ask_prices, ask_sizes, known[2], known[3], strict=False)
+        ]  # fmt: skip
+        sums = [total + bid - ask for total, bid, ask in zip(cumulative, bought, sold, strict=False)]
+        if len(sums) == count:
+            self.cumulative = sums
         else:
-            for level, (bid, ask) in enumerate(zip(bought, sold, strict=False)):
-                cumulative[level] += bid - ask
+            # A level that is missing on either side, before or after, is not known to have changed.
+            self.complete = False
+            self.cumulative = sums + cumulative[len(sums) :]
 
     def on_reset(self, t_ns: int, reason: str) -> None:
-        self._bids = self._asks = None
+        self._known = None
 
 
 class Impact:

@@ -43,7 +43,7 @@ class Mark(Struct, frozen=True, gc=False):
 
 
 def bid_flow(known: float, known_size: float, price: float, size: float) -> float:
-    """What the change of one bid adds to order-flow imbalance: its size where it rose, less the old one's where it fell."""
+    """What the change of one bid adds to order-flow imbalance: the new size where it rose, less the old where it fell."""
     if price == known:
         return size - known_size
     return size if price > known else -known_size
@@ -70,7 +70,7 @@ def imbalance(bid_size: float, ask_size: float) -> float | None:
 
 
 class TopOfBook(Section):
-    """The best prices of one symbol as they stand, and all that is summed up quote by quote. Prices also in whole ticks.
+    """The best prices of one symbol as they stand, in ticks too, and all that is summed up quote by quote.
 
     One method takes every quote, for most change nothing but a size: what is done for each of them is done here. Who
     needs only the changes of price listens to those (`listeners`).
