@@ -15,12 +15,13 @@ from engine.errors import StoreError
 from engine.flow.asynchronous import Ticks, distinct
 from engine.flow.grid_record import MIDS_TABLE, GridRecord
 from engine.flow.reports import correlation_report, regime_report, signal_report
+from engine.store.flow_sampling import Sampling
 
 Json = dict[str, Any]
 
 
-def write_studies(folder: Path, records: Mapping[str, GridRecord]) -> list[Path]:
-    """Write `regime.json`, `signals.json` and `correlation.json`; `records` by prefix. The paths written.
+def write_studies(folder: Path, records: Mapping[str, GridRecord], samplings: Mapping[str, Sampling]) -> list[Path]:
+    """Write `regime.json`, `signals.json`, `correlation.json` and `sampling_latency.json`; all by prefix. The paths.
 
     A pair is correlated with every recording of the folder whose time overlaps, under both orders of its names.
 
@@ -42,6 +43,7 @@ def write_studies(folder: Path, records: Mapping[str, GridRecord]) -> list[Path]
         _add(folder / "regime.json", regimes),
         _add(folder / "signals.json", {"captures": signals}),
         _add(folder / "correlation.json", {"pairs": {names: found for names, found in pairs.items() if found}}),
+        _add(folder / "sampling_latency.json", {prefix: one.report() for prefix, one in samplings.items()}),
     ]
 
 

@@ -51,7 +51,13 @@ def test_averages_are_weighted_by_volume() -> None:
 def test_fills_that_wait_together_cost_what_they_cost_apart() -> None:
     quotes = _quotes((0, 100), (1.5, 103), (4, 90))
     together, apart = SpreadCosts(quotes, (1, 5)), SpreadCosts(quotes, (1, 5), merge_ns=0)
-    fills = [(0, 101.0, 1.0, 1), (10, 102.0, 2.0, 1), (20, 99.0, 4.0, -1), (30, 99.5, 1.0, -1), (2 * SECOND, 101.0, 1.0, 1)]
+    fills = [
+        (0, 101.0, 1.0, 1),
+        (10, 102.0, 2.0, 1),
+        (20, 99.0, 4.0, -1),
+        (30, 99.5, 1.0, -1),
+        (2 * SECOND, 101.0, 1.0, 1),
+    ]
     for costs in (together, apart):
         for t_ns, price, size, side in fills:
             costs.on_trade(SECOND + t_ns, price, size, side, 100.0)

@@ -41,7 +41,13 @@ def test_a_print_far_away_is_counted_and_not_kept() -> None:
 
 def test_buyers_are_held_against_the_sellers_one_bin_below_and_sellers_against_buyers_above() -> None:
     bar = Footprint(1)
-    for price, sold, bought in ((100.0, 2.0, 1.0), (101.0, 1.0, 6.0), (102.0, 1.0, 5.9), (103.0, 7.0, 1.0), (104.0, 1.0, 2.0)):
+    for price, sold, bought in (
+        (100.0, 2.0, 1.0),
+        (101.0, 1.0, 6.0),
+        (102.0, 1.0, 5.9),
+        (103.0, 7.0, 1.0),
+        (104.0, 1.0, 2.0),
+    ):
         bar.add(price, sold, -1)
         bar.add(price, bought, 1)
     # 101: 6 ≥ 3 · 2 of the bin below; 103: 7 ≥ 3 · 2 of the bin above; 102 has less than the 75 % quantile of 7.

@@ -24,7 +24,9 @@ class Line:
 
     def update(self, t_ns: int, bids: Levels = (), asks: Levels = ()) -> None:
         known = dict(self.book.bids()), dict(self.book.asks())
-        before = [[side.get(price, 0.0) for price, _ in levels] for side, levels in zip(known, (bids, asks), strict=True)]
+        before = [
+            [side.get(price, 0.0) for price, _ in levels] for side, levels in zip(known, (bids, asks), strict=True)
+        ]
         self.book.apply(bids, asks)
         self.flow.on_book(t_ns, self.book, Changes(bids, asks, before[0], before[1]))
 

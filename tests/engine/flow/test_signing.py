@@ -3,7 +3,16 @@ from __future__ import annotations
 import pytest
 
 from engine.flow.quote_history import QuoteHistory
-from engine.flow.signing import LEARN_FROM, LEARN_TO, MILLISECOND_NS, RELEARN_NS, LagLearner, Signer, TickRule, quote_rule
+from engine.flow.signing import (
+    LEARN_FROM,
+    LEARN_TO,
+    MILLISECOND_NS,
+    RELEARN_NS,
+    LagLearner,
+    Signer,
+    TickRule,
+    quote_rule,
+)
 
 # The hand-worked case T08.
 PRICES = [100.02, 100.00, 100.01, 100.01, 100.02]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 from engine.flow.detectors.absorption import COOLDOWN_NS, LEAST, Absorption
 from engine.flow.detectors.detection import Detection
 
@@ -50,7 +52,7 @@ def test_an_event_is_not_repeated_within_ten_seconds() -> None:
     detector = Absorption()
     times = [found.t_ns for found in _pressed(detector, _usual(detector, 130), 130, 40, 0.0)]
     assert len(times) > 1
-    assert all(later - earlier >= COOLDOWN_NS for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier >= COOLDOWN_NS for earlier, later in pairwise(times))
 
 
 def test_nothing_is_said_while_warming_up() -> None:
