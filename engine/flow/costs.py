@@ -172,24 +172,30 @@ class SpreadCosts:
 
     def on_second(self, t_ns: int) -> None:
         """Time has come to `t_ns`, a second further: settle what is due."""
-        waiting, fresh = self._waiting, self._fresh
-        self._seconds.append(self._of_fresh())
-        self._sums = _added(self._sums, self._seconds[-1])
-        for first_ns, fills, size, paid, _, _, side, mid in fresh:
-            scale = 2e4 * side / mid
-            waiting.append((first_ns, fills, size, scale * paid, scale * size, mid))
-        self._fresh, self._run, self._until = [], NO_RUN, 0
+        waiting = self._waiting
+        self._close_second()
         for horizon in self._horizons:
             horizon.settle(t_ns, waiting, self.quotes)
         self._forget(max(min(horizon.done for horizon in self._horizons), len(waiting) - PENDING))
 
     def on_reset(self) -> None:
         """The book was lost: what still waits will never be known."""
-        for horizon in self._horizons:
-            horizon.lost += sum(run[1] for run in self._fresh)
-        self._sums = _added(self._sums, self._of_fresh())
-        self._fresh, self._run, self._until = [], NO_RUN, 0
+        self._close_second()
         self._forget(len(self._waiting))
+
+    def _close_second(self) -> None:
+        """The runs of this second are over: count them, and let them wait."""
+        if not self._fresh:
+            self._seconds.append(NO_SUMS)
+            return
+        sums = self._of_fresh()
+        self._seconds.append(sums)
+        self._sums = _added(self._sums, sums)
+        wait = self._waiting.append
+        for first_ns, fills, size, paid, _, _, side, mid in self._fresh:
+            scale = 2e4 * side / mid
+            wait((first_ns, fills, size, scale * paid, scale * size, mid))
+        self._fresh, self._run, self._until = [], NO_RUN, 0
 
     def _forget(self, count: int) -> None:
         """Let the oldest `count` runs go; a horizon that has not passed for one of them has lost it."""
