@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from engine.errors import DecodeError, StoreError
 from engine.feed.feed import Feed
+from engine.flow.grid_record import GridRecord
 from engine.flow.section import Changes, Observer, Section
 from engine.flow.ticks import TickFinder
 from engine.market.book import Book
 from engine.store.capture import Damage, read_capture
+from engine.store.flow_sampling import Sampling
 from engine.store.flow_sections import MAKERS, Subject
+from engine.store.flow_studies import write_studies
 from engine.store.verify import FrameReader, Verification, refuse_unreadable
+
+Kind = TypeVar("Kind")
 
 CLOSE_TO_TOP = 50
 """The price step is found from so many levels a side of each book; further out prices are round."""
@@ -57,7 +63,7 @@ class Census(Section):
         step = tick or self._finder.tick
         if step is None:
             raise StoreError(f"the capture holds no quote and no book of {symbol!r}")
-        return Subject(venue, symbol, step, self.quotes, self.books, self.trades, self.volume)
+        return Subject(venue, symbol, step, self.quotes or self.books, self.books, self.trades, self.volume)
 
 
 class ObservedReplay(Verification):
@@ -110,10 +116,17 @@ def analyse(path: Path, reader: FrameReader, symbols: Sequence[str], tick: float
     return observers
 
 
+def _one(observer: Observer, kind: type[Kind]) -> Kind:
+    return next(section for section in observer.sections if isinstance(section, kind))
+
+
 def export(
     path: Path, reader: FrameReader, prefixes: dict[str, str], folder: Path, tick: float | None = None
 ) -> list[Path]:
     """Analyse the symbols (`prefixes` names the files of each): write `<prefix>.json` and `<prefix>.<table>.csv`.
+
+    Files that hold several recordings (`regime.json`, `signals.json`, `correlation.json`, `sampling_latency.json`) are
+    added to.
 
     Raises:
         StoreError: the capture cannot be read, says nothing of a symbol, or the files cannot be written.
@@ -133,9 +146,9 @@ def export(
                 with target.open("w", newline="", encoding="utf-8") as file:
                     csv.writer(file, lineterminator="\n").writerows([table.columns, *table.rows])
                 written.append(target)
+        named = {prefixes[symbol]: observer for symbol, observer in observers.items()}
+        records = {prefix: _one(observer, GridRecord) for prefix, observer in named.items()}
+        written += write_studies(folder, records, {prefix: _one(one, Sampling) for prefix, one in named.items()})
     except OSError as error:
         raise StoreError(f"{folder}: {error.strerror}", hint="Choose a folder that can be written.") from error
     return written
-
-
-Maker = Callable[[Subject], list[Section]]

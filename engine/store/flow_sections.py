@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from engine.flow.grid_record import GridRecord
 from engine.flow.section import Section
 from engine.store.flow_book_sections import book_sections
 from engine.store.flow_tape_sections import tape_sections
@@ -35,4 +36,8 @@ def _tape(subject: Subject) -> list[Section]:
     return tape_sections(subject.tick, subject.volume)
 
 
-MAKERS: tuple[Callable[[Subject], list[Section]], ...] = (_book, _tape)
+def _record(subject: Subject) -> list[Section]:
+    return [GridRecord()]
+
+
+MAKERS: tuple[Callable[[Subject], list[Section]], ...] = (_book, _tape, _record)
