@@ -79,6 +79,12 @@ class CcxtConnector(StreamingConnector):
         return {f"ccxt:{name}": partial(_connector, cls, name) for name in dict.fromkeys(wanted)}
 
     @classmethod
+    def variant(cls, name: str) -> Callable[[Mapping[str, str]], Any] | None:
+        """The maker of `ccxt:<id>`, listed in CCXT_VENUES or not; None for a name of another form."""
+        prefix, _, exchange = name.partition(":")
+        return partial(_connector, cls, exchange.lower()) if prefix == "ccxt" and exchange else None
+
+    @classmethod
     def frame_readers(cls) -> dict[str, Any]:
         """What reads recordings of these exchanges through ccxt's own message handlers, by name."""
         return {f"ccxt:{name}": RecordedExchange(name, partial(_recorded, name), name in MAKER_SIDE) for name in HOSTS}

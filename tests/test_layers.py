@@ -35,7 +35,7 @@ FLOORS = (
     ("engine.feed.hub",),
     ("engine.trading", "engine.strategy", "engine.alerts", "engine.bus", "engine.store"),
     ("engine.plugins",),
-    ("engine.engine",),
+    ("engine.engine", "engine.smoke"),
     ("engine.process",),
     ("engine.__main__",),
 )
