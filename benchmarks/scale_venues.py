@@ -1,6 +1,6 @@
 """Five fake venues in a process of their own, so that their work is not counted as ours.
 
-`python -m benchmarks.scale_venues SYMBOLS RATE` lists so many symbols at each venue, lets every market move RATE times a
+`python -m benchmarks.scale_venues SYMBOLS RATE` lists so many symbols at each venue, moves every market RATE times a
 second, prints the venues' addresses and what they list as one JSON object, and stays until its input ends; then it
 prints the limits that a client broke.
 """

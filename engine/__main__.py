@@ -109,7 +109,9 @@ def _judgement(outcome: Outcome) -> str:
     if quality is not None and quality.clock_skew_ms is not None and abs(quality.clock_skew_ms) >= NOTABLE_SKEW_MS:
         how = "measured" if quality.clock_skew_measured else "at least"
         skew = f"{quality.clock_skew_ms:+,.0f} ms ({how})"
-        lines.append(f"  this machine's clock minus the venue's: {skew}; the latencies contain it: set the clock by NTP")
+        lines.append(
+            f"  this machine's clock minus the venue's: {skew}; the latencies contain it: set the clock by NTP"
+        )
     return "\n".join([*lines, *([f"  → {outcome.remedy}"] if outcome.remedy else [])])
 
 

@@ -187,6 +187,10 @@ class Venue(ABC):
         """A reader for one pass over a recording: itself, unless decoding remembers what it has read."""
         return self
 
+    def snapshot_levels(self, waiting: int) -> int:
+        """How many levels a side to ask for when so many symbols wait for their snapshot at once."""
+        return self.snapshot_depth
+
     # The four that follow are left out by a venue without REST; it says so in `capabilities.polling`, its continuity
     # does not recover by `rest`, and it overrides `instruments`.
 
