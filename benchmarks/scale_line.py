@@ -87,7 +87,7 @@ class Run:
         keys = self.keys[:size]
         begun = time.monotonic()
         self.subscription.watch(keys)
-        live_s = {}
+        live_s: dict[FeedKey, float] = {}
         while len(live_s) < size and time.monotonic() - begun < LIVE_WITHIN_S:
             for key in keys:
                 if key not in live_s and self._is_live(key):

@@ -107,6 +107,10 @@ class BinanceConnector(BinanceMarket):
         regions_blocked="the United States and other restricted locations (HTTP 451)",
         note="Market-data hosts without account access are the default.",
     )
+    location_hint = (
+        "In the United States set BINANCE_WS_URL=wss://stream.binance.us:9443 and "
+        "BINANCE_REST_URL=https://api.binance.us; elsewhere choose another venue, such as kraken or coinbase."
+    )
     continuity = RangeContinuity()
     limits = Limits(
         silence_s=45.0,

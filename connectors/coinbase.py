@@ -151,6 +151,7 @@ class CoinbaseConnector(StreamingConnector):
         regions_blocked="some dollar products outside the United States",
         note="The whole book of every product; the first frame of a big one is 5 MB.",
     )
+    location_hint = "Coinbase does not serve this place: choose another venue, such as kraken or binance."
     continuity = Unnumbered(recovery="resubscribe")
     limits = Limits(
         silence_s=8.0,

@@ -70,6 +70,8 @@ class CtraderConnector(StreamingConnector):
         test_network="demo accounts (CTRADER_HOST=demo, the default)",
         note="How deep the book is depends on the broker; some show one level. Over-the-counter: no public trades.",
     )
+    location_hint = "cTrader's hosts refuse this place: ask the broker, or choose another venue."
+    key_hint = "Check CTRADER_CLIENT_ID, CTRADER_CLIENT_SECRET and CTRADER_ACCESS_TOKEN."
     continuity = QuoteMapContinuity()
     crossed_allowed = True
     limits = Limits(

@@ -65,6 +65,7 @@ class MockConnector(StreamingConnector):
         source="mock",
         note="Invented data: a seeded simulation, for trying things out and for breaking them on purpose.",
     )
+    location_hint = "The simulated exchange only plays this: clear the fault."
     continuity = RangeContinuity()
     limits = Limits(
         silence_s=6.0,

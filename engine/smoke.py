@@ -122,7 +122,7 @@ class Smoke:
         self._statuses: list[FeedStatus] = []
         self._begun_ns = self._live_ns = 0
 
-    def run(self, length_s: float, say: Callable[[Second], None]) -> None:
+    def run(self, length_s: float, say: Callable[[Second], object]) -> None:
         """Watch for `length_s`, or until the venue has refused for good; `say` hears every second."""
         self._begun_ns = self._clock.now_ns()
         subscription = self._hub.subscribe([self.key], self._mailbox)

@@ -159,7 +159,7 @@ class Connection:
                 session.run()
                 return
             except FeedError as error:
-                failure = error
+                failure = self._venue.advise(error)
             except Exception as error:
                 log.exception("%s: an error that nobody foresaw", self.name)
                 failure = Disconnected(f"internal error: {type(error).__name__}: {error}")

@@ -10,7 +10,7 @@ from benchmarks.scale import fit, measure, venues
 def test_a_straight_line_is_found_with_its_fit() -> None:
     rise, base, r2 = fit([(25, 5.5), (50, 8.0), (100, 13.0), (200, 23.0)])
 
-    assert (rise, base, r2) == (pytest.approx(0.1), pytest.approx(3.0), pytest.approx(1.0))
+    assert [rise, base, r2] == pytest.approx([0.1, 3.0, 1.0])
 
 
 def test_a_bent_line_fits_less_well() -> None:
