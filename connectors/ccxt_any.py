@@ -264,16 +264,17 @@ def _connector(base: type[CcxtConnector], name: str, settings: Mapping[str, str]
         hint = f"Did you mean {near}?" if near else "See ccxt's list of exchanges."
         raise ConfigError(f"CCXT_VENUES: ccxt knows no exchange {name!r}", hint=hint)
     streams = kinds_of[name]
+    own_hosts = f"CCXT_{name.upper()}_WS_URL and CCXT_{name.upper()}_REST_URL"
     card = Capabilities(
         streaming=streams,
         polling=True,
         depth=DEPTH,
         trades=streams,
         gap_detection="only where ccxt checks numbers or checksums",
-        regions_blocked=BLOCKED_IN.get(name, ""),
+        test_network=f"where {name} has one: set {own_hosts}",
+        regions_blocked=BLOCKED_IN.get(name, "not known"),
         note="Through ccxt: whole books of 100 levels a side. Sizes of contract markets are in contracts.",
     )
-    own_hosts = f"CCXT_{name.upper()}_WS_URL and CCXT_{name.upper()}_REST_URL"
     location_hint = f"If {name} has other hosts for this place, set {own_hosts}; else choose another venue."
     own: type[CcxtConnector] = type(
         f"Ccxt_{name}",

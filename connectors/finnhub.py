@@ -83,7 +83,9 @@ class FinnhubConnector(StreamingConnector):
         polling=True,
         depth=0,
         trades=True,
+        gap_detection="none: its trades carry no numbers",
         key_needed=True,
+        test_network="none",
         note="No depth: trades, and bid and ask by polling on paid plans. One connection and 50 symbols per free key.",
     )
     location_hint = "Finnhub does not serve this place: choose another venue."

@@ -58,6 +58,7 @@ class UniswapConnector(StreamingConnector):
         key_needed=True,
         source="synthetic",
         test_network="any node of your own (set UNISWAP_RPC_URL and UNISWAP_POOLS)",
+        regions_blocked="depends on the provider of the node",
         note="Derived from the pools' liquidity once per block; no orders rest here. Prices include the pool's fee.",
     )
     location_hint = "The node's provider does not serve this place: set UNISWAP_RPC_URL to another node."

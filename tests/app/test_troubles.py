@@ -25,13 +25,20 @@ from engine.feed.feed import Feed
 from engine.market.events import FeedState
 from tests.app.support import wait_until
 from tests.engine.support import make_feed, quote
+from tests.fakes.binance import FakeBinance
+from tests.fakes.binance_usdm import FakeBinanceUsdm, StridingTruth
+from tests.fakes.coinbase import FakeCoinbase
 from tests.fakes.http_server import HttpRequest, HttpResponse
-from tests.fakes.rig import PATIENCE, HurriedRuntime
+from tests.fakes.kraken import FakeKraken
+from tests.fakes.rig import PACE, PATIENCE, HurriedRuntime
+from tests.fakes.truth import SimulatorTruth
 from tests.fakes.websocket_server import FakeServer
 
 KEY = "a-key-that-nobody-may-see"
 PAGE = b"<!DOCTYPE html><html><body>Access denied by the gateway</body></html>"
 BOUND_S = 8.0
+IMPORT_S = 40.0
+"""The first use of ccxt reads some hundred modules."""
 AT_A_TIME = re.compile(r"next in \d+ (s|min), at \d\d:\d\d:\d\d UTC")
 
 
@@ -88,7 +95,7 @@ def watched(connector: Any, symbol: str) -> Iterator[Feed]:
         connector.close()
 
 
-def told(feed: Feed, wanted: Callable[[str], object], state: FeedState | None = None) -> str:
+def told(feed: Feed, wanted: Callable[[str], object], state: FeedState | None = None, bound_s: float = BOUND_S) -> str:
     """What the card says, once it says what is wanted (and stands in `state`).
 
     Raises:
@@ -100,7 +107,7 @@ def told(feed: Feed, wanted: Callable[[str], object], state: FeedState | None = 
         said[0] = "\n".join(troubles(feed))
         return bool(wanted(said[0])) and state in (None, feed.state)
 
-    assert wait_until(look, BOUND_S), (feed.state, said)
+    assert wait_until(look, bound_s), (feed.state, said)
     return said[0]
 
 
@@ -165,6 +172,26 @@ def test_a_name_that_is_not_found_says_so(name: str, monkeypatch: pytest.MonkeyP
     card(name, "venue.invalid", lambda text: "name" in text and "check the network" in text.lower())
 
 
+NEAR: dict[str, tuple[Callable[[], FakeServer], str, str]] = {
+    "binance": (lambda: FakeBinance(pace=PACE), "BTCUSTD", "BTCUSDT"),
+    "binance_usdm": (lambda: FakeBinanceUsdm(StridingTruth(), pace=PACE), "ETHUSTD", "ETHUSDT"),
+    "kraken": (lambda: FakeKraken(SimulatorTruth(), pace=PACE), "BTC/USTD", "BTC/USDT"),
+    "coinbase": (lambda: FakeCoinbase(SimulatorTruth(), pace=PACE), "SOL-UDS", "SOL-USD"),
+}
+
+
+@pytest.mark.parametrize("name", NEAR)
+def test_a_symbol_that_does_not_exist_is_answered_with_near_ones(name: str) -> None:
+    fake, wrong, right = NEAR[name]
+    with fake() as server:
+        address = f"127.0.0.1:{server.port}"
+        connector = VENUES[name][0](settings(name, address), runtime=HurriedRuntime(1), patience=PATIENCE)
+        with watched(connector, wrong) as feed:
+            text = told(feed, lambda text: "Did you mean" in text, FeedState.INVALID)
+
+    assert right in text
+
+
 @pytest.mark.parametrize("name", VENUES)
 def test_a_venue_that_cannot_be_reached_points_at_the_network(name: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as placeholder:
@@ -194,7 +221,7 @@ def test_an_exchange_through_ccxt_tells_the_same(response: HttpResponse, words: 
         assert maker is not None
         connector = maker({"CCXT_BINANCE_WS_URL": f"ws://{address}", "CCXT_BINANCE_REST_URL": f"http://{address}"})
         with watched(connector, "BTC/USDT") as feed:
-            told(feed, lambda text: words in text)
+            told(feed, lambda text: words in text, bound_s=IMPORT_S)
 
 
 @pytest.mark.parametrize(
@@ -209,16 +236,16 @@ def test_the_simulated_exchange_plays_refusals(fault: Fault, value: float | None
     connector = MockConnector({}, runtime=HurriedRuntime(1))
     connector.faults.set(fault, value=value)
     with watched(connector, "BTC/USDT") as feed:
-        told(feed, lambda text: words in text)
+        told(feed, lambda text: words in text, bound_s=IMPORT_S)
 
 
 def test_a_clock_that_is_wrong_is_told_with_the_remedy() -> None:
     connector = MockConnector({}, runtime=HurriedRuntime(1))
     connector.faults.set(Fault.CLOCK_SKEW, value=3600)
     with watched(connector, "BTC/USDT") as feed:
-        text = told(feed, lambda text: "NTP" in text)
+        text = told(feed, lambda text: "this machine's clock runs 60 min behind the venue's" in text)
 
-    assert "this machine's clock runs 60 min behind the venue's" in text
+    assert "NTP" in text
 
 
 def test_a_clock_that_is_right_is_no_trouble() -> None:
