@@ -105,7 +105,11 @@ class BinanceConnector(BinanceMarket):
         gap_detection="update numbers",
         test_network="testnet and demo (set BINANCE_WS_URL and BINANCE_REST_URL)",
         regions_blocked="the United States and other restricted locations (HTTP 451)",
-        note="Market-data hosts without account access are the default.",
+        note="The hosts for market data alone (*.binance.vision) are the default; binance.us has hosts of its own.",
+    )
+    location_hint = (
+        "In the United States set BINANCE_WS_URL=wss://stream.binance.us:9443 and "
+        "BINANCE_REST_URL=https://api.binance.us; elsewhere choose another venue, such as kraken or coinbase."
     )
     continuity = RangeContinuity()
     limits = Limits(

@@ -101,6 +101,7 @@ class BinanceUsdmConnector(BinanceMarket):
         regions_blocked="the United States and other restricted locations (HTTP 451)",
         note="Futures: prices are those of contracts, not of the coins.",
     )
+    location_hint = "Binance has no other host for futures: choose another venue; kraken and coinbase have the coins."
     continuity = ChainedContinuity()
     limits = Limits(
         silence_s=45.0,

@@ -26,6 +26,7 @@ from connectors.base import Control, Limits, Link, Request, StreamingConnector
 from connectors.base.books import take_turn
 from connectors.base.connection import Connection
 from connectors.base.keyed_link import KeyedLink
+from connectors.base.refusal import RESTRICTED
 from engine.connector import Callback, Capabilities, Stream
 from engine.errors import Blocked, DecodeError, FeedError, RateLimited
 from engine.feed.sync import NoBook
@@ -82,9 +83,13 @@ class FinnhubConnector(StreamingConnector):
         polling=True,
         depth=0,
         trades=True,
+        gap_detection="none: its trades carry no numbers",
         key_needed=True,
+        test_network="none",
         note="No depth: trades, and bid and ask by polling on paid plans. One connection and 50 symbols per free key.",
     )
+    location_hint = "Finnhub does not serve this place: choose another venue."
+    key_hint = KEY_HINT
     continuity = NoBook()
     limits = Limits(
         silence_s=120.0,
@@ -227,7 +232,7 @@ class FinnhubConnector(StreamingConnector):
     def rest_error(self, status: int, body: bytes, headers: Mapping[str, str]) -> Exception | None:
         if status == 401:
             return Blocked("finnhub does not accept the key", hint=KEY_HINT)
-        if status == 403:
+        if status == 403 and not RESTRICTED.search(body):
             return Blocked(
                 "this is not part of the finnhub key's plan",
                 hint="Bid and ask need a paid plan; stream trades instead.",

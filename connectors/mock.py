@@ -63,8 +63,10 @@ class MockConnector(StreamingConnector):
         trades=True,
         gap_detection="update numbers",
         source="mock",
+        test_network="it is one",
         note="Invented data: a seeded simulation, for trying things out and for breaking them on purpose.",
     )
+    location_hint = "The simulated exchange only plays this: clear the fault."
     continuity = RangeContinuity()
     limits = Limits(
         silence_s=6.0,

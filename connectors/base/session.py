@@ -399,7 +399,9 @@ class Session:
                 one.feed.quality.gaps += 1
             raise Untrusted(control.reason or "the venue's numbering broke")
         elif kind == "blocked":
-            raise Blocked(control.reason or "the venue refuses us")
+            raise Blocked(
+                control.reason or "the venue refuses us", why="key" if self.venue.capabilities.key_needed else ""
+            )
         elif kind == "throttled":
             self._messages.throttle(now_ns, THROTTLED_S)
         elif kind == "invalid_symbol" and channel is not None:
