@@ -83,6 +83,7 @@ def card(connector: Connector) -> None:
         "Polling": "yes" if can.polling else "no",
         "Depth": f"up to {can.depth} levels per side" if can.depth else "none",
         "Trades": "yes" if can.trades else "no",
+        "Candles": ", ".join(can.candles) or "none",
         "Gap detection": can.gap_detection,
         "Key needed": "yes" if can.key_needed else "no",
         "Test network": can.test_network or "–",

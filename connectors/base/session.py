@@ -176,6 +176,8 @@ class Session:
             self.link.ping()
         if self._talk is not None and limits.heartbeat_interval_s is not None:
             self._beat(self._talk, limits.heartbeat_interval_s, now_ns)
+        if self._talk is not None and self._talk.ready:
+            self._send(self._talk.errands(now_ns))
         while self._outbox and self._messages.try_take(now_ns):
             self.link.send(self._outbox.popleft())
             self._sent_ns = now_ns

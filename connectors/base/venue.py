@@ -16,6 +16,7 @@ from engine.connector import Capabilities
 from engine.errors import FeedError
 from engine.feed.feed import STALE_AFTER_S
 from engine.feed.sync import Continuity
+from engine.market.candle import Candle
 from engine.market.events import BookSnapshot, MarketEvent, Source
 from engine.market.instrument import Instrument
 
@@ -87,6 +88,9 @@ class Conversation(Protocol):
             FeedError: the connection cannot be used, of the kind that says what to do about it.
             DecodeError: the frame cannot be read.
         """
+
+    def errands(self, now_ns: int) -> Sequence[str]:
+        """The frames that somebody outside the session wants sent; asked for many times a second once `ready`."""
 
     def heartbeat(self) -> str:
         """The frame to send every `Limits.heartbeat_interval_s`."""
@@ -221,6 +225,22 @@ class Venue(ABC):
             DecodeError: the body cannot be read.
         """
         raise FeedError(f"{self.name} gives no list by REST")
+
+    def candles_request(self, symbol: str, timeframe: str, count: int) -> Request:
+        """The call for one symbol's newest candles; only asked for timeframes that `capabilities.candles` names.
+
+        Raises:
+            FeedError: there is none.
+        """
+        raise FeedError(f"{self.name} gives no candles")
+
+    def decode_candles(self, symbol: str, timeframe: str, body: bytes, received_ns: int) -> list[Candle]:
+        """The candles in the body of that response, oldest first.
+
+        Raises:
+            DecodeError: the body cannot be read.
+        """
+        raise FeedError(f"{self.name} gives no candles")
 
     def server_time_request(self) -> Request | None:
         """The call for the venue's clock, None where it has none."""
