@@ -125,6 +125,9 @@ class FinnhubConnector(StreamingConnector):
             if _owners.get(self._key) is self:
                 del _owners[self._key]
 
+    def addresses(self) -> Sequence[str]:
+        return (self._websocket, self._rest)
+
     def stream_url(self, symbols: Sequence[str]) -> str:
         return self._websocket
 

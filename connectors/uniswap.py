@@ -129,6 +129,11 @@ class UniswapConnector(StreamingConnector):
                 self._node.close()
         super().close()
 
+    def addresses(self) -> Sequence[str]:
+        self._need_url()
+        parts = [urlsplit(url) for url in self._urls]
+        return [f"{part.scheme}://{part.netloc.rpartition('@')[2]}" for part in parts]
+
     def stream_url(self, symbols: Sequence[str]) -> str:
         return self._need_url()
 

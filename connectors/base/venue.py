@@ -147,6 +147,14 @@ class Venue(ABC):
     def stream_url(self, symbols: Sequence[str]) -> str:
         """Where to connect for these symbols."""
 
+    def addresses(self) -> Sequence[str]:
+        """Where this venue is reached, for whoever wants to know whether it can be; without any secret.
+
+        Raises:
+            EngineError: no address is set.
+        """
+        return (self.stream_url(()),)
+
     @abstractmethod
     def subscribe(self, symbols: Sequence[str]) -> list[str]:
         """The text frames that subscribe to book, trades and quotes of these symbols."""
