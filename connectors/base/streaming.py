@@ -23,7 +23,7 @@ from engine.errors import Disconnected, FeedError, InvalidSymbol, StreamUnsuppor
 from engine.feed.feed import Feed
 from engine.feed.sync import NoBook, WholeBooks
 from engine.market.candle import Candle
-from engine.market.events import BookSnapshot, Quote, Source
+from engine.market.events import BookSnapshot, Quote, Source, Trade
 from engine.market.instrument import Instrument, nearest_symbols
 
 log = logging.getLogger(__name__)
@@ -182,7 +182,7 @@ class StreamingConnector(Venue):
     def book_cost(self, symbol: str, depth: int) -> float:
         return self.snapshot_request(symbol, depth).cost
 
-    def book(self, symbol: str, depth: int, source: Source) -> BookSnapshot | Quote:
+    def book(self, symbol: str, depth: int, source: Source) -> BookSnapshot | Quote | Trade:
         body = self.fetch(self.snapshot_request(symbol, depth), self.patience.fetch_s)
         return self.decode_snapshot(symbol, body, self.runtime.clock.now_ns(), source)
 

@@ -179,6 +179,10 @@ class Venue(ABC):
         """Those of these symbols that the venue is known not to have; asked before `subscribe`."""
         return ()
 
+    def rests(self, symbol: str, now_ns: int) -> str:
+        """Why this symbol may well be silent now, in words (its market is closed); empty where it should speak."""
+        return ""
+
     @abstractmethod
     def decode(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent | Control]:
         """What one frame says, in order; empty for frames that are of no interest.

@@ -109,12 +109,21 @@ class FakeFinnhub(FakeServer):
             (bid, bid_size), (ask, ask_size) = book.bids[0], book.asks[0]
             found = {"a": float(ask), "av": float(ask_size), "b": float(bid), "bv": float(bid_size), "t": 1582641000000}
             return HttpResponse(body=json.dumps(found).encode())
+        if request.path == "/api/v1/quote":
+            return HttpResponse(body=json.dumps(self._quote(symbol)).encode())
         rows = {
             "/api/v1/stock/symbol": [{"symbol": "AAPL", "displaySymbol": "AAPL", "currency": "USD", "type": "EQS"}],
             "/api/v1/forex/symbol": [{"symbol": "OANDA:EUR_USD", "displaySymbol": "EUR/USD"}],
             "/api/v1/crypto/symbol": [{"symbol": "BINANCE:BTCUSDT", "displaySymbol": "BTC/USDT"}],
         }.get(request.path)
         return HttpResponse(404, b"{}") if rows is None else HttpResponse(body=json.dumps(rows).encode())
+
+    def _quote(self, symbol: str) -> dict[str, float]:
+        """The last price; zeros for a symbol that there is not."""
+        with self.lock:
+            prints = self.truth.trades(symbol) if symbol in self.truth.symbols else ()
+        price, at = (float(prints[-1].price), 1_582_641_000 + len(prints)) if prints else (0, 0)
+        return {"c": price, "d": 0.0, "dp": 0.0, "h": price, "l": price, "o": price, "pc": price, "t": at}
 
     def _run(self, interval_s: float, ended: threading.Event) -> None:
         while not self.stopping.is_set() and not ended.is_set():
