@@ -15,7 +15,7 @@ from engine.connector import CandleSource
 from engine.errors import DecodeError, FeedError, InvalidSymbol
 from engine.market.candle import SECONDS, Candle, is_over
 from engine.market.events import Trade
-from tests.fakes.rig import Rig
+from tests.fakes.binance_rig import BinanceRig as Rig
 
 MINUTE_NS = 60 * 10**9
 ROW = [
