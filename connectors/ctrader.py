@@ -29,6 +29,7 @@ from connectors.base.books import did_you_mean
 from connectors.base.ctrader_book import QuoteMap
 from connectors.base.ctrader_candles import MOST, PERIODS, REQUESTS_PER_S, CandleDesk, candle
 from connectors.base.ctrader_login import Keys, Listing, Login
+from connectors.base.redaction import DiscreetLink, Redactor
 from connectors.base.tokens import TokenPair, TokenStore
 from engine.connector import Callback, Capabilities, Stream
 from engine.errors import ConfigError, Disconnected, FeedError, InvalidSymbol, StreamUnsupported
@@ -102,6 +103,7 @@ class CtraderConnector(StreamingConnector):
         )
         pair = TokenPair(self.setting("ACCESS_TOKEN", ""), self.setting("REFRESH_TOKEN", ""))
         self._tokens = TokenStore(Path(self.setting("TOKEN_FILE", TOKEN_FILE)), pair)
+        self._redactor = Redactor([self._keys.client_id, self._keys.client_secret, pair.access, pair.refresh])
         self._listing = Listing()
         self._candles = CandleDesk()
         self._history_budget = TokenBucket(REQUESTS_PER_S, 1)
@@ -155,7 +157,7 @@ class CtraderConnector(StreamingConnector):
         errand = self._errand
         if errand is not None:
             errand.abort()
-        return super().make_link()
+        return DiscreetLink(self._redactor)
 
     def close(self) -> None:
         self._closed.set()
@@ -251,7 +253,7 @@ class CtraderConnector(StreamingConnector):
         return [known[symbol] for symbol in symbols if symbol in known]
 
     def _new_login(self) -> Login:
-        return Login(self._keys, self._tokens, self._listing, self._candles, self._begin_depth)
+        return Login(self._keys, self._tokens, self._listing, self._candles, self._redactor, self._begin_depth)
 
     def _need_keys(self) -> None:
         missing = [f"CTRADER_{name}" for name in WANTED if not self.setting(name, "")]
@@ -302,7 +304,7 @@ class CtraderConnector(StreamingConnector):
         )
         if self.runtime.wait(self._closed, budget.reserve(self.runtime.clock.now_ns())):
             raise Disconnected("stopped")
-        link, login = super().make_link(), self._new_login()
+        link, login = DiscreetLink(self._redactor), self._new_login()
         self._errand = link
         try:
             link.open(self._url, self.patience.connect_s)

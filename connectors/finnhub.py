@@ -29,6 +29,7 @@ from connectors.base.books import take_turn
 from connectors.base.connection import Connection
 from connectors.base.keyed_link import KeyedLink
 from connectors.base.market_hours import currencies_rest, shares_rest
+from connectors.base.redaction import Redactor
 from engine.connector import Callback, Capabilities, Stream
 from engine.errors import Blocked, DecodeError, FeedError, InvalidSymbol, RateLimited
 from engine.feed.sync import NoBook
@@ -126,6 +127,7 @@ class FinnhubConnector(StreamingConnector):
         self._websocket = self.setting("WS_URL", "wss://ws.finnhub.io").rstrip("/")
         self._rest = self.setting("REST_URL", "https://finnhub.io").rstrip("/")
         self._key = self.setting("API_KEY", "")
+        self._redactor = Redactor([self._key])
         self._has_bid_ask = True
         """Until the venue says that the key's plan does not include them."""
 
@@ -177,7 +179,13 @@ class FinnhubConnector(StreamingConnector):
             return ()
         if "api key" in message.msg.lower():
             return (Control("blocked", reason="finnhub does not accept the key: check FINNHUB_API_KEY"),)
-        return (Control("refused", reason=message.msg or "an error without words"),)
+        return (Control("refused", reason=self._redactor.text(message.msg) or "an error without words"),)
+
+    def fetch(self, request: Request, timeout_s: float) -> bytes:
+        try:
+            return super().fetch(request, timeout_s)
+        except FeedError as error:
+            raise self._redactor.error(error) from None
 
     def snapshot_request(self, symbol: str, depth: int) -> Request:
         return self._request(f"stock/bidask?symbol={quote(symbol, safe='')}")

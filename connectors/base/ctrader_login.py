@@ -17,6 +17,7 @@ from msgspec import Struct
 from connectors.base import ctrader_wire as wire
 from connectors.base.ctrader_candles import CandleDesk
 from connectors.base.link import PlannedClose
+from connectors.base.redaction import Redactor
 from connectors.base.tokens import TokenPair, TokenStore
 from connectors.base.venue import Control
 from engine.errors import Blocked, FeedError
@@ -32,6 +33,9 @@ class Keys(Struct, frozen=True):
     client_secret: str
     account: int
     live: bool
+
+    def __repr__(self) -> str:
+        return f"Keys(***, account={self.account}, live={self.live})"
 
 
 class Listing:
@@ -86,6 +90,7 @@ class Login:
         tokens: TokenStore,
         listing: Listing,
         candles: CandleDesk,
+        redactor: Redactor,
         begin_depth: Callable[[Sequence[int]], None],
     ) -> None:
         self.account = keys.account
@@ -93,6 +98,7 @@ class Login:
         self._tokens = tokens
         self._listing = listing
         self._candles = candles
+        self._redactor = redactor
         self._begin_depth = begin_depth
         self._spots_of: set[int] = set()
         """The symbols whose best prices come."""
@@ -117,7 +123,8 @@ class Login:
         return len(self._lists) == 2
 
     def open(self) -> Sequence[str]:
-        keys = self._keys
+        keys, pair = self._keys, self._tokens.current
+        self._redactor.add((pair.access, pair.refresh))
         return [wire.write(wire.APPLICATION_AUTH, "login:", clientId=keys.client_id, clientSecret=keys.client_secret)]
 
     def errands(self, now_ns: int) -> Sequence[str]:
@@ -217,7 +224,7 @@ class Login:
         others = message.payloadType == wire.TOKENS_INVALIDATED and said.ctidTraderAccountIds
         if others and self.account not in said.ctidTraderAccountIds:
             return ()
-        words = self._redacted(f": {said.reason}" if said.reason else "")
+        words = self._redactor.text(f": {said.reason}" if said.reason else "")
         raise PlannedClose(f"cTrader ended the session ({message.payloadType}){words}")
 
     def _on_symbol_changed(self, message: wire.Message) -> Sequence[str]:
@@ -226,6 +233,7 @@ class Login:
 
     def _on_refreshed(self, message: wire.Message) -> Sequence[str]:
         pair = wire.read_payload(message, wire.Tokens)
+        self._redactor.add((pair.accessToken, pair.refreshToken))
         self._tokens.renew(TokenPair(pair.accessToken, pair.refreshToken))
         return self._ask_accounts()
 
@@ -234,7 +242,7 @@ class Login:
         what, identifiers = wire.parse_request(message.clientMsgId)
         code = failure.errorCode
         error = wire.error_of(failure, milliseconds=message.payloadType == wire.COMMON_ERROR, now_ns=now_ns)
-        error.args = (self._redacted(str(error)),)
+        error = self._redactor.error(error)
         if code == "ALREADY_LOGGED_IN" and what in ("login", "account"):
             return self._ask_accounts() if what == "login" else self._ask_lists()
         if code == "ALREADY_SUBSCRIBED" and what == "spots":
@@ -276,12 +284,6 @@ class Login:
         self._renewed = True
         self._tokens.prepare()
         return (wire.write(wire.REFRESH, "refresh:", refreshToken=self._tokens.current.refresh),)
-
-    def _redacted(self, text: str) -> str:
-        pair = self._tokens.current
-        for secret in (pair.access, pair.refresh, self._keys.client_secret):
-            text = text.replace(secret, "***") if secret else text
-        return text
 
 
 _NEW_PAIR = "The token cannot be renewed: get a new pair for CTRADER_ACCESS_TOKEN and CTRADER_REFRESH_TOKEN."

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from threading import Lock
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from connectors.base.json_rpc import BlockAbsent
+from connectors.base.redaction import Redactor
 from connectors.base.refusal import is_web_page, refusal
 from connectors.base.rest import RestClient
 from connectors.base.uniswap_chain import ChainReader, Head, Listing
@@ -17,7 +19,6 @@ from engine.errors import Blocked, Disconnected, FeedError, InvalidSymbol
 KEY_HINT = (
     "Set UNISWAP_RPC_URL to the HTTPS address of an Ethereum node, with its key; several are separated by commas."
 )
-SHORTEST_SECRET = 8
 READINGS = 3
 
 
@@ -35,11 +36,13 @@ class Node:
         self._host = address.hostname or ""
         parts = [address.password or "", address.username or "", *address.path.split("/")]
         parts += [value for _, value in parse_qsl(address.query)]
-        self._secrets = [part for part in parts if len(part) >= SHORTEST_SECRET]
+        self._headers = _authorisation(address.username, address.password)
+        self._redactor = Redactor([*parts, *[value for _, value in self._headers]])
+        self.redact = self._redactor.text
 
     def post(self, body: bytes) -> bytes:
         """The answer to one POST. Raises FeedError."""
-        response = self.client.get(Request(self._url, body=body), self._timeout_s)
+        response = self.client.get(Request(self._url, self._headers, body=body), self._timeout_s)
         if 200 <= response.status < 300:
             if is_web_page(response.body, response.headers):
                 raise Disconnected(f"{self._host} answered with a web page instead of JSON-RPC", hint=KEY_HINT)
@@ -50,11 +53,13 @@ class Node:
             raise kind(str(error), hint=KEY_HINT)
         raise error
 
-    def redact(self, text: str) -> str:
-        """The text without any secret of the address."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
+
+def _authorisation(user: str | None, password: str | None) -> tuple[tuple[str, str], ...]:
+    """The header for an address with a user and a password; none without."""
+    if not user:
+        return ()
+    pair = b64encode(f"{unquote(user)}:{unquote(password or '')}".encode()).decode()
+    return (("Authorization", f"Basic {pair}"),)
 
 
 class SingleBooks:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Literal, Protocol
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -34,6 +35,10 @@ class Request(Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
     cost: float = 1.0
     body: bytes | None = None
+
+    def __repr__(self) -> str:
+        # Headers and paths may hold keys.
+        return f"Request(to {urlsplit(self.url).hostname}, cost={self.cost:g})"
 
 
 class Control(Struct, frozen=True, gc=False):

@@ -18,6 +18,7 @@ from connectors.base import ctrader_wire as wire
 from connectors.base.ctrader_book import QuoteMap
 from connectors.base.ctrader_candles import CandleDesk
 from connectors.base.ctrader_login import Keys, Listing, Login
+from connectors.base.redaction import Redactor
 from connectors.base.tokens import TokenPair, TokenStore
 from connectors.ctrader import CtraderConnector
 from engine.errors import (
@@ -187,7 +188,9 @@ def test_a_recording_is_verified(tmp_path: Path) -> None:
 
 def login(tmp_path: Path, *, account: int = ACCOUNT, live: bool = False) -> Login:
     tokens = TokenStore(tmp_path / "tokens.json", TokenPair("access-token-1", "refresh-token-1"))
-    return Login(Keys("id", "secret", account, live), tokens, Listing(), CandleDesk(), lambda identifiers: None)
+    return Login(
+        Keys("id", "secret", account, live), tokens, Listing(), CandleDesk(), Redactor(()), lambda identifiers: None
+    )
 
 
 def sent(answers: Any) -> list[int]:

@@ -351,6 +351,14 @@ def test_a_refused_key_blocks_and_is_not_shown(status: int, caplog: pytest.LogCa
     assert KEY in node.paths[0]
 
 
+def test_user_and_password_of_an_address_are_sent_as_http_wants_them() -> None:
+    node = FakeNode(FakePool.recorded())
+    with Rig(node, UNISWAP_RPC_URL=f"http://me:p%40ss@127.0.0.1:{node.port}/") as rig:
+        rig.live()
+        (header,) = {(entry.headers or {}).get("authorization") for entry in node.entries("http")}
+        assert header == "Basic bWU6cEBzcw=="
+
+
 def test_a_second_node_takes_over_from_the_first() -> None:
     with FakeNode(FakePool.recorded()) as broken:
         broken.http_faults += [HttpResponse(401, b"no")] * 9

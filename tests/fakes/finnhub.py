@@ -26,6 +26,8 @@ class FakeFinnhub(FakeServer):
         self.truth = truth
         self.paid = paid
         self.killed = 0
+        self.http_faults: list[HttpResponse] = []
+        """What the next REST calls are answered with."""
         self.sent: dict[str, list[Print]] = {}
         """The prints that went out, by symbol."""
         self._wanted: dict[int, dict[str, None]] = {}
@@ -96,6 +98,9 @@ class FakeFinnhub(FakeServer):
             self.changed.notify_all()
 
     def on_http(self, request: HttpRequest) -> HttpResponse:
+        with self.lock:
+            if self.http_faults:
+                return self.http_faults.pop(0)
         if request.headers.get("x-finnhub-token") != KEY or "token" in request.query:
             return HttpResponse(401, b'{"error":"Invalid API key"}')
         symbol = request.query.get("symbol", "")
