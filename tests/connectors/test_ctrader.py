@@ -188,9 +188,8 @@ def test_a_recording_is_verified(tmp_path: Path) -> None:
 
 def login(tmp_path: Path, *, account: int = ACCOUNT, live: bool = False) -> Login:
     tokens = TokenStore(tmp_path / "tokens.json", TokenPair("access-token-1", "refresh-token-1"))
-    return Login(
-        Keys("id", "secret", account, live), tokens, Listing(), CandleDesk(), Redactor(()), lambda identifiers: None
-    )
+    keys, redactor = Keys("id", "secret", account, live), Redactor(["access-token-1", "refresh-token-1"])
+    return Login(keys, tokens, Listing(), CandleDesk(), redactor, lambda identifiers: None)
 
 
 def sent(answers: Any) -> list[int]:
