@@ -31,6 +31,7 @@ from connectors.base.simulated_wire import (
     WireQuote,
     WireTrade,
     decode_book,
+    decode_candles,
     decode_frame,
     decode_instruments,
     decode_time,
@@ -40,6 +41,7 @@ from connectors.base.simulator import INSTRUMENTS, Market, MarketStats
 from engine.connector import Callback, Capabilities, Stream
 from engine.errors import ConfigError, DecodeError, Disconnected, InvalidSymbol, StreamUnsupported
 from engine.feed.sync import RangeContinuity
+from engine.market.candle import SECONDS, Candle
 from engine.market.events import BookDelta, BookSnapshot, MarketEvent, Quote, Source, Trade
 from engine.market.instrument import Instrument, nearest_symbols
 
@@ -65,6 +67,7 @@ class MockConnector(StreamingConnector):
         source="mock",
         test_network="it is one",
         note="Invented data: a seeded simulation, for trying things out and for breaking them on purpose.",
+        candles=tuple(SECONDS),
     )
     location_hint = "The simulated exchange only plays this: clear the fault."
     continuity = RangeContinuity()
@@ -215,6 +218,16 @@ class MockConnector(StreamingConnector):
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise DecodeError(f"mock instruments: {error}") from error
         return [Instrument("mock", one.s, one.base, one.quote, one.tick, one.lot) for one in listed]
+
+    def candles_request(self, symbol: str, timeframe: str, count: int) -> Request:
+        query = f"symbol={quote(symbol, safe='')}&timeframe={timeframe}&count={count}"
+        return Request(f"mock://exchange/candles?{query}")
+
+    def decode_candles(self, symbol: str, timeframe: str, body: bytes, received_ns: int) -> list[Candle]:
+        try:
+            return decode_candles(body).candles
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise DecodeError(f"mock candles of {symbol}: {error}") from error
 
     def server_time_request(self) -> Request | None:
         return Request("mock://exchange/time")

@@ -176,6 +176,8 @@ class Session:
             self.link.ping()
         if self._talk is not None and limits.heartbeat_interval_s is not None:
             self._beat(self._talk, limits.heartbeat_interval_s, now_ns)
+        if self._talk is not None and self._talk.ready:
+            self._send(self._talk.errands(now_ns))
         while self._outbox and self._messages.try_take(now_ns):
             self.link.send(self._outbox.popleft())
             self._sent_ns = now_ns
@@ -281,6 +283,8 @@ class Session:
         """What time alone brings: silence, a stalled symbol, a snapshot that does not come."""
         channel.tick(now_ns)
         symbol, feed = channel.symbol, channel.feed
+        if feed.state is FeedState.STALE and (why := self.venue.rests(symbol, now_ns)):
+            channel.tell(FeedState.STALE, why)
         if channel.dead:
             self._seen = {}
             return
@@ -355,7 +359,7 @@ class Session:
             channel.tell(
                 FeedState.SYNCING,
                 f"subscribed, but no data in {self._patience.no_data_s:.0f} s",
-                hint=SPELLING,
+                hint=self.venue.rests(channel.symbol, now_ns) or SPELLING,
             )
 
     def _look_after_stall(self, channel: Channel, age_s: float, now_ns: int) -> None:
@@ -366,6 +370,8 @@ class Session:
             return
         whole = self.venue.continuity.recovery == "none" and channel.feed.view is not None
         if channel.polled or channel.rate < BUSY_RATE or not (channel.synced or whole):
+            return
+        if self.venue.rests(channel.symbol, now_ns):
             return
         # Asking again may get lost like anything else.
         due_s = max(channel.feed.stale_after_s, STALL_INTERVALS / channel.rate)
