@@ -46,7 +46,7 @@ class VenueCharacter(Struct, frozen=True):
     mark: str = "/"
     coarseness: int = 1
     renamed: tuple[tuple[str, str], ...] = ()
-    width: int = 6
+    width: int = 1
 
     def lists(self, instrument: SimulatedInstrument) -> SimulatedInstrument:
         """The instrument as this venue lists it: its spelling, its tick."""
@@ -64,10 +64,13 @@ class VenueCharacter(Struct, frozen=True):
         )
 
 
+WIDE = 6
+"""Several crowds around one worth: with narrow spreads there would always be a gap somewhere."""
+
 CHARACTERS = {
-    "alpha": VenueCharacter(0.0, 0.0, 0.3, 0.008, "-"),
-    "beta": VenueCharacter(0.1, 0.15, 0.5, 0.045, ""),
-    "gamma": VenueCharacter(0.25, -0.15, 0.7, 0.120, "/", 2, renamed=(("BTC", "XBT"), ("DOGE", "XDG"))),
+    "alpha": VenueCharacter(0.0, 0.0, 0.3, 0.008, "-", width=WIDE),
+    "beta": VenueCharacter(0.1, 0.15, 0.5, 0.045, "", width=WIDE),
+    "gamma": VenueCharacter(0.25, -0.15, 0.7, 0.120, "/", 2, width=WIDE, renamed=(("BTC", "XBT"), ("DOGE", "XDG"))),
 }
 
 
@@ -78,7 +81,7 @@ def character_of(name: str) -> VenueCharacter:
     random = Random(name)
     return VenueCharacter(
         random.uniform(0.0, 0.3), random.uniform(-0.2, 0.2), random.uniform(0.2, 0.7), random.uniform(0.005, 0.15),
-        random.choice("-/_"),
+        random.choice("-/_"), width=WIDE,
     )  # fmt: skip
 
 

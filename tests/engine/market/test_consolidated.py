@@ -159,6 +159,14 @@ def test_beyond_what_every_venue_shows_the_whole_is_not_whole() -> None:
     assert (whole.whole_bid, whole.whole_ask) == (96.0, 102.0)
 
 
+def test_fifty_levels_of_each_venue_and_side_are_taken() -> None:
+    bids = [(1000.0 - step, 1.0) for step in range(70)]
+    asks = [(1001.0 + step, 2.0) for step in range(70)]
+    whole = book_of(a=live(bids, asks), b=live(bids, asks)).read(START)
+    assert levels(whole.bids) == [(price, 2.0, {0: 1.0, 1: 1.0}) for price, _ in bids[:50]]
+    assert levels(whole.asks) == [(price, 4.0, {0: 2.0, 1: 2.0}) for price, _ in asks[:50]]
+
+
 def test_no_venue_is_an_empty_book_with_unknown_prices() -> None:
     whole = book_of(a=Said(), b=Said()).read(START)
     assert (whole.bids, whole.asks, whole.gaps) == ((), (), ())
