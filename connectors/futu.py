@@ -3,7 +3,7 @@
 Documentation: Futu OpenAPI 10.11 (2026), messages 3001, 3011, 3013, 3202; the package futu-api is an optional extra.
 OpenD must run and be logged in; what it gives depends on the account's quote rights. Book rule:
 1. Each book (3013) is the whole visible book: it replaces the one before. There is no numbering and no gap to see.
-2. One that is older than what the connection said before is left out (connectors/base/futu_wire.py).
+2. One that is older than what the connection said before is left out (connectors/base/futu_decoder.py).
 3. Prints (3011) carry a number per code: each is told once. What OpenD repeats on subscribing is marked as past.
 4. In auctions the sides may cross: shown as it is.
 
@@ -22,10 +22,11 @@ from typing import Any
 from connectors.base import Control, Limits, Link, StreamingConnector
 from connectors.base import futu_door as door
 from connectors.base.books import take_turn
+from connectors.base.futu_decoder import Decoder, Told
 from connectors.base.futu_desk import Desk
 from connectors.base.futu_gateway import Address, Gateway, Unheard
 from connectors.base.futu_link import OpenDLink
-from connectors.base.futu_wire import BY_PREFIX, Decoder, Told, levels, local_ns
+from connectors.base.futu_wire import BY_PREFIX, levels, local_ns
 from connectors.base.venue import Decode
 from connectors.base.worker import Worker
 from engine.connector import Callback, Capabilities, Stream
@@ -118,7 +119,9 @@ class FutuConnector(StreamingConnector):
 
     def make_link(self) -> Link:
         worker = Worker(f"{self.name} calls", self)
-        return OpenDLink(self._address, self.runtime, worker, self.patience.fetch_s)
+        return OpenDLink(
+            self._address, self.runtime, worker, answer_s=self.patience.fetch_s, silence_s=self.limits.silence_s
+        )
 
     def release_calls(self) -> None:
         self._questions.release(get_ident())

@@ -73,8 +73,7 @@ def load(key_file: str = "") -> None:
             except (Exception, SystemExit) as error:  # a foreign package is imported: whatever may happen
                 said = f"futu-api is installed but cannot be imported: {type(error).__name__}: {error}"
                 raise ConfigError(said, hint=INSTALL_HINT) from error
-        if key_file:
-            _opener.use_key(key_file)
+        _opener.use_key(key_file)  # for the whole process: one OpenD is spoken to
 
 
 def open_context(
@@ -101,7 +100,7 @@ def _define() -> Any:
         warnings.simplefilter("ignore", DeprecationWarning)  # its way to start its one thread
         NetManager.default()._thread.name = "futu-api network"
 
-    class Opener(futu.OpenQuoteContext):  # type: ignore[misc, name-defined]
+    class Opener(futu.OpenQuoteContext):  # type: ignore[misc]
         def __init__(
             self,
             listener: Listener,
@@ -123,11 +122,14 @@ def _define() -> Any:
 
         def close(self, reason: Any = CloseReason.Close) -> None:
             with self._lock:
-                calling = self._net_mgr._get_conn(self._conn_id) if self._status == "CONNECTING" else None
-            super().close(reason)
-            if calling is not None:  # else the thread that waits for the connection would wait for ever
-                calling.connect_info.set_result(ConnectErr.CallClose, "closed")
-                calling.connect_info.notify_finish()
+                connection, before = self._net_mgr._get_conn(self._conn_id), self._status
+                super().close(reason)
+                if connection is None and self._status == "CLOSING":  # nobody is left to say that it is closed
+                    self._status = "CLOSED"
+                    self._close_callback_executor()
+            if connection is not None and before == "CONNECTING":  # else its maker would wait for ever
+                connection.connect_info.set_result(ConnectErr.CallClose, "closed")
+                connection.connect_info.notify_finish()
 
         def _reconnect(self) -> None:
             if self._auto_reconnect:
@@ -153,6 +155,7 @@ def _define() -> Any:
         def _send_init_connect_sync(self) -> tuple[int, str]:
             ret, msg = super()._send_init_connect_sync()
             if ret != 0:
+                self._auto_reconnect = False
                 self._on_refused(str(msg))
             return ret, msg
 

@@ -62,10 +62,12 @@ _command = msgspec.json.Decoder(Command).decode
 
 class OpenDLink:
     """One connection to OpenD and what is subscribed to on it. The session's thread opens, receives, sends and closes;
-    any may abort. `worker` waits for the answers.
+    any may abort. `worker` waits for the answers, `answer_s` at most. Nothing from OpenD for `silence_s`: it is dead.
     """
 
-    def __init__(self, address: Address, runtime: Runtime, worker: Worker, answer_s: float) -> None:
+    def __init__(
+        self, address: Address, runtime: Runtime, worker: Worker, *, answer_s: float, silence_s: float
+    ) -> None:
         self.conflated = 0
         """Books that made room for a newer one before anyone had read them."""
         self._gateway = Gateway(address, self, answer_s)
@@ -78,6 +80,8 @@ class OpenDLink:
         """Of each code the book that waits, while many messages wait."""
         self._room = Lock()
         self._heard = False
+        self._heard_ns = self._clock.now_ns()
+        self._silence_ns = round(silence_s * 1e9)
         self._failure: FeedError | None = None
         self._wanted: set[str] = set()
         self._held: dict[str, int] = {}
@@ -87,6 +91,7 @@ class OpenDLink:
 
     def open(self, url: str, timeout_s: float) -> None:
         self._gateway.open(timeout_s)
+        self.heard()
 
     def receive(self, timeout_s: float) -> bytes | None:
         item = self._take()
@@ -96,6 +101,10 @@ class OpenDLink:
             item = self._take()
         if self._ended.is_set():
             raise Disconnected("the link was ended")
+        # Notices of our own are no sign that OpenD lives, so its silence is measured here.
+        silent_ns = self._clock.now_ns() - self._heard_ns
+        if silent_ns >= self._silence_ns:
+            raise Disconnected(f"nothing received from OpenD for {silent_ns / 1e9:.0f} s", hint="It is called anew.")
         if item is not None:
             return _frame(*item)
         if self._failure is not None:
@@ -130,7 +139,7 @@ class OpenDLink:
     # What the library's network thread calls
 
     def heard(self) -> None:
-        self._heard = True
+        self._heard, self._heard_ns = True, self._clock.now_ns()
 
     def pushed(self, kind: int, message: Any) -> None:
         if kind == NOTICE:
@@ -215,6 +224,7 @@ class OpenDLink:
         except FeedError as error:
             self._note_refusal(codes, error)
             return
+        self.heard()
         now_ns = self._clock.now_ns()
         self._held.update([(code, self._held.get(code, now_ns)) for code in codes])
         for code in codes:

@@ -1,17 +1,15 @@
-"""What OpenD says, as frames: whole books, prints, notices. Read from its messages, and read again by `Decoder`.
+"""What OpenD pushes, as frames: whole books, prints, notices.
 
 The library speaks protocol buffers over a socket of its own; what it pushes is copied into small JSON frames at once,
 so that the connection is read like any other, and its frames without the library. Rules:
 1. Each book message (3013) is the whole visible book. Sides are best first; empty places (price or size 0) are left
    out.
-2. Times are UTC seconds where OpenD gives them, else text in the market's own time zone; zero means unknown.
-3. Books have no numbers. One whose two times both lie behind what this connection said before is old: left out.
-4. A print (3011) has a number per code. It is told once, whatever connection it comes by.
+2. Sizes are the precise ones where OpenD gives them.
+3. Times are UTC seconds where OpenD gives them, else text in the market's own time zone; zero means unknown.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -22,15 +20,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Struct
 
-from connectors.base.venue import Control
-from engine.errors import DecodeError
-from engine.market.events import BUY, SELL, UNKNOWN_SIDE, BookSnapshot, Levels, MarketEvent, Source, Trade
-
-TOLD_KEPT = 2_000
-"""Numbers of prints that are remembered per symbol; OpenD repeats at most the last thousand."""
-REALTIME, MADE_UP_FOR, REPEATED = 1, 2, 3
-"""Why a print is pushed: it happened now; OpenD had lost its own line; it was asked for by subscribing."""
-DIRECTIONS = {1: BUY, 2: SELL}
+from engine.market.events import Levels
 
 _LONGEST_S = 1 << 33
 
@@ -88,10 +78,7 @@ class NoticeFrame(Struct, frozen=True, gc=False, tag="notice", tag_field="k"):
 Frame = BookFrame | TicksFrame | NoticeFrame
 
 encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Frame).decode
-
-
-# ---- from the library's messages
+decode = msgspec.json.Decoder(Frame).decode
 
 
 def symbol_of(security: Any) -> str:
@@ -179,75 +166,3 @@ def _size(one: Any) -> float:
 
 def _tradable(price: float, size: float) -> bool:
     return price > 0 and size > 0 and isfinite(price) and isfinite(size)
-
-
-# ---- and back
-
-
-class Told:
-    """The numbers of the prints that were told of each symbol last, whatever connection they came by."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[str, tuple[deque[int], set[int]]] = {}
-
-    def is_news(self, symbol: str, number: int) -> bool:
-        """Whether a print was not told yet; it counts as told from now on."""
-        order, known = self._numbers.setdefault(symbol, (deque(), set()))
-        if number in known:
-            return False
-        known.add(number)
-        order.append(number)
-        if len(order) > TOLD_KEPT:
-            known.discard(order.popleft())
-        return True
-
-
-class Decoder:
-    """Reads the frames of one connection."""
-
-    def __init__(self, venue: str, told: Told) -> None:
-        self._venue = venue
-        self._told = told
-        self._times: dict[str, tuple[int, int]] = {}
-        """When the two sides of each symbol's last book left the exchange, where that is known."""
-
-    def decode(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent | Control]:
-        """What a frame says. Raises DecodeError."""
-        try:
-            said = _decode(frame)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise DecodeError(f"{self._venue} frame: {error}") from error
-        if isinstance(said, BookFrame):
-            return () if self._is_old(said) else (snapshot(self._venue, said, received_ns, "stream"),)
-        if isinstance(said, TicksFrame):
-            return self._trades(said, received_ns)
-        if said.kind == "unreadable":
-            raise DecodeError(f"{self._venue}: {said.reason}")
-        return (Control(said.kind, said.s, said.reason),)  # type: ignore[arg-type]
-
-    def _is_old(self, said: BookFrame) -> bool:
-        """Whether this book was overtaken by one that this connection brought before."""
-        if said.tb is None or said.ta is None:
-            return False
-        now = (said.tb, said.ta)
-        last = self._times.get(said.s)
-        if last is not None and now != last and now[0] <= last[0] and now[1] <= last[1]:
-            return True
-        self._times[said.s] = now
-        return False
-
-    def _trades(self, said: TicksFrame, received_ns: int) -> Sequence[Trade]:
-        return [
-            Trade(
-                self._venue, said.s, price, size, DIRECTIONS.get(direction, UNKNOWN_SIDE), number, at_ns, received_ns,
-                "stream", why == REPEATED,
-            )
-            for price, size, direction, number, at_ns, why in said.t
-            if self._told.is_news(said.s, number)
-        ]  # fmt: skip
-
-
-def snapshot(venue: str, said: BookFrame, received_ns: int, source: Source) -> BookSnapshot:
-    """The book in a frame; its time is that of the side that changed last."""
-    times = [at_ns for at_ns in (said.tb, said.ta) if at_ns is not None]
-    return BookSnapshot(venue, said.s, said.b, said.a, None, max(times, default=None), received_ns, source)

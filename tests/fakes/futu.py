@@ -55,7 +55,7 @@ class Client:
 class FakeOpenD(FakeServer):
     """The gateway. `pace`: how much faster than ours its minute runs. `violations` lists what a real one forbids."""
 
-    def __init__(self, *, seed: int = 1, pace: float = 1.0, keep_alive_s: int = 10) -> None:
+    def __init__(self, *, seed: int = 1, pace: float = 1.0, keep_alive_s: int = 1) -> None:
         super().__init__()
         futu_door.load()
         self.pace = pace
