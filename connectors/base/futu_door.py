@@ -30,6 +30,7 @@ LOG_MODULE = "futu.common.ft_logger"
 HOMES = ("HOME", "appdata")
 INSTALL_HINT = "Install it into the same environment: .venv/bin/pip install -r requirements-futu.txt"
 READY = "READY"
+KEY_BITS = 1024
 
 log = logging.getLogger(__name__)
 _lock = Lock()
@@ -62,7 +63,7 @@ def load(key_file: str = "") -> None:
     """Import the library, the first time; it takes seconds. `key_file`: the RSA key of an OpenD that encrypts.
 
     Raises:
-        ConfigError: it is not installed, or cannot be imported.
+        ConfigError: it is not installed, cannot be imported, or the key cannot be used.
     """
     global _opener
     with _lock:
@@ -119,12 +120,13 @@ def _define() -> Any:
         @staticmethod
         def use_key(path: str) -> None:
             futu.SysConfig.set_init_rsa_file(path)
+            futu.SysConfig.RSA_OBJ = _read_key(path) if path else None  # it would leave the file open
 
         def close(self, reason: Any = CloseReason.Close) -> None:
             with self._lock:
-                connection, before = self._net_mgr._get_conn(self._conn_id), self._status
+                connection, before = self._net_mgr._get_conn(self._conn_id), self.status
                 super().close(reason)
-                if connection is None and self._status == "CLOSING":  # nobody is left to say that it is closed
+                if connection is None and self.status == "CLOSING":  # nobody is left to say that it is closed
                     self._status = "CLOSED"
                     self._close_callback_executor()
             if connection is not None and before == "CONNECTING":  # else its maker would wait for ever
@@ -166,6 +168,18 @@ def _define() -> Any:
                 self._listener.unreadable(msg or "a message could not be read")
 
     return Opener
+
+
+def _read_key(path: str) -> Any:
+    from Crypto.PublicKey import RSA
+
+    try:
+        key = RSA.import_key(Path(path).read_bytes())
+    except (OSError, ValueError, IndexError, TypeError) as error:
+        raise ConfigError(f"FUTU_RSA_KEY_FILE: {path} holds no RSA key that can be read: {error}") from error
+    if not key.has_private() or key.size_in_bits() != KEY_BITS:
+        raise ConfigError(f"FUTU_RSA_KEY_FILE: {path} must hold a private key of {KEY_BITS} bits, OpenD's own")
+    return key
 
 
 def _load_log() -> None:

@@ -17,7 +17,7 @@ from msgspec import Struct
 from connectors.base import futu_door
 from connectors.base.dial import Dial, resolve
 from connectors.base.futu_errors import refused
-from engine.errors import Disconnected
+from engine.errors import Blocked, ConfigError, Disconnected
 
 LOOK_S = 0.01
 LEAVE_S = 0.5
@@ -87,13 +87,16 @@ class Gateway:
         """Connect, and see whether OpenD has quotes to give.
 
         Raises:
-            ConfigError: the library is missing.
+            Blocked: the library cannot be imported, or the key not be used.
             Disconnected: OpenD does not answer, refuses, or is not logged in.
         """
         deadline = time.monotonic() + timeout_s
         where = self._address
         ip = self._call(deadline)
-        futu_door.load(where.key_file)
+        try:
+            futu_door.load(where.key_file)
+        except ConfigError as error:
+            raise Blocked(str(error), hint=error.hint) from error
         self._context = futu_door.open_context(
             self._listener, self._note_refusal, ip, where.port, self._answer_s, encrypted=bool(where.key_file)
         )

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
+from msgspec.structs import replace
+
 from connectors.futu import FutuConnector
 from engine.connector import Stream
 from engine.market.events import BookSnapshot, FeedState, FeedStatus, MarketEvent, Trade
@@ -69,10 +71,12 @@ class Ear:
 class Rig:
     """Leaving it closes everything, and checks that nothing was left behind and OpenD's rules were kept."""
 
-    def __init__(self, opend: FakeOpenD | None = None, **settings: str) -> None:
+    def __init__(self, opend: FakeOpenD | None = None, silence_s: float | None = None, **settings: str) -> None:
         self.opend = opend or FakeOpenD(pace=PACE)
         given = {"FUTU_PORT": str(self.opend.port)} | settings
         self.connector = FutuConnector(given, runtime=HurriedRuntime(1), patience=PATIENCE)
+        if silence_s is not None:
+            self.connector.limits = replace(FutuConnector.limits, silence_s=silence_s)  # type: ignore[misc]
         self._threads = set(threading.enumerate())
 
     def __enter__(self) -> Self:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from engine.errors import ConfigError, Disconnected, InvalidSymbol, RateLimited
 from engine.market.events import BUY, SELL, UNKNOWN_SIDE, BookSnapshot, FeedState
 from engine.market.instrument import Instrument
 from tests.connectors.futu_rig import AMERICAN, BOUND_S, OTHER, SYMBOL, Ear, Rig
-from tests.fakes.futu import ALIVE, GET_BOOK, INIT, STATE, SUBSCRIBE, FakeOpenD
+from tests.fakes.futu import ALIVE, GET_BOOK, INIT, MINUTE_S, STATE, SUBSCRIBE, FakeOpenD
 from tests.fakes.truth import Print
 
 # ---- settings
@@ -336,27 +337,29 @@ def test_other_notices_change_nothing() -> None:
 
 
 def test_a_silent_market_is_no_dead_connection_while_opend_answers() -> None:
-    with Rig() as rig:
+    with Rig(silence_s=20.0) as rig:
         opend, ear = rig.opend, rig.live()
-        assert opend.wait_for(lambda: opend.asked[ALIVE] >= 5, 8.0)  # 50 s as the connector counts
+        assert opend.wait_for(lambda: opend.asked[ALIVE] >= 3)  # 30 s as the connector counts
         assert opend.asked[INIT] == 1
         assert FeedState.RECONNECTING not in [one.state for one in ear.statuses]
 
 
-def test_an_opend_that_does_not_answer_any_more_is_left_after_forty_seconds() -> None:
-    with Rig() as rig:
+def test_an_opend_that_falls_silent_is_left() -> None:
+    assert FutuConnector.limits.silence_s == 40.0
+    with Rig(silence_s=15.0) as rig:
         ear = rig.live()
         rig.opend.deaf = {ALIVE}
-        ear.until(lambda: ear.status("nothing received from OpenD for 4"), "the watchdog")
+        ear.until(lambda: ear.status("nothing received from OpenD for 15"), "the watchdog")
+        rig.opend.deaf = set()
         rig.until_live(ear)
 
 
 def test_a_half_open_connection_is_left_too() -> None:
-    with Rig() as rig:
+    with Rig(silence_s=15.0) as rig:
         ear = rig.live()
         for session in list(rig.opend.sessions):
             session.half_open()
-        ear.until(lambda: ear.status("nothing received from OpenD for 4"), "the watchdog")
+        ear.until(lambda: ear.status("nothing received from OpenD for 15"), "the watchdog")
         ear.until(lambda: ear.state is FeedState.LIVE)
 
 
@@ -412,11 +415,22 @@ def test_a_subscription_without_an_answer_is_asked_for_again() -> None:
         assert FeedState.RECONNECTING not in [one.state for one in ear.statuses]
 
 
+def test_a_key_that_cannot_be_used_is_said_and_nothing_is_tried_again(tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_text("no key", encoding="utf-8")
+    with Rig(FUTU_RSA_KEY_FILE=str(tmp_path / "key.pem")) as rig:
+        ear, _ = rig.start()
+        ear.until(lambda: ear.state is FeedState.BLOCKED)
+        assert "FUTU_RSA_KEY_FILE" in ear.statuses[-1].reason
+    futu_door.load()
+
+
 # ---- leaving
 
 
-def test_who_leaves_within_a_minute_is_unsubscribed_after_it() -> None:
-    with Rig() as rig:
+def test_who_leaves_within_a_minute_is_unsubscribed_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert futu_link.HELD_S > MINUTE_S
+    monkeypatch.setattr(futu_link, "HELD_S", 11.0)
+    with Rig(FakeOpenD(pace=60.0)) as rig:  # its minute is a second of ours, ten of the connector's
         rig.live(OTHER)
         ear, stream = rig.start()
         rig.until_live(ear)
@@ -426,15 +440,16 @@ def test_who_leaves_within_a_minute_is_unsubscribed_after_it() -> None:
         assert rig.opend.watchers(OTHER) == 1
 
 
-def test_who_returns_within_a_minute_stays_subscribed() -> None:
-    with Rig() as rig:
+def test_who_returns_within_a_minute_stays_subscribed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(futu_link, "HELD_S", 11.0)
+    with Rig(FakeOpenD(pace=60.0)) as rig:
         kept = rig.live(OTHER)
         ear, stream = rig.start()
         rig.until_live(ear)
         stream.stop()
         again, _ = rig.start()
         rig.until_live(again)
-        assert not rig.opend.wait_for(lambda: not rig.opend.watchers(SYMBOL), 7.0)
+        assert not rig.opend.wait_for(lambda: not rig.opend.watchers(SYMBOL), 1.6)
         rig.opend.step(SYMBOL)
         rig.until_shown(again)
         assert kept.state is not None

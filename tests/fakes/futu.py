@@ -15,6 +15,8 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+from Crypto.Cipher import AES, PKCS1_v1_5
+
 from connectors.base import futu_door
 from engine.market.events import Levels
 from tests.fakes.http_server import HttpRequest
@@ -23,13 +25,13 @@ from tests.fakes.websocket_server import FakeServer, Session
 from tests.fakes.wire import Ended, Wire
 
 HEAD = struct.Struct("<2sI2B2I20s8s")
-INIT, STATE, NOTICE, ALIVE, SUBSCRIBE, PRINTS, GET_BOOK, BOOK, LIST, SNAPSHOT = (
-    1001, 1002, 1003, 1004, 3001, 3011, 3012, 3013, 3202, 3203,
+INIT, STATE, NOTICE, ALIVE, SUBSCRIBE, PRINTS, GET_BOOK, BOOK, LIST, SNAPSHOT, REGISTER = (
+    1001, 1002, 1003, 1004, 3001, 3011, 3012, 3013, 3202, 3203, 3002,
 )  # fmt: skip
 MESSAGES = {
     INIT: "InitConnect", STATE: "GetGlobalState", NOTICE: "Notify", ALIVE: "KeepAlive", SUBSCRIBE: "Qot_Sub",
     PRINTS: "Qot_UpdateTicker", GET_BOOK: "Qot_GetOrderBook", BOOK: "Qot_UpdateOrderBook", LIST: "Qot_GetStaticInfo",
-    SNAPSHOT: "Qot_GetSecuritySnapshot",
+    SNAPSHOT: "Qot_GetSecuritySnapshot", REGISTER: "Qot_RegQotPush",
 }  # fmt: skip
 MARKETS = {"HK": 1, "US": 11}
 STOCKS = {"HK.00700": "BTCUSDT", "HK.09988": "ETHUSDT", "US.AAPL": "SOLUSDT"}
@@ -39,6 +41,7 @@ LEVELS = 10
 LOT = 100
 STEP = 0.2
 MINUTE_S = 60.0
+SECRET, VECTOR = "0123456789abcdef", "fedcba9876543210"
 Times = tuple[float, float]
 
 
@@ -53,13 +56,16 @@ class Client:
 
 
 class FakeOpenD(FakeServer):
-    """The gateway. `pace`: how much faster than ours its minute runs. `violations` lists what a real one forbids."""
+    """The gateway. `pace`: how much faster than ours its minute runs. `key`: the RSA key of one that encrypts.
+    `violations` lists what a real one forbids.
+    """
 
-    def __init__(self, *, seed: int = 1, pace: float = 1.0, keep_alive_s: int = 1) -> None:
+    def __init__(self, *, seed: int = 1, pace: float = 1.0, keep_alive_s: int = 1, key: Any = None) -> None:
         super().__init__()
         futu_door.load()
         self.pace = pace
         self.keep_alive_s = keep_alive_s
+        self._key = key
         self.truth = SimulatorTruth(list(STOCKS.values()), seed=seed)
         self.quota = 300
         self.logged_in = True
@@ -184,7 +190,7 @@ class FakeOpenD(FakeServer):
             if kind != INIT and not client.begun:
                 self.violations.append(f"{kind} before the connection was begun")
             request = new(kind, "Request")
-            request.ParseFromString(body)
+            request.ParseFromString(self._plain(kind, body))
             answer = new(kind)
             text = self.errors[kind].pop(0) if self.errors.get(kind) else self._reply(client, kind, request.c2s, answer)
             answer.retType, answer.retMsg = (-1, text) if text else (0, "")
@@ -201,13 +207,17 @@ class FakeOpenD(FakeServer):
         if kind == INIT:
             client.begun = True
             said.serverVer, said.loginUserID, said.connID = 1011, 7, client.session.number
-            said.connAESKey, said.keepAliveInterval = "0123456789abcdef", self.keep_alive_s
+            said.connAESKey, said.keepAliveInterval = SECRET, self.keep_alive_s
+            if self._key is not None:
+                said.aesCBCiv = VECTOR
         elif kind == ALIVE:
             said.time = int(time.time())
         elif kind == STATE:
             self._fill_state(said)
         elif kind == SUBSCRIBE:
             return self._subscribe(client, asked)
+        elif kind == REGISTER and not asked.isRegOrUnReg:
+            client.pushed -= {(_code(one), kind) for one in asked.securityList for kind in asked.subTypeList}
         elif kind == GET_BOOK:
             return self._give_book(client, asked, said)
         elif kind == LIST:
@@ -336,12 +346,32 @@ class FakeOpenD(FakeServer):
             if (code, type_) in client.pushed:
                 self._send(client.session, kind, 0, message)
 
+    def _plain(self, kind: int, body: bytes) -> bytes:
+        """A request before it was encrypted: the first one with the key, all others with what that agreed on."""
+        if self._key is None:
+            return body
+        if kind == INIT:
+            cipher = PKCS1_v1_5.new(self._key)
+            return b"".join([cipher.decrypt(body[start : start + 128], b"") for start in range(0, len(body), 128)])
+        padded = AES.new(SECRET.encode(), AES.MODE_CBC, iv=VECTOR.encode()).decrypt(body)
+        return padded[: -padded[-1]]
+
+    def _sealed(self, kind: int, body: bytes) -> bytes:
+        if self._key is None:
+            return body
+        if kind == INIT:
+            cipher = PKCS1_v1_5.new(self._key)
+            return b"".join([cipher.encrypt(body[start : start + 100]) for start in range(0, len(body), 100)])
+        padding = 16 - len(body) % 16
+        return AES.new(SECRET.encode(), AES.MODE_CBC, iv=VECTOR.encode()).encrypt(body + bytes([padding]) * padding)
+
     def _send(self, session: Session, kind: int, serial: int, message: Any) -> None:
         body = message.SerializePartialToString()
         digest = hashlib.sha1(body).digest()
         if self.spoilt:
             self.spoilt -= 1
             digest = bytes(20)
+        body = self._sealed(kind, body)
         data = HEAD.pack(b"FT", kind, 0, 0, serial, len(body), digest, bytes(8)) + body
         if self.piecemeal:
             for start in range(0, len(data), 40):
