@@ -28,7 +28,7 @@ from engine.errors import ConfigError
 PACKAGE = "futu"
 LOG_MODULE = "futu.common.ft_logger"
 HOMES = ("HOME", "appdata")
-INSTALL_HINT = "Install it into the same environment: .venv/bin/pip install -r requirements-futu.txt"
+INSTALL_HINT = "Install it into the same environment: .venv/bin/python -m pip install -r requirements-futu.txt"
 READY = "READY"
 KEY_BITS = 1024
 
