@@ -109,10 +109,6 @@ def failure(status: int, retry_after_s: int | None = None) -> HttpResponse:
     return HttpResponse(status, HTML, headers, content_type="text/html")
 
 
-def late(response: HttpResponse, delay_s: float) -> HttpResponse:
-    return replace(response, delay_s=delay_s)
-
-
 def with_weight(response: HttpResponse, used: int) -> HttpResponse:
     return replace(response, headers={**response.headers, "X-MBX-USED-WEIGHT-1M": str(used)})
 
