@@ -1,4 +1,4 @@
-"""`python -m engine verify CAPTURE`: plays a capture through the line and says what it found."""
+"""`python -m engine verify CAPTURE` says what a capture holds; `python -m engine flow CAPTURE …` analyses it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from engine.errors import EngineError, StoreError
 from engine.plugins import frame_readers
-from engine.store.verify import Report, recognise, verify
+from engine.store.flow_export import export
+from engine.store.verify import FrameReader, Report, recognise, verify
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,23 +24,48 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("capture", type=Path, help="a capture file (.jsonl or .jsonl.gz)")
     command.add_argument("--connector", help="read it as this venue's; recognised from the file otherwise")
     command.add_argument("--json", action="store_true", help="print one JSON object")
+    _add_flow(commands)
     options = parser.parse_args(arguments)
     try:
-        return _verify(options.capture, options.connector, options.json)
+        return (
+            _flow(options) if options.command == "flow" else _verify(options.capture, options.connector, options.json)
+        )
     except EngineError as error:
         print(f"error: {error}" + (f" {error.hint}" if error.hint else ""), file=sys.stderr)
         return 2
 
 
-def _verify(path: Path, connector: str | None, as_json: bool) -> int:
+def _add_flow(commands: Any) -> None:
+    command = commands.add_parser("flow", help="analyse the order flow of a capture and write it to files")
+    command.add_argument("capture", type=Path, help="a capture file (.jsonl or .jsonl.gz)")
+    command.add_argument("--connector", help="read it as this venue's; recognised from the file otherwise")
+    command.add_argument("--symbol", required=True, action="append", help="as the venue spells it; may be repeated")
+    command.add_argument("--prefix", required=True, action="append", help="how the symbol's files begin; one for each")
+    command.add_argument("--out", required=True, type=Path, help="the folder to write to")
+    command.add_argument("--tick", type=float, help="the price step in quote units; found from the prices otherwise")
+
+
+def _flow(options: argparse.Namespace) -> int:
+    if len(options.symbol) != len(options.prefix):
+        raise StoreError("as many --prefix as --symbol are needed", hint="Give each symbol a prefix of its own.")
+    prefixes = dict(zip(options.symbol, options.prefix, strict=True))
+    reader = _reader(options.capture, options.connector)
+    for path in export(options.capture, reader, prefixes, options.out, options.tick):
+        print(path)
+    return 0
+
+
+def _reader(path: Path, connector: str | None) -> FrameReader:
     readers = frame_readers()
     if connector is None:
-        reader = recognise(path, readers)
-    elif connector in readers:
-        reader = readers[connector]
-    else:
-        raise StoreError(f"no connector named {connector!r} reads captures", hint=f"There are: {', '.join(readers)}.")
-    report = verify(path, reader)
+        return recognise(path, readers)
+    if connector in readers:
+        return readers[connector]
+    raise StoreError(f"no connector named {connector!r} reads captures", hint=f"There are: {', '.join(readers)}.")
+
+
+def _verify(path: Path, connector: str | None, as_json: bool) -> int:
+    report = verify(path, _reader(path, connector))
     print(_as_json(report) if as_json else _as_text(path, report))
     for problem in report.problems if as_json else ():
         print(problem, file=sys.stderr)
