@@ -45,6 +45,7 @@ DOORS = {
     "websocket": ("connectors.base",),
     "urllib3": ("connectors.base",),
     "ccxt": ("connectors.ccxt_any", "engine.trading.live"),
+    "futu": ("connectors.base.futu_door",),
     "duckdb": ("engine.store.duckdb_store",),
     "psycopg": ("engine.store.postgres_store",),
     "redis": ("engine.bus.redis_bus",),
