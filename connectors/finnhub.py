@@ -30,6 +30,7 @@ from connectors.base.connection import Connection
 from connectors.base.keyed_link import KeyedLink
 from connectors.base.market_hours import currencies_rest, shares_rest
 from connectors.base.redaction import Redactor
+from connectors.base.stamps import unix_ns
 from engine.connector import Callback, Capabilities, Stream
 from engine.errors import Blocked, DecodeError, FeedError, InvalidSymbol, RateLimited
 from engine.feed.sync import NoBook
@@ -170,7 +171,7 @@ class FinnhubConnector(StreamingConnector):
             raise DecodeError(f"finnhub frame: {error}") from error
         if message.type == "trade":
             return [
-                Trade("finnhub", one.s, one.p, one.v, UNKNOWN_SIDE, None, one.t * 1_000_000, received_ns, "stream")
+                Trade("finnhub", one.s, one.p, one.v, UNKNOWN_SIDE, None, unix_ns(one.t), received_ns, "stream")
                 for one in message.data
             ]
         if message.type == "ping":
@@ -223,7 +224,7 @@ class FinnhubConnector(StreamingConnector):
             raise _NoQuote(
                 f"finnhub has no bid and ask for {symbol} now", hint="Is the symbol right and its market open?"
             )
-        exchange_ns = found.t * 1_000_000 if found.t else None
+        exchange_ns = unix_ns(found.t) if found.t else None
         return Quote(
             self.name,
             symbol,
@@ -253,7 +254,7 @@ class FinnhubConnector(StreamingConnector):
                 raise FeedError(f"finnhub has no last price of {symbol} by REST", hint="Its trades come by the stream.")
             raise InvalidSymbol(f"finnhub knows no price of {symbol}")
         return Trade(
-            self.name, symbol, found.c, 0.0, UNKNOWN_SIDE, None, found.t * 1_000_000_000, received_ns, source
+            self.name, symbol, found.c, 0.0, UNKNOWN_SIDE, None, unix_ns(found.t * 1_000), received_ns, source
         )  # fmt: skip
 
     def rests(self, symbol: str, now_ns: int) -> str:

@@ -173,7 +173,7 @@ def finnhub(key: str = FINNHUB_KEY) -> tuple[FakeFinnhub, Watch]:
 def finnhub_success(venue: FakeFinnhub, watch: Watch) -> None:
     watch.start()
     assert venue.wait_for(lambda: venue.subscribed("BTCUSDT"), BOUND_S)
-    venue.step(20)
+    venue.step(times=20)
     watch.until(FeedState.LIVE)
 
 

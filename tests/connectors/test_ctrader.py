@@ -416,7 +416,7 @@ def test_a_crossed_book_is_shown(rig: Rig) -> None:
 def test_a_lost_depth_message_is_noticed_by_the_best_prices_and_the_book_comes_back(rig: Rig) -> None:
     with rig:
         ear, stream = rig.live()
-        rig.venue.lost_depth = 1
+        rig.venue.gap("EURUSD")
         rig.venue.replace("EURUSD", [(107_000, 100_000_000)], [(107_010, 100_000_000)])
 
         def speak() -> bool:
