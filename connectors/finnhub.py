@@ -170,10 +170,7 @@ class FinnhubConnector(StreamingConnector):
         except _UNREADABLE as error:
             raise DecodeError(f"finnhub frame: {error}") from error
         if message.type == "trade":
-            return [
-                Trade("finnhub", one.s, one.p, one.v, UNKNOWN_SIDE, None, unix_ns(one.t), received_ns, "stream")
-                for one in message.data
-            ]
+            return [_trade(one, received_ns) for one in message.data]
         if message.type == "ping":
             return (Control("heartbeat"),)
         if message.type != "error":
@@ -335,6 +332,13 @@ class FinnhubConnector(StreamingConnector):
                 f"finnhub carries {SYMBOLS} symbols per key", hint="Stop watching another finnhub symbol first."
             )
         return super()._new_connection()
+
+
+def _trade(one: _Print, received_ns: int) -> Trade:
+    at_ns = unix_ns(one.t)
+    if at_ns is None:
+        raise DecodeError(f"finnhub frame: the time of a print of {one.s} is none")
+    return Trade("finnhub", one.s, one.p, one.v, UNKNOWN_SIDE, None, at_ns, received_ns, "stream")
 
 
 def _instrument(row: _Row) -> Instrument:

@@ -74,6 +74,7 @@ class Session:
         self._again_ns: dict[str, int] = {}
         self._unanswered: set[str] = set()
         """Symbols that were asked for anew and have not come yet."""
+        self._bookless = isinstance(venue.continuity, NoBook)
         self._mute_tries: dict[str, int] = {}
         """How often a symbol that never spoke was asked for again."""
         self._acks = Acks(patience.ack_s)
@@ -296,7 +297,8 @@ class Session:
 
     def _note_heard(self, channel: Channel) -> None:
         """Something came and the feed asks for no book: it has one, or (with trades or quotes alone) never had any."""
-        if channel.feed.sync.live or (channel.repairing and self.venue.continuity.recovery == "none"):
+        none = self._bookless or (channel.repairing and self.venue.continuity.recovery == "none")
+        if channel.feed.sync.live or none:
             channel.repairing, channel.synced = False, True
 
     def _repair(self, channel: Channel, now_ns: int) -> None:
@@ -346,6 +348,8 @@ class Session:
             return
         age_s = feed.quality.age_s(now_ns)
         asked_ns = self._asked_ns.get(symbol, now_ns)
+        if self._bookless and not channel.synced:
+            self._ask_mute_again(channel, (now_ns - asked_ns) / 1e9)
         spoke = feed.quality.last_ns is not None and feed.quality.last_ns >= asked_ns
         if not spoke and not channel.stalls:
             self._look_after_mute(channel, (now_ns - asked_ns) / 1e9, now_ns)
@@ -383,8 +387,6 @@ class Session:
                 f"subscribed, but no data in {self._patience.no_data_s:.0f} s",
                 hint=self.venue.rests(channel.symbol, now_ns) or SPELLING,
             )
-            if isinstance(self.venue.continuity, NoBook):
-                self._ask_mute_again(channel, waited_s)
 
     def _ask_mute_again(self, channel: Channel, waited_s: float) -> None:
         """Where neither an answer nor a book shows that a subscription arrived it is made again, ever more seldom."""

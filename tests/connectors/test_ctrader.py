@@ -105,7 +105,7 @@ def test_an_id_may_be_deleted_and_inserted_in_one_message() -> None:
     [
         b"", b"{", b"[]", b'{"payloadType":"x"}', b"\xff\xfe", b'{"payload":{}}', b"[" * 100_000,
         frame(2131), frame(2131, symbolId=1, bid=[1]), frame(2155, symbolId=1, newQuotes=[{"id": 1, "size": 5}]),
-        frame(2155, symbolId=1, newQuotes=[{"id": 1, "size": -5, "bid": 5}]),
+        frame(2155, symbolId=1, newQuotes=[{"id": 1, "size": -5, "bid": 5}]), frame(2131, symbolId=1, bid=10**400),
         frame(2155, symbolId=1, newQuotes=[{"id": 1, "size": 5, "bid": 5, "ask": 6}]), frame(2115, symbol=7),
     ],
 )  # fmt: skip

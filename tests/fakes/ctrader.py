@@ -83,6 +83,8 @@ class FakeCtrader(FakeVenue):
         self.accounts: list[dict[str, Any]] = [self.account(ACCOUNT, 5_001)]
         self.errors: dict[int, list[dict[str, Any]]] = {}
         """Errors to answer the next requests of a type with."""
+        self.lost_spots = 0
+        """How many subscriptions to best prices to leave undone without a word."""
         self.deaf: set[int] = set()
         """Types of requests that are not answered."""
         self.heartbeats = 0
@@ -195,7 +197,7 @@ class FakeCtrader(FakeVenue):
 
     def heal(self) -> None:
         super().heal()
-        self.deaf, self.errors = set(), {}
+        self.deaf, self.errors, self.lost_spots = set(), {}, 0
 
     def fail(self, kind: int, code: str, **content: Any) -> None:
         """Answer the next request of this type with an error."""
@@ -245,6 +247,8 @@ class FakeCtrader(FakeVenue):
             if kind == 51:
                 self.heartbeats += 1
                 self._tell(client, 51, {})
+            elif kind == 2127 and self.lost_spots:
+                self.lost_spots -= 1
             elif kind not in self.deaf:
                 self._answer_to(client, kind, content, message.get("clientMsgId"))
 

@@ -25,16 +25,17 @@ class FakeFinnhub(FakeVenue):
     truth: SimulatorTruth
     book_path = "/api/v1/quote"
 
-    def __init__(self, truth: SimulatorTruth, *, paid: bool = False, pace: float = 1.0) -> None:
+    def __init__(self, truth: SimulatorTruth, *, paid: bool = False, key: str = KEY, pace: float = 1.0) -> None:
         super().__init__(truth, pace=pace)
         self.paid = paid
+        self.key = key
         self.killed = 0
         self.http_faults: list[HttpResponse] = []
         """What the next REST calls are answered with."""
         self.sent: dict[str, list[Print]] = {}
         """The prints that went out, by symbol."""
-        self.stamped: dict[int, tuple[str, int]] = {}
-        """By the stamp of a print: its symbol, and the how manieth of that symbol it was."""
+        self.stamps: list[tuple[int, str, int]] = []
+        """The stamp of every print, its symbol, and the how manieth of that symbol it was."""
         self.skewed: Callable[[int], int] = lambda stamp: stamp
         """What the venue's clock makes of a stamp in milliseconds."""
         self.deaf = self.refusing = 0
@@ -66,7 +67,7 @@ class FakeFinnhub(FakeVenue):
             self._stamp = max(self._stamp + 1, time.time_ns() // 1_000_000)
             stamp = self.skewed(self._stamp)
             known.append(one)
-            self.stamped[stamp] = (symbol, len(known) - 1)
+            self.stamps.append((stamp, symbol, len(known) - 1))
             data.append({"c": None, "p": float(one.price), "s": symbol, "t": stamp, "v": float(one.size)})
         for piece in self.spoilt(symbol, json.dumps({"data": data, "type": "trade"})):
             for session in receivers:
@@ -101,7 +102,7 @@ class FakeFinnhub(FakeVenue):
     # ---- the dialect
 
     def on_handshake(self, request: HttpRequest) -> HttpResponse | None:
-        if request.query.get("token") != KEY:
+        if request.query.get("token") != self.key:
             return HttpResponse(401, b'{"error":"Invalid API key"}')
         return None
 
@@ -145,7 +146,7 @@ class FakeFinnhub(FakeVenue):
             fault = self._rest.take(request)
         if fault is not None:
             return fault.respond(request)
-        if request.headers.get("x-finnhub-token") != KEY or "token" in request.query:
+        if request.headers.get("x-finnhub-token") != self.key or "token" in request.query:
             return HttpResponse(401, b'{"error":"Invalid API key"}')
         symbol = request.query.get("symbol", "")
         if request.path == "/api/v1/stock/bidask":
