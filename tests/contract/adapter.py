@@ -129,7 +129,8 @@ class Adapter(ABC):
     # ---- F6 … F11, F24: one book
 
     def mute(self) -> None:
-        """The symbol falls silent, the connection lives."""
+        """The symbol falls silent, the connection lives; it had spoken long enough to be known as a busy one."""
+        self.rig.pause(80)
         self.venue.mute(self.symbol)
 
     def unmute(self) -> None:

@@ -63,9 +63,9 @@ CONNECTION = (
     _closed(4002),
     Case("F3", "announced", "announce_shutdown", lambda on: on.announce_shutdown(), SEAMLESS.but(connections=1)),
     Case("F4", "no frame, no pong", "stall", lambda on: on.stall(), ANEW.but(
-        states=(STALE, RECONNECTING), says="nothing received"), limits=QUIET),
+        states=(STALE, RECONNECTING), says="nothing received"), limits=QUIET, stay=True),
     Case("F5", "neither read nor written", "half_open", lambda on: on.half_open(), ANEW.but(
-        states=(STALE, RECONNECTING), says="nothing received"), limits=QUIET),
+        states=(STALE, RECONNECTING), says="nothing received"), limits=QUIET, stay=True),
     Case("F6", "heartbeats go on", "mute", lambda on: on.mute(), Expect(
         states=(STALE,), at_most=0, calm=True, asks=1, asks_at_most=6), stay=True),
 )  # fmt: skip
@@ -89,7 +89,7 @@ def _rest(status: int, retry_after_s: int | None = None) -> Case:
     """REST refuses while a book is needed."""
 
     def inject(on: Any) -> None:
-        on.rest_fail(status, retry_after_s, times=1 if retry_after_s else 2)
+        on.rest_fail(status, retry_after_s, times=1 if retry_after_s else None)
         on.lose_book()
 
     expect = Expect(says=f"HTTP {status}", rest_not_before_s=(retry_after_s or 0.0) * 0.98)
@@ -107,10 +107,10 @@ def _broken(what: str) -> Case:
 REST = (
     _rest(500), _rest(503), _rest(403), _rest(429, 6), _rest(418, 6),
     Case("F12", "451", "rest_fail", lambda on: (on.rest_fail(451, times=None), on.lose_book()), Expect(
-        states=(BLOCKED,), says="451", recovers=False, ends=(BLOCKED,), book_requests_at_most=1)),
+        states=(BLOCKED,), says="451", recovers=False, ends=(BLOCKED,), book_requests_at_most=1), stay=True),
     *[_broken(what) for what in ("html", "empty", "cut", "list", "crossed", "half sent", "hung up")],
     Case("F12", "slow", "rest_slow", lambda on: (on.rest_slow(0.6), on.lose_book()), Expect(
-        book_requests=1, at_most=0), patience={"fetch_s": 3.0}),
+        book_requests=1, at_most=0), patience={"fetch_s": 3.0}, stay=True),
     Case("F12", "never", "rest_slow", lambda on: (on.rest_slow(30.0), on.lose_book()), Expect(
         book_requests=2), patience={"fetch_s": 0.3}, stay=True),
 )  # fmt: skip
@@ -140,7 +140,7 @@ SHAPES = (
 def _shape(name: str) -> Case:
     return Case(
         "F14", name.replace("_", " "), "malformed", lambda on: on.send(on.malformed()[name]), Expect(at_most=0),
-        notice=False, patience={"resyncs_per_minute": FOREVER},
+        patience={"resyncs_per_minute": FOREVER},
     )  # fmt: skip
 
 
@@ -148,17 +148,17 @@ FRAMES = (
     *[_shape(name) for name in SHAPES],
     Case("F14", "instead of an update", "edit", lambda on: on.edit("cut"), Expect(counters={"decode_errors": 1})),
     Case("F14", "twelve a minute", "nonsense", lambda on: on.nonsense(12), ANEW.but(says="unreadable frames")),
-    Case("F15", "binary", "harmless", lambda on: on.harmless("binary"), UNTOUCHED, notice=False),
-    Case("F15", "fragmented", "harmless", lambda on: on.harmless("fragmented"), UNTOUCHED, notice=False),
-    Case("F15", "exponents", "harmless", lambda on: on.harmless("exponent"), UNTOUCHED, notice=False),
-    Case("F15", "five megabytes", "huge", lambda on: on.huge(5_000_000), Expect(at_most=0), notice=False),
+    Case("F15", "binary", "harmless", lambda on: on.harmless("binary"), UNTOUCHED),
+    Case("F15", "fragmented", "harmless", lambda on: on.harmless("fragmented"), UNTOUCHED),
+    Case("F15", "exponents", "harmless", lambda on: on.harmless("exponent"), UNTOUCHED),
+    Case("F15", "five megabytes", "huge", lambda on: on.huge(5_000_000), Expect(at_most=0)),
     Case("F15", "over the bound", "huge", lambda on: on.huge(25_000_000), ANEW.but(says="over the bound"), alone=True),
     Case("F15", "no WebSocket frame", "wrong_frame", lambda on: on.wrong_frame(), ANEW),
 )
 
 
 def _clock(what: str) -> Case:
-    return Case("F18", what, "skew", lambda on: on.skew(what), UNTOUCHED, notice=False, play=plays.wrong_clock)
+    return Case("F18", what, "skew", lambda on: on.skew(what), UNTOUCHED, play=plays.wrong_clock)
 
 
 def _chain(what: str) -> Case:
@@ -196,7 +196,7 @@ OWN = (
         states=(BLOCKED,), recovers=False, ends=(BLOCKED,))),
     *[_chain(what) for what in ("reorg", "missing block", "partial batch", "empty result")],
     *[_impossible(what) for what in ("crossed", "negative", "NaN", "null", "infinite", "letters")],
-    Case("F24", "removal of nothing", "harmless", lambda on: on.harmless("absent removal"), UNTOUCHED, notice=False),
+    Case("F24", "removal of nothing", "harmless", lambda on: on.harmless("absent removal"), UNTOUCHED),
 )  # fmt: skip
 
 STOP = tuple(Case("F25", what, "stop", plays.nothing, play=play) for what, play in plays.STOPS.items())
