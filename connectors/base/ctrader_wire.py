@@ -33,7 +33,7 @@ ACCOUNTS, ACCOUNTS_TOLD, REFRESH, REFRESHED, APPLICATION_AUTHORISED = 2149, 2150
 LONGEST_WAIT_S = 60.0
 
 
-Whole = Annotated[int, Meta(ge=-(2**63), lt=2**63)]
+Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 """What the venue calls int64."""
 
 
