@@ -35,6 +35,8 @@ from connectors.base.simulated_wire import (
     WireQuote,
     WireTrade,
     decode_book,
+    decode_candles,
+    decode_command,
     decode_frame,
     decode_instruments,
     decode_time,
@@ -46,6 +48,7 @@ from connectors.base.simulator_venues import CommonWorth, FollowedValue, VenueCh
 from engine.connector import Callback, Capabilities, Stream
 from engine.errors import ConfigError, DecodeError, Disconnected, InvalidSymbol, StreamUnsupported
 from engine.feed.sync import RangeContinuity
+from engine.market.candle import SECONDS, Candle
 from engine.market.events import BookDelta, BookSnapshot, MarketEvent, Quote, Source, Trade
 from engine.market.instrument import Instrument, nearest_symbols
 
@@ -76,8 +79,11 @@ class MockConnector(StreamingConnector):
         trades=True,
         gap_detection="update numbers",
         source="mock",
+        test_network="it is one",
         note="Invented data: a seeded simulation, for trying things out and for breaking them on purpose.",
+        candles=tuple(SECONDS),
     )
+    location_hint = "The simulated exchange only plays this: clear the fault."
     continuity = RangeContinuity()
     limits = Limits(
         silence_s=6.0,
@@ -182,6 +188,10 @@ class MockConnector(StreamingConnector):
     def unsubscribe(self, symbols: Sequence[str]) -> list[str]:
         return [encode(WireCommand("unsubscribe", list(symbols), next(self._requests))).decode()]
 
+    def awaits(self, frame: str) -> tuple[int, Sequence[str]] | None:
+        command = decode_command(frame)
+        return (command.id, command.symbols) if command.op == "subscribe" else None
+
     def decode(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent | Control]:
         try:
             wire = decode_frame(frame)
@@ -255,6 +265,16 @@ class MockConnector(StreamingConnector):
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise DecodeError(f"mock instruments: {error}") from error
         return [Instrument(self.name, one.s, one.base, one.quote, one.tick, one.lot) for one in listed]
+
+    def candles_request(self, symbol: str, timeframe: str, count: int) -> Request:
+        query = f"symbol={quote(symbol, safe='')}&timeframe={timeframe}&count={count}"
+        return Request(f"mock://exchange/candles?{query}")
+
+    def decode_candles(self, symbol: str, timeframe: str, body: bytes, received_ns: int) -> list[Candle]:
+        try:
+            return decode_candles(body).candles
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise DecodeError(f"mock candles of {symbol}: {error}") from error
 
     def server_time_request(self) -> Request | None:
         return Request("mock://exchange/time")

@@ -10,9 +10,10 @@ from html import escape
 import streamlit as st
 
 from app.session import LiveSession
+from app.troubles import troubles
 from app.view import STREAMING, View
 from app.wiring import engine
-from app.words import SILENT_HINT, UNKNOWN, icon, number, plain, seconds, sentences, word
+from app.words import UNKNOWN, icon, number, plain, seconds, sentences, word
 from engine.feed.feed import Feed
 from engine.feed.mailbox import FeedKey
 from engine.market.events import FeedState, FeedStatus
@@ -153,22 +154,4 @@ def _card(session: LiveSession, key: FeedKey, feed: Feed | None) -> str:
 
 
 def _trouble(session: LiveSession, key: FeedKey, feed: Feed) -> str:
-    """Why it is not simply live, in words; empty when it is."""
-    status = feed.status
-    lines = []
-    if notice := session.notice(key):
-        lines.append(notice)
-    if status is not None and status.state is FeedState.STALE:
-        lines.append(f"nothing received for {seconds(feed.quality.age_s(feed.clock.now_ns()))}")
-        lines.append(f"→ {status.hint or SILENT_HINT}")
-    elif status is not None and status.state is not FeedState.LIVE:
-        if status.reason:
-            lines.append(status.reason)
-        if status.attempt:
-            due_s = (status.next_try_ns - feed.clock.now_ns()) / 1e9 if status.next_try_ns is not None else None
-            lines.append(
-                f"attempt {status.attempt}" + (f", next in {seconds(max(0.0, due_s))}" if due_s is not None else "")
-            )
-        if status.hint:
-            lines.append(f"→ {status.hint}")
-    return "".join([f"<small>{escape(line)}</small>" for line in dict.fromkeys(lines)])
+    return "".join([f"<small>{escape(line)}</small>" for line in troubles(feed, session.notice(key))])

@@ -19,6 +19,7 @@ from connectors.base.simulated_wire import WireCommand, WireNotice, decode_comma
 from connectors.base.simulator import Fact, Market, MarketStats
 from engine.clock import Clock
 from engine.errors import Disconnected, FeedError, RateLimited, StreamUnsupported
+from engine.market.candle import Candle
 from engine.market.events import BookSnapshot, Levels
 
 QUEUE_LIMIT = 100_000
@@ -155,6 +156,16 @@ class SimulatedExchange:
             book = self.market.oldest(symbol) if stale else self.market.truth(symbol, depth)
         stamp = (book.exchange_ns or 0) + self._spoiler.skew_ns()
         return replace(book, bids=book.bids[:depth], asks=book.asks[:depth], exchange_ns=stamp)
+
+    def candles(self, symbol: str, timeframe: str, count: int) -> list[Candle]:
+        """As `Market.candles`, as of now.
+
+        Raises:
+            InvalidSymbol: not listed.
+        """
+        with self._lock:
+            self._bring(symbol, self.clock.now_ns())
+            return self.market.candles(symbol, timeframe, count)
 
     def time_ns(self) -> int:
         """The exchange's clock."""

@@ -18,10 +18,12 @@ from typing import Protocol
 from msgspec import Struct
 
 from connectors.base.simulator_book import History, Scale, Side, conflate
+from connectors.base.simulator_candles import Minutes
 from connectors.base.simulator_flow import SECOND_NS, Arrivals, FairValue, Phase
 from connectors.base.simulator_orders import OrderFlow
 from connectors.base.simulator_symbols import INSTRUMENTS, SimulatedInstrument
 from engine.errors import ConfigError, InvalidSymbol
+from engine.market.candle import Candle
 from engine.market.events import BookDelta, BookSnapshot, Level, Levels, Quote, Source, Trade
 from engine.market.instrument import Instrument, nearest_symbols
 
@@ -90,6 +92,7 @@ class SymbolMarket:
         self.flow = OrderFlow(random, instrument, self._scale)
         self.flow.plan(start_ns, rate / MESSAGES_PER_EVENT)
         self._history = History(history)
+        self._minutes = Minutes()
         self._rate = rate
         self._trade_id = random.randrange(1_000_000)
         self._events = self._messages = 0
@@ -145,6 +148,9 @@ class SymbolMarket:
             return self.levels(depth)
         return self._history.at(sequence, depth)
 
+    def candles(self, timeframe: str, count: int) -> list[Candle]:
+        return self._minutes.candles(self._venue, self.instrument.symbol, timeframe, count, self.now_ns)
+
     def stats(self) -> MarketStats:
         seen = self.flow.seen
         phases = {phase: self._phase_ns[phase] / 1e9 for phase in Phase}
@@ -184,9 +190,9 @@ class SymbolMarket:
         for key, lots in flow.fills:
             self._trade_id += 1
             price, size = level(key, lots)
-            facts.append(
-                Trade(venue, symbol, price, size, flow.aggressor, self._trade_id, now_ns, now_ns, source)
-            )  # fmt: skip
+            trade = Trade(venue, symbol, price, size, flow.aggressor, self._trade_id, now_ns, now_ns, source)
+            self._minutes.add(trade)
+            facts.append(trade)
         bids, asks = flow.bids, flow.asks
         changed_bids = tuple([level(key, lots) for key, lots in flow.changed_bids.items()])
         changed_asks = tuple([level(key, lots) for key, lots in flow.changed_asks.items()])
@@ -302,6 +308,10 @@ class Market:
         market = self._market(symbol)
         sequence, bids, asks = market.oldest()
         return BookSnapshot(self.venue, symbol, bids, asks, sequence, market.now_ns, market.now_ns, self.source)
+
+    def candles(self, symbol: str, timeframe: str, count: int) -> list[Candle]:
+        """The newest candles of what was traded since the market began, oldest first; the last one may still grow."""
+        return self._market(symbol).candles(timeframe, count)
 
     def stats(self, symbol: str) -> MarketStats:
         return self._market(symbol).stats()

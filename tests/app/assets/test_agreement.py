@@ -57,11 +57,11 @@ def expected(one: dict[str, Any]) -> dict[str, Any]:
     book = ConsolidatedBook(members)
     for own, said in zip(members, one["members"], strict=True):
         bids, asks = said["bids"], said["asks"]
-        columns = [
+        bid_prices, bid_sizes, ask_prices, ask_sizes = [
             tuple(column) for level in (bids, asks) for column in (zip(*level, strict=True) if level else ((), ()))
         ]
         state = FeedState(said["state"])
-        view = BookView(own.venue, "X", *columns, None, None, NOW, "stream", state)
+        view = BookView(own.venue, "X", bid_prices, bid_sizes, ask_prices, ask_sizes, None, None, NOW, "stream", state)
         last_ns = None if said["age_ns"] is None else NOW - said["age_ns"]
         book.take(own, Said(view, state, last_ns, said["staleAfterS"]))
         book.include(own, said["on"])

@@ -34,7 +34,10 @@ A, B, C = (Member(venue, "BTCUSDT") for venue in ("a", "b", "c"))
 def picture(bids: Sequence[Level], asks: Sequence[Level]) -> BookView:
     """A view of these levels, which are given best first."""
     columns = [tuple(column) for side in (bids, asks) for column in (zip(*side, strict=True) if side else ((), ()))]
-    return BookView("a", "BTCUSDT", *columns, None, None, START, "stream", FeedState.LIVE)
+    bid_prices, bid_sizes, ask_prices, ask_sizes = columns
+    return BookView(
+        "a", "BTCUSDT", bid_prices, bid_sizes, ask_prices, ask_sizes, None, None, START, "stream", FeedState.LIVE
+    )
 
 
 def live(bids: Sequence[Level], asks: Sequence[Level], last_ns: int = START) -> Said:
