@@ -210,3 +210,33 @@ def test_the_live_page_and_this_one_share_what_runs(page: Page, browser: Browser
     expect(card).to_have_attribute("data-updates", re.compile(r"\d{2,}"), timeout=20_000)
     other.context.close()
     expect_standing(page, "mock:alpha", "live", 5)
+
+
+def test_the_live_page_goes_on_where_it_was_left(browser: Browser, address: str) -> None:
+    tab = open_page(browser, f"{address}/?connector=mock:beta&symbols=ETHUSDT&run=1")
+    card = tab.locator('.td-card[data-symbol="ETHUSDT"]')
+    expect(card).to_have_attribute("data-state", "live", timeout=20_000)
+    tab.get_by_role("link", name="Across Venues").click()
+    settle(tab)
+    expect(card).to_have_count(0)
+    tab.get_by_role("link", name="Live Trading").click()
+    expect(card).to_have_attribute("data-state", "live", timeout=20_000)
+    tab.context.close()
+
+
+def test_each_page_is_found_again_as_it_was_left(page: Page) -> None:
+    start(page)
+    page.get_by_role("link", name="Live Trading").click()
+    settle(page)
+    expect(page.get_by_text("Nothing is running")).to_be_visible(timeout=10_000)
+    page.get_by_role("link", name="Across Venues").click()
+    for venue in VENUES:
+        expect_standing(page, venue, "live", 20)
+    press(page, "stop")
+    expect(page.get_by_text("Nothing is running")).to_be_visible(timeout=10_000)
+    page.get_by_role("link", name="Live Trading").click()
+    settle(page)
+    page.get_by_role("link", name="Across Venues").click()
+    settle(page)
+    expect(page.get_by_text("Nothing is running")).to_be_visible(timeout=10_000)
+    expect(page.locator(".st-key-start button:enabled")).to_be_visible(timeout=10_000)
