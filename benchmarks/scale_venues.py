@@ -105,7 +105,7 @@ def main() -> int:
         "binance": (binance, names),
         "binance_usdm": (futures, names),
         "kraken": (kraken, list(kraken.listed)),
-        "coinbase": (coinbase, coinbase.products),
+        "coinbase": (coinbase, coinbase.names),
         "mock": (mock, [one.symbol for one in instruments]),
     }
     sys.setswitchinterval(0.0005)

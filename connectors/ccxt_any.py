@@ -32,11 +32,11 @@ from connectors.base.coroutines import OwnLoop
 from connectors.base.dial import proxy_for
 from connectors.base.unified.errors import kinds, translate
 from connectors.base.unified.link import UnifiedLink
-from connectors.base.unified.listing import Listing, first_websocket, redirect
+from connectors.base.unified.listing import Listing, first_rest, first_websocket, redirect
 from connectors.base.unified.recorded import HOSTS, RecordedExchange
 from connectors.base.unified.wire import Told, decode, events, levels, stamp_ns
-from engine.connector import Capabilities
-from engine.errors import ConfigError, DecodeError, Disconnected, FeedError
+from engine.connector import Callback, Capabilities, Stream
+from engine.errors import ConfigError, DecodeError, Disconnected, FeedError, StreamUnsupported
 from engine.feed.sync import WholeBooks
 from engine.market.events import BookSnapshot, MarketEvent, Source
 from engine.market.instrument import Instrument, nearest_symbols
@@ -101,7 +101,22 @@ class CcxtConnector(StreamingConnector):
         """The value of `CCXT_<ID>_<KEY>` (CCXT_BYBIT_WS_URL …), else `default`."""
         return self._settings.get(f"CCXT_{self.exchange_id.upper()}_{key}", "") or default
 
+    def addresses(self) -> Sequence[str]:
+        """The exchange's own hosts as ccxt knows them; loads ccxt, touches no network."""
+        exchange = self._make()
+        found = [first_rest(exchange.urls["api"])]
+        if self.capabilities.streaming:
+            found.insert(0, first_websocket(exchange.urls["api"]))
+        return [exchange.implode_hostname(url) for url in found if url]
+
     # The stream
+
+    def start_stream(self, symbol: str, callback: Callback) -> Stream:
+        if not self.capabilities.streaming:
+            raise StreamUnsupported(
+                f"ccxt knows no stream of {self.exchange_id}, only its REST", hint="Its books are polled."
+            )
+        return super().start_stream(symbol, callback)
 
     def make_link(self) -> Link:
         maker = self.exchange_id in MAKER_SIDE
@@ -189,11 +204,16 @@ class CcxtConnector(StreamingConnector):
     def _translate(self, error: BaseException) -> FeedError:
         return self.advise(translate(error, self.name))
 
-    async def _open_exchange(self) -> tuple[Any, Listing]:
-        """A new exchange object that knows its markets; it must be closed."""
+    def _make(self) -> Any:
+        """A new exchange object, its addresses replaced where the settings say so."""
         exchange = _make(self.exchange_id, self.patience.fetch_s)
         exchange.urls["api"] = redirect(exchange.urls["api"], self.setting("WS_URL", ""), self.setting("REST_URL", ""))
-        self._address = first_websocket(exchange.urls["api"]) or self._address
+        return exchange
+
+    async def _open_exchange(self) -> tuple[Any, Listing]:
+        """A new exchange object that knows its markets; it must be closed."""
+        exchange = self._make()
+        self._address = exchange.implode_hostname(first_websocket(exchange.urls["api"])) or self._address
         _set_proxy(exchange, self._address)
         try:
             listing = self._listing

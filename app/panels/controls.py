@@ -93,6 +93,7 @@ def card_rows(connector: Connector) -> dict[str, str]:
         "Polling": "yes" if can.polling else "no",
         "Depth": f"up to {can.depth:,} levels per side" if can.depth else "none",
         "Trades": "yes" if can.trades else "no",
+        "Candles": ", ".join(can.candles) or "none",
         "Gap detection": can.gap_detection,
         "Key needed": key if can.key_needed else "no",
         "Test network": can.test_network or "–",

@@ -12,6 +12,7 @@ import streamlit as st
 from app.session import LiveSession
 from app.troubles import troubles
 from app.view import STREAMING, View
+from app.wiring import engine
 from app.words import UNKNOWN, icon, number, plain, seconds, sentences, word
 from engine.feed.feed import Feed
 from engine.feed.mailbox import FeedKey
@@ -30,7 +31,7 @@ _TOASTS = {
     FeedState.FAILED: "❌ {symbols}: {reason}",
 }
 _LOST = (FeedState.POLLING, FeedState.STALE, FeedState.RECONNECTING)
-_SOURCES = {
+SOURCES = {
     "stream": "stream",
     "poll": "REST poll",
     "replay": "recording",
@@ -101,7 +102,8 @@ def _header(session: LiveSession, view: View, feeds: dict[FeedKey, Feed | None])
     polling = sum(feed.state is FeedState.POLLING for feed in running) if view.mode == STREAMING else 0
     extra = f" • 🔁 {polling} polled instead of streamed" if polling else ""
     invented = (
-        any(feed.status is not None and feed.status.source == "mock" for feed in running) or view.connector == "mock"
+        any(feed.status is not None and feed.status.source == "mock" for feed in running)
+        or engine().connectors[view.connector].capabilities.source == "mock"
     )
     badge = '<span class="td-badge">SIMULATED MARKET</span>' if invented else ""
     st.html(
@@ -137,7 +139,7 @@ def _card(session: LiveSession, key: FeedKey, feed: Feed | None) -> str:
     quality = feed.quality
     mark = icon(feed)
     tone = {"✅": "good", "⚠️": "warn", "❌": "bad"}.get(mark, "wait")
-    source = _SOURCES.get(status.source, status.source) if status is not None else UNKNOWN
+    source = SOURCES.get(status.source, status.source) if status is not None else UNKNOWN
     age_s = quality.age_s(now_ns)
     numbers = (
         f"{'no data yet' if age_s is None else f'{seconds(age_s)} old'} • {quality.updates:,} updates • "

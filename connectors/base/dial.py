@@ -36,14 +36,14 @@ class Dial:
         self._aborted = Event()
         self._lock = Lock()
 
-    def connect(self, host: str, port: int, timeout_s: float, *, tls: bool) -> socket.socket:
-        """A connected socket with `timeout_s` as its timeout.
+    def connect(self, host: str, port: int, timeout_s: float, *, tls: bool, proxied: bool = True) -> socket.socket:
+        """A connected socket with `timeout_s` as its timeout. `proxied`: through the environment's proxy, if any.
 
         Raises:
             Disconnected: not reachable, not trusted, or aborted.
         """
         deadline = time.monotonic() + timeout_s
-        proxy = proxy_for(host, tls=tls)
+        proxy = proxy_for(host, tls=tls) if proxied else None
         try:
             if proxy is None:
                 self._open(host, port, deadline)

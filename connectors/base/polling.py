@@ -19,7 +19,7 @@ from engine.connector import Callback, Capabilities, Stream
 from engine.errors import Blocked, Disconnected, FeedError, InvalidSymbol, RateLimited, StreamUnsupported
 from engine.feed.feed import Feed
 from engine.feed.sync import Continuity, WholeBooks
-from engine.market.events import BookSnapshot, FeedState, Quote, Source
+from engine.market.events import BookSnapshot, FeedState, Quote, Source, Trade
 from engine.market.instrument import Instrument, nearest_symbols
 
 log = logging.getLogger(__name__)
@@ -47,6 +47,8 @@ class _Entry:
         """Nobody but the poller speaks for this channel: a chosen mode, or a stream that was given up."""
         self.begun = False
         self.backoff: Backoff | None = None
+        self.price: tuple[float, int | None] | None = None
+        """The last price that was told, and when it was made."""
 
 
 class Poller:
@@ -97,6 +99,13 @@ class Poller:
         self._wake.set()
         if start:
             self._runtime.start(f"{self._books.name} polling", self._run)
+
+    def unbind(self, channel: Channel) -> None:
+        """Somebody beside the poller speaks for this channel again."""
+        with self._lock:
+            entry = self._entries.get(channel)
+            if entry is not None:
+                entry.final = False
 
     def drop(self, channel: Channel) -> None:
         """Poll a channel no longer; a book that is being fetched for it is thrown away."""
@@ -180,7 +189,7 @@ class Poller:
             channel.feed.stale_after_s = max(self._books.limits.stale_after_s, STALE_INTERVALS * interval_s)
             self._deliver(entry, snapshot)
 
-    def _deliver(self, entry: _Entry, snapshot: BookSnapshot | Quote) -> None:
+    def _deliver(self, entry: _Entry, snapshot: BookSnapshot | Quote | Trade) -> None:
         channel = entry.channel
         feed = channel.feed
         if feed.state is FeedState.LIVE:
@@ -188,6 +197,11 @@ class Poller:
         channel.polled, channel.poll_error = True, ""
         if feed.state is not FeedState.POLLING:
             channel.tell(FeedState.POLLING, entry.reason, hint=entry.hint, source="poll")
+        if isinstance(snapshot, Trade):
+            before, entry.price = entry.price, (snapshot.price, snapshot.exchange_ns)
+            if entry.price == before:
+                feed.quality.observe(snapshot.received_ns, None)  # still the same price: no second print
+                return
         channel.push(snapshot if snapshot.source == "poll" else replace(snapshot, source="poll"))
 
     def _failed(self, entry: _Entry, error: FeedError) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Literal, Protocol
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -16,6 +17,7 @@ from engine.connector import Capabilities
 from engine.errors import Blocked, FeedError
 from engine.feed.feed import STALE_AFTER_S
 from engine.feed.sync import Continuity
+from engine.market.candle import Candle
 from engine.market.events import BookSnapshot, MarketEvent, Source
 from engine.market.instrument import Instrument
 
@@ -35,6 +37,10 @@ class Request(Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
     cost: float = 1.0
     body: bytes | None = None
+
+    def __repr__(self) -> str:
+        # Headers and paths may hold keys.
+        return f"Request(to {urlsplit(self.url).hostname}, cost={self.cost:g})"
 
 
 class Control(Struct, frozen=True, gc=False):
@@ -89,6 +95,9 @@ class Conversation(Protocol):
             FeedError: the connection cannot be used, of the kind that says what to do about it.
             DecodeError: the frame cannot be read.
         """
+
+    def errands(self, now_ns: int) -> Sequence[str]:
+        """The frames that somebody outside the session wants sent; asked for many times a second once `ready`."""
 
     def heartbeat(self) -> str:
         """The frame to send every `Limits.heartbeat_interval_s`."""
@@ -156,6 +165,14 @@ class Venue(ABC):
     def stream_url(self, symbols: Sequence[str]) -> str:
         """Where to connect for these symbols."""
 
+    def addresses(self) -> Sequence[str]:
+        """Where this venue is reached, for whoever wants to know whether it can be; without any secret.
+
+        Raises:
+            EngineError: no address is set.
+        """
+        return (self.stream_url(()),)
+
     @abstractmethod
     def subscribe(self, symbols: Sequence[str]) -> list[str]:
         """The text frames that subscribe to book, trades and quotes of these symbols."""
@@ -172,6 +189,13 @@ class Venue(ABC):
         """The text frames that make the venue send these books anew, where `continuity.recovery` is "resubscribe"."""
         return [*self.unsubscribe(symbols), *self.subscribe(symbols)]
 
+    def awaits(self, frame: str) -> tuple[int, Sequence[str]] | None:
+        """The number under which the venue answers this subscription of ours, and the symbols that it asks for.
+
+        None: it answers nothing that could be matched, or the frame asks for no symbol.
+        """
+        return None
+
     def converse(self) -> Conversation | None:
         """The conversation of a new connection; None where subscribing is all there is to say."""
         return None
@@ -179,6 +203,10 @@ class Venue(ABC):
     def unlisted(self, symbols: Sequence[str]) -> Sequence[str]:
         """Those of these symbols that the venue is known not to have; asked before `subscribe`."""
         return ()
+
+    def rests(self, symbol: str, now_ns: int) -> str:
+        """Why this symbol may well be silent now, in words (its market is closed); empty where it should speak."""
+        return ""
 
     @abstractmethod
     def decode(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent | Control]:
@@ -238,6 +266,22 @@ class Venue(ABC):
             DecodeError: the body cannot be read.
         """
         raise FeedError(f"{self.name} gives no list by REST")
+
+    def candles_request(self, symbol: str, timeframe: str, count: int) -> Request:
+        """The call for one symbol's newest candles; only asked for timeframes that `capabilities.candles` names.
+
+        Raises:
+            FeedError: there is none.
+        """
+        raise FeedError(f"{self.name} gives no candles")
+
+    def decode_candles(self, symbol: str, timeframe: str, body: bytes, received_ns: int) -> list[Candle]:
+        """The candles in the body of that response, oldest first.
+
+        Raises:
+            DecodeError: the body cannot be read.
+        """
+        raise FeedError(f"{self.name} gives no candles")
 
     def server_time_request(self) -> Request | None:
         """The call for the venue's clock, None where it has none."""

@@ -89,10 +89,11 @@ class _Side:
     `near` holds, in ascending order, every price from `low` to `high`: the best levels. Others stand only in `sizes`.
     """
 
-    __slots__ = ("depth", "high", "low", "near", "rising", "sizes", "top")
+    __slots__ = ("depth", "high", "low", "near", "reserve", "rising", "sizes", "top")
 
     def __init__(self, depth: int, *, rising: bool) -> None:
         self.depth = depth
+        self.reserve = depth * WINDOW
         self.rising = rising
         self.clear()
 
@@ -118,17 +119,16 @@ class _Side:
         self.top = None
         self.near = sorted(self.sizes)
         self.low, self.high = 0.0, _INFINITY
-        if len(self.near) > self.depth * WINDOW:
+        if len(self.near) > self.reserve:
             self._shorten()
 
     def _shorten(self) -> None:
         """Keep only the best of `near`, and remember to where it reaches."""
-        reserve = self.depth * WINDOW
         if self.rising:
-            del self.near[reserve:]
+            del self.near[self.reserve :]
             self.high = self.near[-1]
         else:
-            del self.near[:-reserve]
+            del self.near[: -self.reserve]
             self.low = self.near[0]
 
     def apply(self, levels: Sequence[Level]) -> None:
@@ -162,13 +162,22 @@ class _Side:
             kept = len(near)
             if kept < self.depth and kept < count:
                 self.refill()
-            elif kept > self.depth * WINDOW * 2:
+            elif kept > self.reserve * 2:
                 self._shorten()
 
     def _reach(self, levels: Sequence[Level]) -> bool:
         """Whether any of these prices lies among the best."""
         low, high = self.low, self.high
-        return any([low <= price <= high for price, _ in levels])
+        return any(low <= price <= high for price, _ in levels)
+
+    def total(self, low: float, high: float) -> float:
+        """The size that stands from `low` (included) to `high` (not). Who asks far from the top widens the window."""
+        while not (self.low <= low and high <= self.high) and len(self.near) < len(self.sizes):
+            self.reserve = max(self.reserve, len(self.near)) * 2
+            self.refill()
+        near = self.near
+        prices = near[bisect_left(near, low) : bisect_left(near, high)]
+        return sum(map(self.sizes.__getitem__, prices)) if prices else 0.0
 
     def prices(self, depth: int | None) -> list[float]:
         """The best `depth` prices, best first; all for None."""
@@ -255,6 +264,19 @@ class Book:
             self._bids.apply(bids)
         if asks:
             self._asks.apply(asks)
+
+    def sizes_of(self, bids: Iterable[Level], asks: Iterable[Level]) -> tuple[list[float], list[float]]:
+        """The sizes that stand at the prices of these levels, in their order; 0 where there is none."""
+        bid, ask = self._bids.sizes.get, self._asks.sizes.get
+        return [bid(price, 0.0) for price, _ in bids], [ask(price, 0.0) for price, _ in asks]
+
+    def bid_total(self, low: float, high: float) -> float:
+        """The size of the bids from `low` (included) to `high` (not)."""
+        return self._bids.total(low, high)
+
+    def ask_total(self, low: float, high: float) -> float:
+        """The size of the asks from `low` (included) to `high` (not)."""
+        return self._asks.total(low, high)
 
     def truncate(self, depth: int) -> tuple[list[float], list[float]]:
         """Forget levels beyond `depth` per side, for venues that do not delete them; the bids and asks that went."""

@@ -447,6 +447,8 @@ def test_every_command_names_a_script_and_options_that_exist() -> None:
         elif program == ".venv/bin/python" and rest[:2] == ["-m", "engine"] and rest[2] in help_of:
             options = [word for word in rest[3:] if word.startswith("--")]
             assert all(option in help_of[rest[2]] for option in options), (page, words)
+        elif program == ".venv/bin/python" and rest[:4] == ["-m", "pip", "install", "-r"]:
+            assert (ROOT / rest[4]).is_file(), (page, words)
         elif program == ".venv/bin/streamlit":
             assert rest[0] == "run", (page, words)
             assert (ROOT / rest[1]).is_file(), (page, words)

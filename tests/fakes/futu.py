@@ -1,0 +1,407 @@
+"""A fake OpenD: the gateway's framing on a raw socket, its messages by the library's own classes, its faults on demand.
+
+The market is the simulator's, dressed as stocks. Source: Futu OpenAPI protocol, as in futu-api 10.11.7108.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from Crypto.Cipher import AES, PKCS1_v1_5
+
+from connectors.base import futu_door
+from engine.market.events import Levels
+from tests.fakes.http_server import HttpRequest
+from tests.fakes.truth import Print, SimulatorTruth
+from tests.fakes.websocket_server import FakeServer, Session
+from tests.fakes.wire import Ended, Wire
+
+HEAD = struct.Struct("<2sI2B2I20s8s")
+INIT, STATE, NOTICE, ALIVE, SUBSCRIBE, PRINTS, GET_BOOK, BOOK, LIST, SNAPSHOT, REGISTER = (
+    1001, 1002, 1003, 1004, 3001, 3011, 3012, 3013, 3202, 3203, 3002,
+)  # fmt: skip
+MESSAGES = {
+    INIT: "InitConnect", STATE: "GetGlobalState", NOTICE: "Notify", ALIVE: "KeepAlive", SUBSCRIBE: "Qot_Sub",
+    PRINTS: "Qot_UpdateTicker", GET_BOOK: "Qot_GetOrderBook", BOOK: "Qot_UpdateOrderBook", LIST: "Qot_GetStaticInfo",
+    SNAPSHOT: "Qot_GetSecuritySnapshot", REGISTER: "Qot_RegQotPush",
+}  # fmt: skip
+MARKETS = {"HK": 1, "US": 11}
+STOCKS = {"HK.00700": "BTCUSDT", "HK.09988": "ETHUSDT", "US.AAPL": "SOLUSDT"}
+"""Our stocks, and the simulated markets that they are."""
+BOOK_TYPE, PRINT_TYPE = 2, 4
+LEVELS = 10
+LOT = 100
+STEP = 0.2
+MINUTE_S = 60.0
+SECRET, VECTOR = "0123456789abcdef", "fedcba9876543210"
+Times = tuple[float, float]
+
+
+@dataclass
+class Client:
+    """What OpenD knows of one connection. `codes` says since when a code and type is subscribed to, and if pushed."""
+
+    session: Session
+    begun: bool = False
+    codes: dict[tuple[str, int], float] = field(default_factory=dict)
+    pushed: set[tuple[str, int]] = field(default_factory=set)
+
+
+class FakeOpenD(FakeServer):
+    """The gateway. `pace`: how much faster than ours its minute runs. `key`: the RSA key of one that encrypts.
+    `violations` lists what a real one forbids.
+    """
+
+    def __init__(self, *, seed: int = 1, pace: float = 1.0, keep_alive_s: int = 1, key: Any = None) -> None:
+        super().__init__()
+        futu_door.load()
+        self.pace = pace
+        self.keep_alive_s = keep_alive_s
+        self._key = key
+        self.truth = SimulatorTruth(list(STOCKS.values()), seed=seed)
+        self.quota = 300
+        self.logged_in = True
+        self.known_times = True
+        self.deaf: set[int] = set()
+        """Kinds of requests that are not answered."""
+        self.errors: dict[int, list[str]] = {}
+        """What the next requests of a kind are refused with."""
+        self.spoilt = 0
+        """How many of the next messages to send with a wrong checksum."""
+        self.piecemeal = False
+        """Whether messages go out in small pieces."""
+        self.refusing = False
+        """Whether callers are hung up on."""
+        self.asked: Counter[int] = Counter()
+        self.violations: list[str] = []
+        self.shown: dict[str, list[tuple[Levels, Levels]]] = {code: [] for code in STOCKS}
+        """Every book that was true, in order."""
+        self.prints: dict[str, list[Print]] = {code: [] for code in STOCKS}
+        self._times: dict[str, Times] = {}
+        self._clients: dict[int, Client] = {}
+        for code in STOCKS:
+            self._move(code)
+
+    # ---- the market
+
+    def step(self, code: str = "HK.00700", times: int = 1) -> None:
+        """Let one stock's market move, and tell those who watch."""
+        for _ in range(times):
+            with self.lock:
+                prints = self._move(code)
+                self.push_book(code)
+                if prints:
+                    self.push_prints(code, prints)
+
+    def book(self, code: str) -> tuple[Levels, Levels]:
+        """The true book."""
+        with self.lock:
+            return self.shown[code][-1]
+
+    def push_book(
+        self, code: str, book: tuple[Levels, Levels] | None = None, times: Times | None = None, **content: Any
+    ) -> None:
+        """Tell those who watch the book (or another one)."""
+        with self.lock:
+            message = self._book_message(BOOK, code, book or self.shown[code][-1], times or self._times[code])
+            for name, value in content.items():
+                setattr(message, name, value)
+            self._push(BOOK, code, BOOK_TYPE, message)
+
+    def push_prints(self, code: str, prints: Sequence[Print], why: int = 1, **content: Any) -> None:
+        with self.lock:
+            self._push(PRINTS, code, PRINT_TYPE, self._prints_message(code, prints, why, **content))
+
+    # ---- faults
+
+    def fail(self, kind: int, text: str, times: int = 1) -> None:
+        """Refuse the next requests of this kind."""
+        self.errors.setdefault(kind, []).extend([text] * times)
+
+    def notify(self, **content: Any) -> None:
+        """A notice about OpenD itself: `event` by its number, or `quotes=False` for lost servers."""
+        message = new(NOTICE)
+        message.retType = 0
+        if "event" in content:
+            message.s2c.type = 1
+            message.s2c.event.eventType, message.s2c.event.desc = content["event"], "said by the test"
+        else:
+            message.s2c.type = 3
+            message.s2c.connectStatus.qotLogined, message.s2c.connectStatus.trdLogined = content["quotes"], True
+        self.send_all(NOTICE, message)
+
+    def send_all(self, kind: int, message: Any) -> None:
+        with self.lock:
+            for client in self._clients.values():
+                self._send(client.session, kind, 0, message)
+
+    def raw_all(self, data: bytes) -> None:
+        for client in list(self._clients.values()):
+            client.session.post_raw(data)
+
+    def drop_all(self, *, reset: bool = True) -> None:
+        for client in list(self._clients.values()):
+            (client.session.rst if reset else client.session.fin)()
+
+    def watchers(self, code: str, kind: int = BOOK_TYPE) -> int:
+        """How many connections have a code's book (or prints)."""
+        with self.lock:
+            return sum([(code, kind) in client.codes for client in self._clients.values()])
+
+    # ---- the connection
+
+    def _serve(self, wire: Wire) -> None:
+        with self.changed:
+            self.accepted += 1
+            session = Session(self, self.accepted, wire, HttpRequest("GET", "/", {}, b""))
+            self.sessions.append(session)
+            self._clients[session.number] = Client(session)
+        self.record(session.number, "open")
+        try:
+            while not self.refusing:
+                head = HEAD.unpack(wire.read_exactly(HEAD.size))
+                self._on_message(session, head[1], head[4], wire.read_exactly(head[5]))
+        except Ended:
+            return
+        finally:
+            wire.end(reset=self.refusing)
+            wire.close()
+            with self.changed:
+                self._clients.pop(session.number, None)
+                self.sessions.remove(session)
+                self._wires.discard(wire)
+            self.record(session.number, "gone")
+
+    def _on_message(self, session: Session, kind: int, serial: int, body: bytes) -> None:
+        with self.changed:
+            self.asked[kind] += 1
+            self.record(session.number, "text", str(kind).encode())
+            client = self._clients[session.number]
+            if kind in self.deaf:
+                return
+            if kind != INIT and not client.begun:
+                self.violations.append(f"{kind} before the connection was begun")
+            request = new(kind, "Request")
+            request.ParseFromString(self._plain(kind, body))
+            answer = new(kind)
+            text = self.errors[kind].pop(0) if self.errors.get(kind) else self._reply(client, kind, request.c2s, answer)
+            answer.retType, answer.retMsg = (-1, text) if text else (0, "")
+            if text:
+                answer.ClearField("s2c")
+            self._send(session, kind, serial, answer)
+            if kind == SUBSCRIBE and not text:
+                self._push_first(client, request.c2s)
+
+    def _reply(self, client: Client, kind: int, asked: Any, answer: Any) -> str:
+        """Fill the answer in, or say why there is none."""
+        said = answer.s2c
+        said.SetInParent()
+        if kind == INIT:
+            client.begun = True
+            said.serverVer, said.loginUserID, said.connID = 1011, 7, client.session.number
+            said.connAESKey, said.keepAliveInterval = SECRET, self.keep_alive_s
+            if self._key is not None:
+                said.aesCBCiv = VECTOR
+        elif kind == ALIVE:
+            said.time = int(time.time())
+        elif kind == STATE:
+            self._fill_state(said)
+        elif kind == SUBSCRIBE:
+            return self._subscribe(client, asked)
+        elif kind == REGISTER and not asked.isRegOrUnReg:
+            client.pushed -= {(_code(one), kind) for one in asked.securityList for kind in asked.subTypeList}
+        elif kind == GET_BOOK:
+            return self._give_book(client, asked, said)
+        elif kind == LIST:
+            self._fill_list(asked, said)
+        elif kind == SNAPSHOT:
+            self._fill_snapshots(asked, said)
+        return ""
+
+    def _subscribe(self, client: Client, asked: Any) -> str:
+        keys = [(_code(one), kind) for one in asked.securityList for kind in asked.subTypeList]
+        now = time.monotonic()
+        if len(asked.securityList) > 100:
+            self.violations.append(f"{len(asked.securityList)} codes in a call")
+        if not asked.isSubOrUnSub:
+            young = [key for key in keys if now - client.codes.get(key, 0.0) < MINUTE_S / self.pace]
+            if young:
+                self.violations.append(f"unsubscribed from {young[0][0]} within a minute")
+                return "Cannot unsubscribe within one minute"
+            for key in keys:
+                client.codes.pop(key, None)
+                client.pushed.discard(key)
+            return ""
+        for code, _ in keys:
+            if code not in STOCKS:
+                return f"Unknown stock {code.partition('.')[2]}"
+        used = {key for one in self._clients.values() for key in one.codes}
+        if len(used | set(keys)) > self.quota:
+            return f"Subscription quota is insufficient, {len(used)} of {self.quota} are used"
+        for key in keys:
+            client.codes.setdefault(key, now)
+            if asked.isRegOrUnRegPush:
+                client.pushed.add(key)
+        return ""
+
+    def _push_first(self, client: Client, asked: Any) -> None:
+        if not (asked.isSubOrUnSub and asked.isFirstPush and asked.isRegOrUnRegPush):
+            return
+        for code in [_code(one) for one in asked.securityList]:
+            self._send(client.session, BOOK, 0, self._book_message(BOOK, code, self.shown[code][-1], self._times[code]))
+            if self.prints[code]:
+                self._send(client.session, PRINTS, 0, self._prints_message(code, self.prints[code][-500:], 3))
+
+    def _give_book(self, client: Client, asked: Any, said: Any) -> str:
+        code = _code(asked.security)
+        if (code, BOOK_TYPE) not in client.codes:
+            self.violations.append(f"asked for {code} without subscribing")
+            return "Please subscribe to ORDER_BOOK first"
+        bids, asks = self.shown[code][-1]
+        filled = self._book_message(GET_BOOK, code, (bids[: asked.num], asks[: asked.num]), self._times[code])
+        said.CopyFrom(filled.s2c)
+        return ""
+
+    # ---- messages
+
+    def _move(self, code: str) -> Sequence[Print]:
+        name = STOCKS[code]
+        update = self.truth.step(name)
+        top = self.truth.top_at(name, update.last)
+        assert top is not None
+        self.shown[code].append((top[0][:LEVELS], top[1][:LEVELS]))
+        # Whole milliseconds, as the exchange's times are.
+        now = max(round(time.time(), 3), self._times.get(code, (0.0, 0.0))[0] + 0.001)
+        self._times[code] = (now, now)
+        self.prints[code].extend(update.trades)
+        return update.trades
+
+    def _book_message(self, kind: int, code: str, book: tuple[Levels, Levels], times: Times) -> Any:
+        message = new(kind)
+        message.retType = 0
+        said = message.s2c
+        _name(said.security, code)
+        for rows, levels in ((said.orderBookBidList, book[0]), (said.orderBookAskList, book[1])):
+            for price, size in levels:
+                rows.add(price=price, volume=int(size), orederCount=1, hpVolume=size)
+        if self.known_times:
+            said.svrRecvTimeBidTimestamp, said.svrRecvTimeAskTimestamp = times
+            said.svrRecvTimeBid, said.svrRecvTimeAsk = [_text(code, at) for at in times]
+        else:
+            said.svrRecvTimeBid = said.svrRecvTimeAsk = "0000-00-00 00:00:00.000"
+        return message
+
+    def _prints_message(self, code: str, prints: Sequence[Print], why: int, **content: Any) -> Any:
+        message = new(PRINTS)
+        message.retType = 0
+        _name(message.s2c.security, code)
+        at = self._times[code][0]
+        for one in prints:
+            row = message.s2c.tickerList.add(
+                time=_text(code, at), timestamp=at, sequence=one.trade_id, dir=2 if one.buyer_is_maker else 1,
+                price=float(one.price), volume=int(float(one.size)), hpVolume=float(one.size),
+                turnover=float(one.price) * float(one.size), pushDataType=why,
+            )  # fmt: skip
+            for name, value in content.items():
+                setattr(row, name, value)
+        return message
+
+    def _fill_state(self, said: Any) -> None:
+        for market in ("HK", "US", "SH", "SZ", "HKFuture"):
+            setattr(said, f"market{market}", 3)
+        said.qotLogined = said.trdLogined = self.logged_in
+        said.serverVer, said.serverBuildNo, said.time = 1011, 7108, int(time.time())
+        said.programStatus.type = 10 if self.logged_in else 2
+
+    def _fill_list(self, asked: Any, said: Any) -> None:
+        for number, code in enumerate(STOCKS):
+            if asked.market == MARKETS[code.partition(".")[0]] and asked.secType == 3:
+                basic = said.staticInfoList.add().basic
+                _name(basic.security, code)
+                basic.id, basic.lotSize, basic.secType = number, LOT, 3
+                basic.name, basic.listTime, basic.delisting = f"stock {number}", "2004-06-16", False
+
+    def _fill_snapshots(self, asked: Any, said: Any) -> None:
+        for security in asked.securityList:
+            basic = said.snapshotList.add().basic
+            basic.security.CopyFrom(security)
+            basic.type, basic.isSuspend, basic.listTime, basic.lotSize, basic.priceSpread = 3, False, "", LOT, STEP
+            basic.updateTime, basic.volume = "", 0
+            for name in ("high", "open", "low", "lastClose", "cur"):
+                setattr(basic, f"{name}Price", 1.0)
+            basic.turnover = basic.turnoverRate = 0.0
+
+    # ---- sending
+
+    def _push(self, kind: int, code: str, type_: int, message: Any) -> None:
+        for client in self._clients.values():
+            if (code, type_) in client.pushed:
+                self._send(client.session, kind, 0, message)
+
+    def _plain(self, kind: int, body: bytes) -> bytes:
+        """A request before it was encrypted: the first one with the key, all others with what that agreed on."""
+        if self._key is None:
+            return body
+        if kind == INIT:
+            cipher = PKCS1_v1_5.new(self._key)
+            return b"".join([cipher.decrypt(body[start : start + 128], b"") for start in range(0, len(body), 128)])
+        padded = AES.new(SECRET.encode(), AES.MODE_CBC, iv=VECTOR.encode()).decrypt(body)
+        return padded[: -padded[-1]]
+
+    def _sealed(self, kind: int, body: bytes) -> bytes:
+        if self._key is None:
+            return body
+        if kind == INIT:
+            cipher = PKCS1_v1_5.new(self._key)
+            return b"".join([cipher.encrypt(body[start : start + 100]) for start in range(0, len(body), 100)])
+        padding = 16 - len(body) % 16
+        return AES.new(SECRET.encode(), AES.MODE_CBC, iv=VECTOR.encode()).encrypt(body + bytes([padding]) * padding)
+
+    def _send(self, session: Session, kind: int, serial: int, message: Any) -> None:
+        body = message.SerializePartialToString()
+        digest = hashlib.sha1(body).digest()
+        if self.spoilt:
+            self.spoilt -= 1
+            digest = bytes(20)
+        body = self._sealed(kind, body)
+        data = HEAD.pack(b"FT", kind, 0, 0, serial, len(body), digest, bytes(8)) + body
+        if self.piecemeal:
+            for start in range(0, len(data), 40):
+                session.send_raw(data[start : start + 40])
+        else:
+            session.post_raw(data)
+
+
+def new(kind: int, half: str = "Response") -> Any:
+    """An empty message of the library's own classes."""
+    return _class(MESSAGES[kind], half)()
+
+
+@cache
+def _class(name: str, half: str) -> Any:
+    return getattr(import_module(f"futu.common.pb.{name}_pb2"), half)
+
+
+def _name(security: Any, code: str) -> None:
+    market, _, rest = code.partition(".")
+    security.market, security.code = MARKETS[market], rest
+
+
+def _code(security: Any) -> str:
+    prefix = next((name for name, number in MARKETS.items() if number == security.market), str(security.market))
+    return f"{prefix}.{security.code}"
+
+
+def _text(code: str, at: float) -> str:
+    """The market's own time; its winter time in New York is near enough, for the stamps beside it count."""
+    hours = 8 if code.startswith("HK") else -5
+    whole, milliseconds = divmod(round(at * 1000), 1000)
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(whole + hours * 3600)) + f".{milliseconds:03d}"
