@@ -152,6 +152,14 @@ class SortedWindow:
         half = len(ordered) // 2
         return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
+    def deviation(self, centre: float) -> float:
+        """The median distance from `centre`; 0 while empty."""
+        distances = sorted([abs(value - centre) for value in self._ordered])
+        half = len(distances) // 2
+        if len(distances) % 2:
+            return distances[half]
+        return (distances[half - 1] + distances[half]) / 2 if distances else 0.0
+
     def share_up_to(self, value: float) -> float | None:
         """The share of the numbers that are at most `value`, in 0 … 1; None while empty."""
         ordered = self._ordered
