@@ -95,8 +95,8 @@ class Footprint:
     def imbalances(self, times: float = DIAGONAL) -> dict[int, int]:
         """Bins whose buyers outweigh the sellers one bin below (+1), or whose sellers the buyers one bin above (-1).
 
-        Compared diagonally, because both took from the same spread; only volume of at least the 75 % quantile of the
-        bar's bins counts.
+        Compared diagonally, because both took from the same spread; only bins whose volume reaches the bar's 75 %
+        quantile count.
         """
         sizes = SortedWindow(max(len(self.cells), 1))
         for cell in self.cells.values():
@@ -107,9 +107,11 @@ class Footprint:
             return found
         for place, cell in self.cells.items():
             below, above = self.cells.get(place - 1), self.cells.get(place + 1)
-            if cell.buy >= least and cell.buy >= times * (below.sell if below else 0.0) and cell.buy > 0.0:
+            if cell.total < least:
+                continue
+            if cell.buy >= times * (below.sell if below else 0.0) and cell.buy > 0.0:
                 found[place] = 1
-            elif cell.sell >= least and cell.sell >= times * (above.buy if above else 0.0) and cell.sell > 0.0:
+            elif cell.sell >= times * (above.buy if above else 0.0) and cell.sell > 0.0:
                 found[place] = -1
         return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from engine.flow.bucket_size import BucketSize
 from engine.flow.costs import Illiquidity, PriceImpact, SpreadCosts
 from engine.flow.detectors.absorption import Absorption
 from engine.flow.detectors.detection import Detection
@@ -32,11 +33,11 @@ class Tape(Section):
 
     `tick` is the price step. `multiplier` turns price · size into quote units; `inverse` says that a contract is worth
     `multiplier` in quote units whatever the price. `bucket` is the volume of a toxicity bucket in base units (a
-    fiftieth of a day's volume); None: toxicity is not known. `fallback` infers sides where a venue gives none.
+    fiftieth of a day's volume); None: it is found from what is seen, which takes an hour. `fallback` infers sides where a venue gives none.
     """
 
     __slots__ = (
-        "_counted_ns", "_detections", "_inverse", "_multiplier", "_price", "_ticks", "absorption", "bar_split", "book",
+        "_counted_ns", "_detections", "_inverse", "_learner", "_multiplier", "_price", "_ticks", "absorption", "bar_split", "book", "bucket_size",
         "costs", "cvd", "detections_dropped", "exhaustion", "illiquidity", "impact", "large", "on_detection",
         "on_order", "orders", "quotes", "refills", "resting", "session", "signer", "sweeps", "tick", "toxicity",
         "toxicity_from_bars", "volumes", "walls",
@@ -50,6 +51,7 @@ class Tape(Section):
         self._multiplier, self._inverse = multiplier, inverse
         self.quotes = QuoteHistory(tick)
         self.signer = Signer(self.quotes, fallback)
+        self._learner = self.signer.learner
         self.volumes = VolumeWindows()
         self.cvd = CumulativeDelta()
         self.orders = TakerOrders()
@@ -61,6 +63,8 @@ class Tape(Section):
         self.illiquidity = Illiquidity(self.impact.interval_s)
         self.toxicity = VolumeBuckets(bucket) if bucket else None
         self.toxicity_from_bars = VolumeBuckets(bucket) if bucket else None
+        self.bucket_size = None if bucket else BucketSize()
+        """What the bucket is found from; None for one that was given."""
         self.bar_split = BarSplit()
         self.session = Session(tick)
         self.refills = Refills()
@@ -81,9 +85,19 @@ class Tape(Section):
         """Up to when the trades are in `cvd`."""
 
     def on_bbo(self, t_ns: int, bid: float, bid_size: float, ask: float, ask_size: float) -> None:
-        quotes = self.quotes
-        if bid != quotes.raw_bid or ask != quotes.raw_ask or bid_size <= 0.0 or ask_size <= 0.0 or quotes.mid is None:
-            quotes.changed(t_ns, bid, bid_size, ask, ask_size)
+        bids, asks = self.refills.bid, self.refills.ask
+        if (
+            bid == bids.price and ask == asks.price and bids.traded_ns < 0 > asks.traded_ns
+            and bid_size > 0.0 < ask_size and self.quotes.mid is not None
+        ):  # fmt: skip
+            # By far the most: only a size has changed, and no trade waits for an answer.
+            bids.size, asks.size = bid_size, ask_size
+            if bid_size > bids.peak:
+                bids.peak = bid_size
+            if ask_size > asks.peak:
+                asks.peak = ask_size
+            return
+        self.quotes.on_bbo(t_ns, bid, bid_size, ask, ask_size)
         found = self.refills.on_bbo(t_ns, bid, bid_size, ask, ask_size)
         if found is not None:
             self._report(found)
@@ -100,7 +114,10 @@ class Tape(Section):
         else:
             self._price = price
             self._ticks = ticks = in_ticks(price, self.tick)
-        side = self.signer.sign(t_ns, ticks, size, side)
+        if side and t_ns < self._learner.rest_until_ns:
+            self.signer.marked += 1
+        else:
+            side = self.signer.sign(t_ns, ticks, size, side)
         self.volumes.add(t_ns, size, size * self._multiplier * (1.0 if self._inverse else price), side)
         bar = self.session.bar
         if bar is None:
@@ -116,7 +133,7 @@ class Tape(Section):
 
     def _against_quotes(self, t_ns: int, price: float, ticks: float, size: float, side: int) -> None:
         """What a trade with a side says of the quotes around it."""
-        lag, quotes = self.signer.learner.lag_ns, self.quotes
+        lag, quotes = self._learner.lag_ns, self.quotes
         self.costs.on_trade(t_ns, ticks, size, side, quotes.before(t_ns - lag) if lag else quotes.mid)
         resting = self.resting
         if side > 0:
@@ -152,7 +169,7 @@ class Tape(Section):
         self.quotes.trim(t_ns)
         self.impact.on_second(mid, signed)
         self.illiquidity.on_second(mid, volume.quote)
-        self._from_bars(volume.total)
+        self._from_bars(t_ns, volume.total)
         self.resting.on_second()
         for found in (
             self.absorption.on_second(t_ns, mid, signed),
@@ -210,8 +227,11 @@ class Tape(Section):
             return []
         return self.walls.on_second(t_ns, mid * self.tick if mid else None, book.top_bids(), book.top_asks())
 
-    def _from_bars(self, volume: float) -> None:
-        """What the toxicity would be if only bars of one second were known."""
+    def _from_bars(self, t_ns: int, volume: float) -> None:
+        """What the toxicity would be if only bars of one second were known, and how large its buckets are."""
+        sizes = self.bucket_size
+        if sizes is not None and sizes.on_second(t_ns, volume) and sizes.value:
+            self.toxicity, self.toxicity_from_bars = VolumeBuckets(sizes.value), VolumeBuckets(sizes.value)
         if self.toxicity_from_bars is None or not volume:
             return
         bought = self.bar_split.add(self._ticks, volume)

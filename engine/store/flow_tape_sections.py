@@ -10,7 +10,6 @@ import numpy as np
 from engine.flow.costs import Illiquidity, PriceImpact, SpreadCosts
 from engine.flow.detectors.detection import Detection
 from engine.flow.footprint import Footprint
-from engine.flow.ofi import BestOfi
 from engine.flow.profile import value_area
 from engine.flow.quote_history import QuoteHistory, in_ticks
 from engine.flow.section import SECOND_NS, Json, Row, Section, Table
@@ -30,9 +29,9 @@ SPLIT_INTERVALS_S = (1, 5, 10)
 class SecondBars(Section):
     """A row per second: how the quote stood at its end, and what flowed in it."""
 
-    def __init__(self, top: TopOfBook, ofi: BestOfi) -> None:
-        """`top` and `ofi` stand before this section and are up to date."""
-        self._top, self._ofi = top, ofi
+    def __init__(self, top: TopOfBook) -> None:
+        """`top` stands before this section and is up to date."""
+        self._top = top
         self._bought = self._sold = 0.0
         self._trades = 0
         self._before: float | None = None
@@ -46,7 +45,7 @@ class SecondBars(Section):
             self._sold += size
 
     def on_timer(self, t_ns: int) -> None:
-        top, flowed = self._top, self._ofi.cumulative
+        top, flowed = self._top, self._top.ofi
         if self._before is not None:
             spread = None if top.spread_ticks is None else float(top.spread_ticks)
             row = (t_ns, top.mid_ticks, spread, top.imbalance, flowed - self._before)
@@ -427,7 +426,7 @@ class Profile(Section):
 
 def tape_sections(tick: float, volume: float) -> list[Section]:
     """The tape's part of an export; `volume` is what will be traded in all."""
-    top, ofi, tape = TopOfBook(tick), BestOfi(), Tape(tick)
+    top, tape = TopOfBook(tick), Tape(tick)
     return [
-        top, ofi, tape, SecondBars(top, ofi), TapeFindings(tape), Costs(tick), ByVolume(tick, volume), Profile(tick),
+        top, tape, SecondBars(top), TapeFindings(tape), Costs(tick), ByVolume(tick, volume), Profile(tick),
     ]  # fmt: skip
