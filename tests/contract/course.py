@@ -125,9 +125,7 @@ def notice(adapter: Adapter, case: Case, outcome: Outcome, mark: Mark) -> None:
         first = adapter.attempts()[mark.attempts]
         until(adapter, lambda: len(adapter.attempts()) > mark.attempts + 1, "another attempt", expect.not_before_s)
         waited_s = (adapter.attempts()[mark.attempts + 1] - first) * PACE
-        demand(
-            waited_s >= expect.not_before_s, f"asked again after {waited_s:.1f} s, not {expect.not_before_s:g}"
-        )
+        demand(waited_s >= expect.not_before_s, f"asked again after {waited_s:.1f} s, not {expect.not_before_s:g}")
 
 
 def recover(adapter: Adapter, expect: Expect, begun: float) -> None:

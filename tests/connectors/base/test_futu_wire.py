@@ -76,9 +76,17 @@ def test_the_precise_size_counts_where_there_is_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("price", "size"), [(0.0, 5.0), (5.0, 0.0), (-1.0, 5.0), (5.0, -1.0), (float("nan"), 5.0), (5.0, float("inf"))]
+    ("price", "size"), [(-1.0, 5.0), (5.0, -1.0), (float("nan"), 5.0), (5.0, float("nan")), (5.0, float("inf"))]
 )
-def test_levels_and_prints_that_cannot_be_are_left_out(price: float, size: float) -> None:
+def test_a_message_with_an_impossible_number_is_unreadable(price: float, size: float) -> None:
+    message = book()
+    message.s2c.orderBookAskList.add(price=price, volume=1, hpVolume=size, orederCount=1)
+    assert isinstance(book_frame(message), NoticeFrame)
+    assert isinstance(ticks_frame(prints(price=price, hpVolume=size)), NoticeFrame)
+
+
+@pytest.mark.parametrize(("price", "size"), [(0.0, 5.0), (5.0, 0.0), (0.0, 0.0)])
+def test_empty_places_are_left_out(price: float, size: float) -> None:
     message = book()
     message.s2c.orderBookAskList.add(price=price, volume=1, hpVolume=size, orederCount=1)
     found = book_frame(message)
