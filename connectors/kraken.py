@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
-from json import dumps
+from json import dumps, loads
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs, urlsplit
 from zlib import crc32
@@ -259,6 +259,12 @@ class KrakenConnector(StreamingConnector):
 
     def resubscribe(self, symbols: Sequence[str]) -> list[str]:
         return [*self._frames("unsubscribe", (BOOK,), symbols), *self._frames("subscribe", (BOOK,), symbols)]
+
+    def awaits(self, frame: str) -> tuple[int, Sequence[str]] | None:
+        message = loads(frame)
+        symbols = message["params"].get("symbol")
+        # Each symbol of a frame is answered for itself.
+        return (message["req_id"], symbols) if message["method"] == "subscribe" and symbols else None
 
     def decode(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent | Control]:
         try:

@@ -31,6 +31,7 @@ from connectors.base.simulated_wire import (
     WireQuote,
     WireTrade,
     decode_book,
+    decode_command,
     decode_frame,
     decode_instruments,
     decode_time,
@@ -139,6 +140,10 @@ class MockConnector(StreamingConnector):
 
     def unsubscribe(self, symbols: Sequence[str]) -> list[str]:
         return [encode(WireCommand("unsubscribe", list(symbols), next(self._requests))).decode()]
+
+    def awaits(self, frame: str) -> tuple[int, Sequence[str]] | None:
+        command = decode_command(frame)
+        return (command.id, command.symbols) if command.op == "subscribe" else None
 
     def decode(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent | Control]:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from json import dumps
+from json import dumps, loads
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -93,6 +93,14 @@ def subscription_frames(
         names = [f"{symbol.lower()}@{stream}" for symbol in chunk for stream in streams]
         frames.append(dumps({"method": method, "params": names, "id": next(numbers)}))
     return frames
+
+
+def awaited_answer(frame: str) -> tuple[int, list[str]] | None:
+    """The number of one of our `SUBSCRIBE` frames and its symbols; None for any other frame."""
+    message = loads(frame)
+    if message.get("method") != "SUBSCRIBE":
+        return None
+    return message["id"], list(dict.fromkeys([name.partition("@")[0].upper() for name in message["params"]]))
 
 
 def control_of(message: dict[str, Any]) -> tuple[Control, ...]:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from connectors.base.binance_frames import (
     Listed,
+    awaited_answer,
     decode_book,
     decode_listed,
     decode_time,
@@ -53,6 +54,9 @@ class BinanceMarket(StreamingConnector):
 
     def unsubscribe(self, symbols: Sequence[str]) -> list[str]:
         return subscription_frames("UNSUBSCRIBE", symbols, self.streams, self._requests)
+
+    def awaits(self, frame: str) -> tuple[int, Sequence[str]] | None:
+        return awaited_answer(frame)
 
     def snapshot_request(self, symbol: str, depth: int) -> Request:
         wanted = min(max(depth, 1), self.depth_weights[-1][0])

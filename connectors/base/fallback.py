@@ -64,7 +64,15 @@ class Fallback:
         for channel in channels:
             if not channel.polled and not channel.dead:
                 channel.tell(FeedState.CONNECTING, f"no stream ({failure}), trying to poll", hint=failure.hint)
-        self._add(channels, f"no stream: {failure} (stop and start the feed to try it again)", 0.0, final=True)
+        self._add(channels, f"no stream: {failure} (start the feed again to try it)", 0.0, final=True)
+
+    def try_again(self, channels: Iterable[Channel]) -> None:
+        """The stream is tried once more: who is polled stays so until it delivers, others wait as at a beginning."""
+        if self._poller is None:
+            return
+        for channel in channels:
+            self._poller.unbind(channel)
+        self.stand_by(channels, "connecting takes long")
 
     def hand_back(self, now_ns: int) -> None:
         """Stop polling what the stream delivers again."""

@@ -85,6 +85,13 @@ class Poller:
         if start:
             self._runtime.start(f"{self._books.name} polling", self._run)
 
+    def unbind(self, channel: Channel) -> None:
+        """Somebody beside the poller speaks for this channel again."""
+        with self._lock:
+            entry = self._entries.get(channel)
+            if entry is not None:
+                entry.final = False
+
     def drop(self, channel: Channel) -> None:
         """Poll a channel no longer; a book that is being fetched for it is thrown away."""
         with self._lock:

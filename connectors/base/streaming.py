@@ -96,6 +96,9 @@ class StreamingConnector(Venue):
                 channel = connection.channels.get(symbol)
                 if channel is not None and channel.attach(callback):
                     return SymbolStream(channel, callback, connection)
+            # Somebody wants to see something: a moment to try once more what was given up for good.
+            for connection in self._connections:
+                connection.start_again()
             feed = Feed(
                 self.name,
                 symbol,
@@ -111,6 +114,13 @@ class StreamingConnector(Venue):
             connection = self._new_connection()
             connection.add(channel)
             return SymbolStream(channel, callback, connection)
+
+    def start_again(self) -> None:
+        """Try once more what was given up for good: somebody wants to, or what was in the way has changed."""
+        with self._lock:
+            connections = list(self._connections)
+        for connection in connections:
+            connection.start_again()
 
     def start_polling(self, symbol: str, callback: Callback, interval_s: float) -> Stream:
         self._refuse_when_closed()

@@ -159,6 +159,13 @@ class Venue(ABC):
         """The text frames that make the venue send these books anew, where `continuity.recovery` is "resubscribe"."""
         return [*self.unsubscribe(symbols), *self.subscribe(symbols)]
 
+    def awaits(self, frame: str) -> tuple[int, Sequence[str]] | None:
+        """The number under which the venue answers this subscription of ours, and the symbols that it asks for.
+
+        None: it answers nothing that could be matched, or the frame asks for no symbol.
+        """
+        return None
+
     def converse(self) -> Conversation | None:
         """The conversation of a new connection; None where subscribing is all there is to say."""
         return None

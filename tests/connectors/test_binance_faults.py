@@ -529,23 +529,10 @@ def test_stop_in_mid_handshake() -> None:
 
 
 def test_stop_while_nobody_answers_the_call() -> None:
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as mute:
-        rig = BinanceRig(patience={"connect_s": 30.0})
-        with rig:
-            rig.connector.close()
-            rig = _aimed_at(rig, f"ws://127.0.0.1:{mute.getsockname()[1]}")
-            rig.start()
-            rig.until(lambda: rig.witness.statuses, what="the attempt")
-
-
-def _aimed_at(rig: BinanceRig, address: str) -> BinanceRig:
-    """The rig with its connector at another stream address."""
-    rig.connector = type(rig.connector)(
-        {"BINANCE_WS_URL": address, "BINANCE_REST_URL": rig.venue.http_url},
-        runtime=rig.connector.runtime,
-        patience=rig.connector.patience,
-    )
-    return rig
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as mute, BinanceRig(patience={"connect_s": 30.0}) as rig:
+        rig.aim(f"ws://127.0.0.1:{mute.getsockname()[1]}")
+        rig.start()
+        rig.until(lambda: rig.witness.statuses, what="the attempt")
 
 
 def test_stop_while_waiting_for_the_next_try() -> None:

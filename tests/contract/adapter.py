@@ -34,7 +34,8 @@ class Adapter(ABC):
     many: ClassVar[tuple[str, ...]] = ()
     """As many as the fake can play, for faults that hit all at once; empty: the two."""
     wrong_symbol: ClassVar[str] = "BTCUSTD"
-    """A symbol that the venue does not list, one slip from one that it does."""
+    """A symbol that the venue does not list, one slip from `near_symbol` (else the first of `two`)."""
+    near_symbol: ClassVar[str] = ""
     cannot: ClassVar[Mapping[str, str]] = {}
     """Why the venue cannot suffer something: by verb ("bad_checksum"), case ("F12 418") or fault ("F23")."""
     differs: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
@@ -43,11 +44,12 @@ class Adapter(ABC):
     def __init__(self, case: Case) -> None:
         symbols = {1: self.two[:1], 2: self.two}.get(case.symbols, self.many or self.two)
         self.symbol, self.other = symbols[0], symbols[-1]
-        self.rig: Any = self.make_rig(symbols, dict(case.limits), dict(case.patience), case.history)
+        options = {"limits": dict(case.limits), "patience": dict(case.patience), "history": case.history}
+        self.rig: Any = self.make_rig(symbols, pace=case.pace, **options)
 
     @abstractmethod
-    def make_rig(self, symbols: Sequence[str], limits: dict[str, Any], patience: dict[str, Any], history: int) -> Rig:
-        """Everything of one case, not started."""
+    def make_rig(self, symbols: Sequence[str], **options: Any) -> Rig:
+        """Everything of one case, not started; `options` are those of `Rig`."""
 
     @classmethod
     def reason_not(cls, case: Case) -> str:
@@ -154,7 +156,10 @@ class Adapter(ABC):
         raise NotImplementedError
 
     def edit(self, what: str) -> None:
-        """One update becomes impossible (`crossed`, `negative`, `NaN`, `null`, `infinite`, `letters`)."""
+        """One update becomes impossible (`crossed`, `negative`, `NaN`, `null`, `infinite`, `letters`, `cut`)."""
+        if what == "cut":
+            self.venue.rewrite(self.symbol, lambda data: (faults.Raw(data[: len(data) // 2].encode()),))
+            return
         self.venue.rewrite(self.symbol, faults.edited(self.edits()[what]))
 
     def edits(self) -> Mapping[str, Any]:
@@ -175,6 +180,10 @@ class Adapter(ABC):
     def lose_book(self) -> None:
         """Something that makes the connector ask for the book by REST, where it does."""
         self.gap()
+
+    def need_rest(self) -> None:
+        """Something that makes a connector that has not started yet need a book by REST; nothing where it begins so."""
+        return
 
     def rest_fail(self, status: int, retry_after_s: int | None = None, times: int | None = 2) -> None:
         """REST answers with this status."""
@@ -220,6 +229,10 @@ class Adapter(ABC):
     def huge(self, size: int) -> None:
         """One text message of so many bytes."""
         self.venue.send_all_raw(frames.encode(frames.TEXT, b"x" * size))
+
+    def stop_reading(self) -> None:
+        """The venue reads no more but goes on writing."""
+        self.venue.each(lambda session: session.stop_reading())
 
     def wrong_frame(self) -> None:
         """Bytes that are no WebSocket frame."""

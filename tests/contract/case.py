@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from engine.market.events import FeedState
+from tests.fakes.rig import PACE
 
 
 class Expect(Struct, frozen=True):
@@ -18,6 +19,9 @@ class Expect(Struct, frozen=True):
     What must be seen of the suffering symbol after the injection: `states` (each), `says` (words in a reason or hint),
     `counters` (fields of its quality, grown by at least so much), `connections` (new ones, at least so many).
     What must not: more than `at_most` new connections, a state of `never`, any unrest of the bystander (`calm`).
+    `asks`: messages that the connector sends at least because of it; `asks_at_most` bounds them until the reaction was
+    seen, `asks_per_minute` the most that it sends within any minute. `book_requests` (`_at_most`): books by REST that
+    it asks for; `rest_not_before_s`: the least time from the first of these to the next.
     `not_before_s`: the least time from the first refused attempt after the injection to the next one; `at_once_s`: the
     longest from the injection to a new connection. `recovers`: every book is LIVE again within `within_s` of the end of
     the fault; else the case ends in one of `ends`.
@@ -30,6 +34,12 @@ class Expect(Struct, frozen=True):
     at_most: int | None = None
     never: tuple[FeedState, ...] = ()
     calm: bool = False
+    asks: int = 0
+    asks_at_most: int | None = None
+    asks_per_minute: int | None = None
+    book_requests: int = 0
+    book_requests_at_most: int | None = None
+    rest_not_before_s: float = 0.0
     not_before_s: float = 0.0
     at_once_s: float | None = None
     recovers: bool = True
@@ -46,7 +56,8 @@ class Case(Struct, frozen=True):
 
     `inject` does it to an adapter; `first`: before the connector starts. `stay`: the fault lasts until the reaction was
     seen, then the venue heals. `alone`: too heavy to share the machine with other cases. `limits` and `patience` are
-    shortened for the case, `symbols` is how many it wants (more than 2: all that the fake has).
+    shortened for the case, `symbols` is how many it wants (more than 2: all that the fake has),
+    `pace` how much faster than ours its time runs.
     `notice` False: nothing is to be noticed, the fault is to be borne without a trace.
     """
 
@@ -63,6 +74,7 @@ class Case(Struct, frozen=True):
     limits: Mapping[str, Any] = {}
     patience: Mapping[str, Any] = {}
     history: int = 20_000
+    pace: float = PACE
     play: Callable[[Any, Any, Any], None] | None = None
     """What is done instead of the common course (see `course.perform`)."""
 

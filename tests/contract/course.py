@@ -9,10 +9,14 @@ from typing import Any
 from engine.market.events import FeedState
 from tests.contract.adapter import Adapter
 from tests.contract.case import Case, Expect, Outcome
-from tests.fakes.rig import BOUND_S, PACE
+from tests.fakes.rig import BOUND_S
 
 NOTICED_S = 12.0
 """Real seconds within which a reaction must show; `Expect.within_s` bounds the recovery."""
+
+
+CALM = (FeedState.LIVE, FeedState.STALE)
+"""A busy machine makes hurried books stale for a moment; that is no unrest."""
 
 
 class Mark:
@@ -25,6 +29,8 @@ class Mark:
         self.statuses = {symbol: len(witness.statuses) for symbol, witness in rig.witnesses.items()}
         self.accepted = adapter.accepted
         self.attempts = len(adapter.attempts())
+        self.asked = len(adapter.messages())
+        self.requests = len(adapter.book_requests())
         self._counted = {name: self._count(name) for name in _counters(adapter)}
 
     def states(self, symbol: str) -> list[FeedState]:
@@ -45,6 +51,16 @@ class Mark:
         """New connections since."""
         return self._adapter.accepted - self.accepted
 
+    @property
+    def asks(self) -> int:
+        """Messages sent since."""
+        return len(self._adapter.messages()) - self.asked
+
+    @property
+    def book_requests(self) -> list[float]:
+        """Books asked for by REST since."""
+        return self._adapter.book_requests()[self.requests :]
+
     def missing(self, expect: Expect) -> list[str]:
         """What of the reaction has not been seen yet."""
         states = self.states(self._adapter.symbol)
@@ -52,8 +68,13 @@ class Mark:
         wants += [f"{name} +{least}" for name, least in expect.counters.items() if self.grown(name) < least]
         if expect.says and not self.said(expect.says):
             wants.append(f"a reason with {expect.says!r}")
-        if self.connections < expect.connections:
-            wants.append(f"{expect.connections} new connections, not {self.connections}")
+        for name, least, seen in (
+            ("new connections", expect.connections, self.connections),
+            ("messages", expect.asks, self.asks),
+            ("requests for a book", expect.book_requests, len(self.book_requests)),
+        ):
+            if seen < least:
+                wants.append(f"{least} {name}, not {seen}")
         return wants
 
     def _count(self, name: str) -> int:
@@ -103,7 +124,7 @@ def _common(adapter: Adapter, case: Case, outcome: Outcome) -> None:
         adapter.heal()
     if expect.recovers:
         recover(adapter, expect, ended)
-        outcome.recovered, outcome.seconds = True, (time.monotonic() - ended) * PACE
+        outcome.recovered, outcome.seconds = True, (time.monotonic() - ended) * adapter.rig.pace
     else:
         until(adapter, lambda: mark.states(adapter.symbol)[-1:] == [expect.ends[0]], str(expect.ends[0]))
         outcome.recovered = True
@@ -118,20 +139,29 @@ def notice(adapter: Adapter, case: Case, outcome: Outcome, mark: Mark) -> None:
     until(adapter, lambda: not mark.missing(expect), lambda: ", ".join(mark.missing(expect)))
     if case.notice:
         outcome.detected = True
+    if expect.asks_at_most is not None:
+        demand(mark.asks <= expect.asks_at_most, f"{mark.asks} messages instead of {expect.asks_at_most}")
+    if expect.rest_not_before_s:
+        until(adapter, lambda: len(mark.book_requests) > 1, "another request for a book", expect.rest_not_before_s)
+        first, second = mark.book_requests[:2]
+        _demand_wait((second - first) * adapter.rig.pace, expect.rest_not_before_s)
     if expect.at_once_s is not None:
-        took_s = (adapter.attempts()[mark.attempts] - mark.at) * PACE
+        took_s = (adapter.attempts()[mark.attempts] - mark.at) * adapter.rig.pace
         demand(took_s <= expect.at_once_s, f"the new connection came only after {took_s:.1f} s")
     if expect.not_before_s:
         first = adapter.attempts()[mark.attempts]
         until(adapter, lambda: len(adapter.attempts()) > mark.attempts + 1, "another attempt", expect.not_before_s)
-        waited_s = (adapter.attempts()[mark.attempts + 1] - first) * PACE
-        demand(waited_s >= expect.not_before_s, f"asked again after {waited_s:.1f} s, not {expect.not_before_s:g}")
+        _demand_wait((adapter.attempts()[mark.attempts + 1] - first) * adapter.rig.pace, expect.not_before_s)
+
+
+def _demand_wait(waited_s: float, least_s: float) -> None:
+    demand(waited_s >= least_s, f"asked again after {waited_s:.1f} s instead of {least_s:g}")
 
 
 def recover(adapter: Adapter, expect: Expect, begun: float) -> None:
     """Wait until every book is LIVE again, within the bound."""
     rig = adapter.rig
-    rig.until_live(timeout=max(BOUND_S, expect.within_s / PACE))
+    rig.until_live(timeout=max(BOUND_S, expect.within_s / adapter.rig.pace))
     rig.settle()
 
 
@@ -142,8 +172,15 @@ def forbid(adapter: Adapter, expect: Expect, mark: Mark) -> None:
     demand(not seen, f"{adapter.symbol} was {', '.join(seen)}")
     if expect.at_most is not None:
         demand(mark.connections <= expect.at_most, f"{mark.connections} new connections instead of {expect.at_most}")
+    if expect.book_requests_at_most is not None:
+        made = len(mark.book_requests)
+        demand(made <= expect.book_requests_at_most, f"{made} requests for a book")
+    if expect.asks_per_minute is not None:
+        times = adapter.messages()[mark.asked :]
+        most = max([sum(1 for other in times if 0 <= other - at < 60.0 / adapter.rig.pace) for at in times], default=0)
+        demand(most <= expect.asks_per_minute, f"{most} messages within a minute instead of {expect.asks_per_minute}")
     if expect.calm and adapter.other in mark.statuses:
-        others = [str(state) for state in mark.states(adapter.other) if state is not FeedState.LIVE]
+        others = [str(state) for state in mark.states(adapter.other) if state not in CALM]
         demand(not others, f"the bystander {adapter.other} was {', '.join(others)}")
 
 
@@ -151,7 +188,7 @@ def until(
     adapter: Adapter, predicate: Callable[[], object], what: str | Callable[[], str], more_s: float = 0.0
 ) -> None:
     """Wait for something; `more_s` are seconds of the connector's clock on top of the usual bound."""
-    if not adapter.rig.venue.wait_for(predicate, NOTICED_S + more_s / PACE):
+    if not adapter.rig.venue.wait_for(predicate, NOTICED_S + more_s / adapter.rig.pace):
         named = what if isinstance(what, str) else what()
         raise AssertionError(f"waited in vain for {named}:\n{adapter.rig.describe()}")
 

@@ -28,8 +28,8 @@ class BinanceRig(Rig):
     def make_venue(self, pace: float, **options: Any) -> FakeBinance:
         return FakeBinance(self.truth, pace=pace, **options)
 
-    def make_connector(self, limits: dict[str, Any], patience: Patience) -> Any:
-        addresses = {f"{self.prefix}_WS_URL": self.venue.ws_url, f"{self.prefix}_REST_URL": self.venue.http_url}
+    def make_connector(self, ws_url: str, limits: dict[str, Any], patience: Patience) -> Any:
+        addresses = {f"{self.prefix}_WS_URL": ws_url, f"{self.prefix}_REST_URL": self.venue.http_url}
         return hasty(self.connector_class, limits)(addresses, runtime=self.runtime, patience=patience)
 
     def oracle(self, symbol: str, seen: Seen) -> Sequence[Top] | None:

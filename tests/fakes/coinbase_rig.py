@@ -27,8 +27,8 @@ class CoinbaseRig(Rig):
     def make_venue(self, pace: float, **options: Any) -> FakeCoinbase:
         return FakeCoinbase(self.truth, pace=pace, **options)
 
-    def make_connector(self, limits: dict[str, Any], patience: Patience) -> Any:
-        addresses = {"COINBASE_WS_URL": self.venue.ws_url, "COINBASE_REST_URL": self.venue.http_url}
+    def make_connector(self, ws_url: str, limits: dict[str, Any], patience: Patience) -> Any:
+        addresses = {"COINBASE_WS_URL": ws_url, "COINBASE_REST_URL": self.venue.http_url}
         return hasty(CoinbaseConnector, limits)(addresses, runtime=self.runtime, patience=patience)
 
     def oracle(self, symbol: str, seen: Seen) -> Sequence[Top] | None:

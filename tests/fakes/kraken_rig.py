@@ -32,8 +32,8 @@ class KrakenRig(Rig):
     def make_venue(self, pace: float, **options: Any) -> FakeKraken:
         return FakeKraken(self.truth, pace=pace, **options)
 
-    def make_connector(self, limits: dict[str, Any], patience: Patience) -> Any:
-        addresses = {"KRAKEN_WS_URL": self.venue.ws_url, "KRAKEN_REST_URL": self.venue.http_url}
+    def make_connector(self, ws_url: str, limits: dict[str, Any], patience: Patience) -> Any:
+        addresses = {"KRAKEN_WS_URL": ws_url, "KRAKEN_REST_URL": self.venue.http_url}
         return hasty(KrakenConnector, limits)(addresses, runtime=self.runtime, patience=patience)
 
     def oracle(self, symbol: str, seen: Seen) -> Sequence[Top] | None:

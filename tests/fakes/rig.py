@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Self
 from msgspec.structs import replace
 
 from connectors.base import Patience, StreamingConnector, SystemRuntime
-from engine.market.events import FeedState, Source
+from engine.market.events import BookSnapshot, FeedState, Source
 from tests.fakes.truth import TOP_DEPTH, SimulatorTruth, Top
 from tests.fakes.venue import FakeVenue
 from tests.fakes.websocket_server import Entry
@@ -88,17 +88,23 @@ class _Counting(StreamingConnector):
     """Counts the books that polling brought."""
 
     answered: Counter[str]
+    newest: dict[str, Any]
 
     def book(self, symbol: str, depth: int, source: Source) -> Any:
         found = super().book(symbol, depth, source)
-        if source == "poll":
-            self.answered[symbol] += 1
+        if source == "poll" and isinstance(found, BookSnapshot):
+            # What has not changed, or is older than what was shown, is no new point.
+            place = found.sequence or (found.bids, found.asks)
+            before = self.newest.get(symbol)
+            if place != before and not (isinstance(place, int) and isinstance(before, int) and place < before):
+                self.answered[symbol] += 1
+            self.newest[symbol] = place
         return found
 
 
 def hasty(kind: type[StreamingConnector], limits: dict[str, Any] | None, **more: Any) -> Any:
     """A connector class with some limits changed, whose `answered` counts the polled books by symbol."""
-    fields = {"limits": replace(kind.limits, **(limits or {})), "answered": Counter(), **more}
+    fields = {"limits": replace(kind.limits, **(limits or {})), "answered": Counter(), "newest": {}, **more}
     return type(f"Hasty{kind.__name__}", (_Counting, kind), fields)
 
 
@@ -121,10 +127,12 @@ class Rig(ABC):
         **venue: Any,
     ) -> None:
         self.symbols = tuple(symbols) or self.default_symbols
+        self.pace = pace
         self.truth: Any = self.make_truth(seed, history)
         self.venue: Any = self.make_venue(pace, **venue)
         self.runtime = HurriedRuntime(seed, pace)
-        self.connector: Any = self.make_connector(limits or {}, replace(PATIENCE, **(patience or {})))
+        self._limits, self._patience = limits or {}, replace(PATIENCE, **(patience or {}))
+        self.connector: Any = self.make_connector(self.venue.ws_url, self._limits, self._patience)
         self.witnesses: dict[str, Witness] = {}
         self.alarms = Alarms(self.runtime.tag)
         self.closed_in_s = 0.0
@@ -141,8 +149,8 @@ class Rig(ABC):
         """The fake, not yet started."""
 
     @abstractmethod
-    def make_connector(self, limits: dict[str, Any], patience: Patience) -> Any:
-        """The real connector, pointed at the fake; see `hasty`."""
+    def make_connector(self, ws_url: str, limits: dict[str, Any], patience: Patience) -> Any:
+        """The real connector, its stream at `ws_url` and the rest at the fake; see `hasty`."""
 
     @abstractmethod
     def oracle(self, symbol: str, seen: Seen) -> Sequence[Top] | None:
@@ -194,6 +202,11 @@ class Rig(ABC):
             returns = witness.states.count(FeedState.LIVE) + 1
             lost += max(0, self.connector.answered[symbol] - witness.polls - returns)
         return lost
+
+    def aim(self, ws_url: str) -> None:
+        """Point the connector, which has not started yet, at another stream address."""
+        self.connector.close()
+        self.connector = self.make_connector(ws_url, self._limits, self._patience)
 
     def start(self, *symbols: str) -> Self:
         """Begin streaming these symbols (all without a name)."""

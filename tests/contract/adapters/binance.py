@@ -38,10 +38,8 @@ class BinanceAdapter(Adapter):
         "reorganise": "no chain",
     }
 
-    def make_rig(
-        self, symbols: Sequence[str], limits: dict[str, Any], patience: dict[str, Any], history: int
-    ) -> BinanceRig:
-        return BinanceRig(symbols, limits=limits, patience=patience, history=history)
+    def make_rig(self, symbols: Sequence[str], **options: Any) -> BinanceRig:
+        return BinanceRig(symbols, **options)
 
     def announce_shutdown(self) -> None:
         self.venue.server_shutdown()
@@ -70,7 +68,12 @@ class BinanceAdapter(Adapter):
         self.venue.rest_fault(BROKEN[what], times=times)
 
     def malformed(self) -> Mapping[str, bytes]:
-        return faults.bad_frames(self.symbol)
+        frames = faults.bad_frames(self.symbol)
+        names = {
+            "unknown_channel": "unknown_stream", "wrong_types": "text_ids", "nan": "nan_literal",
+            "huge_number": "huge_ids",
+        }  # fmt: skip
+        return {**frames, **{name: frames[own] for name, own in names.items()}}
 
     def lose_subscription(self) -> None:
         self.venue.drop_acks()
@@ -96,7 +99,5 @@ class BinanceUsdmAdapter(BinanceAdapter):
 
     name = "binance_usdm"
 
-    def make_rig(
-        self, symbols: Sequence[str], limits: dict[str, Any], patience: dict[str, Any], history: int
-    ) -> BinanceRig:
-        return UsdmRig(symbols, limits=limits, patience=patience, history=history)
+    def make_rig(self, symbols: Sequence[str], **options: Any) -> BinanceRig:
+        return UsdmRig(symbols, **options)
