@@ -82,9 +82,10 @@ decode = msgspec.json.Decoder(Frame).decode
 
 
 def symbol_of(security: Any) -> str:
-    """`HK.00700` from the protocol's market number and code; empty for a market that is not known here."""
-    market = MARKETS.get(security.market)
-    return f"{market.prefix}.{security.code}" if market is not None and security.code else ""
+    """`HK.00700` from the protocol's market number and code; empty for a market or a code that is none."""
+    market, code = MARKETS.get(security.market), security.code
+    # What is no UTF-8 is handed out as bytes.
+    return f"{market.prefix}.{code}" if market is not None and code and isinstance(code, str) else ""
 
 
 def book_frame(said: Any) -> BookFrame | NoticeFrame:
@@ -158,7 +159,8 @@ def _content(said: Any, what: str) -> Any:
     if said.retType != 0 or not said.HasField("s2c"):
         return NoticeFrame("unreadable", "", f"a message of {what} without content: {said.retMsg or said.retType}")
     if not symbol_of(said.s2c.security):
-        return NoticeFrame("unreadable", "", f"{what} of a market that is not known: {said.s2c.security.market}")
+        security = said.s2c.security
+        return NoticeFrame("unreadable", "", f"{what} of an unknown market or code: {security.market} {security.code}")
     return said.s2c
 
 

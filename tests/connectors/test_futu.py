@@ -404,6 +404,23 @@ def test_a_push_that_is_an_error_is_counted_and_shows_nothing() -> None:
         assert stream.feed.quality.decode_errors == 1
 
 
+def test_a_book_that_can_be_read_in_part_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    with Rig() as rig:
+        ear, stream = rig.start()
+        rig.until_live(ear)
+        message = new(BOOK)
+        message.retType = 0
+        message.s2c.security.market, message.s2c.security.code = 1, "00700"
+        for price in (10.0, 9.0):
+            message.s2c.orderBookBidList.add(price=price, volume=1, orederCount=1)
+        rig.opend.send_all_raw(framed(BOOK, message.SerializeToString()[:-5]))
+        rig.opend.step(SYMBOL)
+        rig.until_shown(ear)
+        assert {(book.bids, book.asks) for book in ear.books} <= rig.opend.ever[SYMBOL]
+        assert stream.feed.quality.decode_errors == 1
+    assert capsys.readouterr().out == ""
+
+
 def test_a_subscription_without_an_answer_is_asked_for_again() -> None:
     opend = FakeOpenD()
     opend.deaf = {SUBSCRIBE}

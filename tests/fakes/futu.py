@@ -54,6 +54,7 @@ class Client:
 
     session: Session
     begun: bool = False
+    streams: bool = False
     codes: dict[tuple[str, int], float] = field(default_factory=dict)
     pushed: set[tuple[str, int]] = field(default_factory=set)
 
@@ -85,10 +86,13 @@ class FakeOpenD(FakeVenue):
         """Whether messages go out in small pieces."""
         self.refusing = False
         """Whether callers are hung up on."""
+        self.streams = 0
+        """Connections that ever asked for pushes; others only ask questions."""
         self.asked: Counter[int] = Counter()
         self._lost: Counter[int] = Counter()
         self.shown: dict[str, list[tuple[Levels, Levels]]] = {code: [] for code in self.names}
         """Every book that was true, in order."""
+        self.ever: dict[str, set[tuple[Levels, Levels]]] = {code: set() for code in self.names}
         self.number_at: dict[tuple[str, int], int] = {}
         """The update after which a code's book had this time."""
         self.prints: dict[str, list[Print]] = {code: [] for code in self.names}
@@ -225,6 +229,8 @@ class FakeOpenD(FakeVenue):
             request.ParseFromString(self._plain(kind, body))
             if kind == SUBSCRIBE:
                 self.record(session.number, "text", " ".join(map(_code, request.c2s.securityList)).encode())
+                if request.c2s.isRegOrUnRegPush and not client.streams:
+                    client.streams, self.streams = True, self.streams + 1
             if kind in self.deaf or self._is_lost(kind):
                 return
             if kind != INIT and not client.begun:
@@ -321,6 +327,7 @@ class FakeOpenD(FakeVenue):
         top = self.truth.top_at(name, update.last)
         assert top is not None
         self.shown[code].append((top[0][:LEVELS], top[1][:LEVELS]))
+        self.ever[code].add(self.shown[code][-1])
         # Whole milliseconds, as the exchange's times are.
         now_ms = round((time.time() + self.skew_s) * 1000)
         now_ms = max(now_ms, round(self._times.get(code, (0.0, 0.0))[0] * 1000) + 1)

@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from connectors.base import Patience
-from connectors.base.futu_gateway import Address
 from connectors.futu import FutuConnector
 from tests.fakes.futu import LEVELS, FakeOpenD, truth_of
 from tests.fakes.rig import Rig, hasty
@@ -29,16 +28,14 @@ class FutuRig(Rig):
     def make_venue(self, pace: float, **options: Any) -> FakeOpenD:
         return FakeOpenD(self.truth, pace=pace, **options)
 
-    def make_connector(self, limits: dict[str, Any], patience: Patience) -> Any:
-        kind = hasty(FutuConnector, limits)
-        return kind({"FUTU_PORT": str(self.venue.port)}, runtime=self.runtime, patience=patience)
-
-    def aim(self, url: str) -> None:
-        """Have OpenD be somewhere else."""
-        address = urlsplit(url)
-        self.connector._address = Address(address.hostname or "", address.port or 11_111)
+    def make_connector(self, ws_url: str, limits: dict[str, Any], patience: Patience) -> Any:
+        address = urlsplit(ws_url)
+        settings = {"FUTU_HOST": address.hostname or "", "FUTU_PORT": str(address.port or 11_111)}
+        return hasty(FutuConnector, limits)(settings, runtime=self.runtime, patience=patience)
 
     def oracle(self, symbol: str, seen: Seen) -> Sequence[Top] | None:
+        if seen.exchange_ns is None:  # a fault: then any book that ever was may be meant
+            return (seen.top,) if seen.top in self.venue.ever[symbol] else ()
         number = self.number_at(symbol, seen.exchange_ns)
         return (self.venue.book_at(symbol, number),) if number else ()
 
@@ -48,4 +45,9 @@ class FutuRig(Rig):
 
     def is_current(self, symbol: str, goal: int) -> bool:
         view = self.feed(symbol).view
-        return view is not None and self.number_at(symbol, view.exchange_ns) >= goal
+        if view is None:
+            return False
+        if self.number_at(symbol, view.exchange_ns) >= goal:
+            return True
+        # A book that looks like the one before brings no new picture.
+        return (view.bids[: self.levels], view.asks[: self.levels]) == self.venue.book(symbol)

@@ -130,15 +130,17 @@ def test_every_market_is_named_and_numbered_as_the_library_does() -> None:
         assert futu.Market.to_string2(number) == market.prefix
 
 
-@pytest.mark.parametrize("change", ["failed", "empty", "market"])
+@pytest.mark.parametrize("change", ["failed", "empty", "market", "code"])
 def test_a_message_without_content_is_unreadable(change: str) -> None:
     for message, read_message in ((book(), book_frame), (prints(), ticks_frame)):
         if change == "failed":
             message.retType = -1
         elif change == "empty":
             message.ClearField("s2c")
-        else:
+        elif change == "market":
             message.s2c.security.market = 77
+        else:
+            message.ParseFromString(message.SerializeToString().replace(b"00700", b"\xff0700"))
         found = read_message(message)
         assert isinstance(found, NoticeFrame)
         with pytest.raises(DecodeError):

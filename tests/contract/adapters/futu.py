@@ -10,7 +10,7 @@ from engine.market.events import FeedState
 from tests.contract.adapter import Adapter
 from tests.fakes import binance_faults as faults
 from tests.fakes.binance_faults import Fragmented
-from tests.fakes.futu import BOOK, INIT, STOCKS, SUBSCRIBE, edited, framed, without_digest
+from tests.fakes.futu import BOOK, INIT, STOCKS, SUBSCRIBE, edited, framed, new, without_digest
 from tests.fakes.futu_rig import FutuRig
 
 NO_CODES = "OpenD's protocol has no close codes"
@@ -71,10 +71,12 @@ class FutuAdapter(Adapter):
         "F24 negative": DROPPED,
     }
 
-    def make_rig(
-        self, symbols: Sequence[str], limits: dict[str, Any], patience: dict[str, Any], history: int
-    ) -> FutuRig:
-        return FutuRig(symbols, limits=limits, patience=patience, history=history)
+    def make_rig(self, symbols: Sequence[str], **options: Any) -> FutuRig:
+        return FutuRig(symbols, **options)
+
+    @property
+    def accepted(self) -> int:
+        return int(self.venue.streams)
 
     def half_a_frame(self) -> None:
         self.venue.send_all_raw(framed(BOOK, b"only the beginning")[:50])
@@ -115,13 +117,31 @@ class FutuAdapter(Adapter):
         return Event()
 
     def malformed(self) -> Mapping[str, bytes]:
-        return faults.bad_frames(self.symbol)
+        bodies = {
+            "cut_json": b"\x08\x00\x22\x7f\x0a",
+            "empty": b"",
+            "null": b"\x00",
+            "number": b"5",
+            "list": b"[]",
+            "empty_object": b"\x08\x00\x22\x00",
+            "wrong_types": b"\x0d\x00\x00\x80\x3f\x20\x07",
+            "nan": _nan(),
+            "huge_number": b"\x08" + b"\xff" * 12,
+            "deep": b"\x0b" * 10_000,
+            "not_utf8": b"\x08\x00\x22\x09\x0a\x07\x08\x01\x12\x03\xff\xfe\xfd",
+            "nul_bytes": bytes(100),
+            "html": b"<html>maintenance</html>",
+        }
+        return {name: framed(BOOK, body) for name, body in bodies.items()} | {"unknown_channel": framed(9_999, b"")}
+
+    def nonsense(self, count: int) -> None:
+        self.venue.send_all_raw(framed(BOOK, b"nonsense") * count)
 
     def send(self, frame: bytes) -> None:
-        self.venue.send_all_raw(framed(BOOK, frame))
+        self.venue.send_all_raw(frame)
 
     def huge(self, size: int) -> None:
-        self.send(b"x" * size)
+        self.send(framed(BOOK, b"x" * size))
 
     def wrong_frame(self) -> None:
         self.venue.send_all_raw(b"\xf3" * 44)
@@ -139,3 +159,11 @@ class FutuAdapter(Adapter):
         self.venue.skew_s = {"ahead": 3_600.0, "behind": -3_600.0, "1970": 0.0}[what]
         if what == "1970":
             self.venue.known_times = False
+
+
+def _nan() -> bytes:
+    message = new(BOOK)
+    message.retType = 0
+    message.s2c.security.market, message.s2c.security.code = 1, "00700"
+    message.s2c.orderBookBidList.add(price=float("nan"), volume=1, orederCount=1)
+    return bytes(message.SerializeToString())
