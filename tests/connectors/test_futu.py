@@ -408,12 +408,11 @@ def test_a_book_that_can_be_read_in_part_is_not_shown(capsys: pytest.CaptureFixt
     with Rig() as rig:
         ear, stream = rig.start()
         rig.until_live(ear)
-        message = new(BOOK)
-        message.retType = 0
-        message.s2c.security.market, message.s2c.security.code = 1, "00700"
-        for price in (10.0, 9.0):
-            message.s2c.orderBookBidList.add(price=price, volume=1, orederCount=1)
-        rig.opend.send_all_raw(framed(BOOK, message.SerializeToString()[:-5]))
+        content = new(BOOK).s2c
+        content.security.market, content.security.code = 1, "00700"
+        content.orderBookBidList.add(price=10.0, volume=1, orederCount=1)
+        half = content.SerializeToString() + b"\x12\x7f"  # a level follows, and its bytes do not
+        rig.opend.send_all_raw(framed(BOOK, b"\x08\x00\x22" + bytes([len(half)]) + half))
         rig.opend.step(SYMBOL)
         rig.until_shown(ear)
         assert {(book.bids, book.asks) for book in ear.books} <= rig.opend.ever[SYMBOL]
