@@ -35,8 +35,8 @@ FLOORS = (
     ("engine.feed.hub",),
     ("engine.trading", "engine.strategy", "engine.alerts", "engine.bus", "engine.store"),
     ("engine.plugins",),
-    ("engine.engine",),
-    ("engine.process",),
+    ("engine.engine", "engine.smoke"),
+    ("engine.process", "engine.commands"),
     ("engine.__main__",),
 )
 

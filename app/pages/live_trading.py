@@ -8,7 +8,7 @@ from app.tab import current_session
 session = current_session()
 with st.sidebar:
     view = controls.show()
-    faults.show(view)
+    faults.show({view.connector: view.symbols})
     capture.show()
 
 session.watch(view.keys, view.strategy)

@@ -24,6 +24,9 @@ ASSETS, ASSETS_LISTED, SYMBOLS, SYMBOLS_LISTED, DETAILS, DETAILS_TOLD, SYMBOL_CH
 )  # fmt: skip
 SUBSCRIBE_SPOTS, SPOTS_SUBSCRIBED, UNSUBSCRIBE_SPOTS, SPOT = 2127, 2128, 2129, 2131
 DEPTH, SUBSCRIBE_DEPTH, UNSUBSCRIBE_DEPTH = 2155, 2156, 2158
+SUBSCRIBE_TRENDBARS, UNSUBSCRIBE_TRENDBARS, TRENDBARS, TRENDBARS_TOLD, TRENDBARS_SUBSCRIBED = (
+    2135, 2136, 2137, 2138, 2165,
+)  # fmt: skip
 ERROR, TOKENS_INVALIDATED, CLIENT_DISCONNECT, ACCOUNT_DISCONNECT = 2142, 2147, 2148, 2164
 ACCOUNTS, ACCOUNTS_TOLD, REFRESH, REFRESHED, APPLICATION_AUTHORISED = 2149, 2150, 2173, 2174, 2101
 
@@ -38,11 +41,28 @@ class Message(Struct):
     clientMsgId: str = ""
 
 
+class Trendbar(Struct):
+    """Open, high and close count from `low` upwards; `volume` counts price changes; `period` as number or name."""
+
+    volume: int = 0
+    period: int | str = 1
+    low: int | None = None
+    deltaOpen: int = 0
+    deltaHigh: int = 0
+    deltaClose: int = 0
+    utcTimestampInMinutes: int | None = None
+
+
+class Trendbars(Struct):
+    trendbar: list[Trendbar] = []
+
+
 class Spot(Struct):
     symbolId: int
     bid: int | None = None
     ask: int | None = None
     timestamp: int | None = None
+    trendbar: list[Trendbar] = []
 
 
 class DepthQuote(Struct):
@@ -119,7 +139,10 @@ class Failure(Struct):
 
 
 class Parting(Struct):
+    """`ctidTraderAccountIds` are the accounts whose tokens are good no more."""
+
     reason: str = ""
+    ctidTraderAccountIds: list[int] = []
 
 
 Kind = TypeVar("Kind")

@@ -181,6 +181,8 @@ class Session:
             self.link.ping()
         if self._talk is not None and limits.heartbeat_interval_s is not None:
             self._beat(self._talk, limits.heartbeat_interval_s, now_ns)
+        if self._talk is not None and self._talk.ready:
+            self._send(self._talk.errands(now_ns))
         while self._outbox and self._messages.try_take(now_ns):
             self._send_next(now_ns)
         self._mind_answers(now_ns)
@@ -318,6 +320,8 @@ class Session:
         """What time alone brings: silence, a stalled symbol, a snapshot that does not come."""
         channel.tick(now_ns)
         symbol, feed = channel.symbol, channel.feed
+        if feed.state is FeedState.STALE and (why := self.venue.rests(symbol, now_ns)):
+            channel.tell(FeedState.STALE, why)
         if channel.dead:
             self._seen = {}
             return
@@ -373,7 +377,7 @@ class Session:
             channel.tell(
                 FeedState.SYNCING,
                 f"subscribed, but no data in {self._patience.no_data_s:.0f} s",
-                hint=SPELLING,
+                hint=self.venue.rests(channel.symbol, now_ns) or SPELLING,
             )
 
     def _look_after_stall(self, channel: Channel, age_s: float, now_ns: int) -> None:
@@ -384,6 +388,8 @@ class Session:
             return
         whole = self.venue.continuity.recovery == "none" and channel.feed.view is not None
         if channel.polled or channel.rate < BUSY_RATE or not (channel.synced or whole):
+            return
+        if self.venue.rests(channel.symbol, now_ns):
             return
         # Asking again may get lost like anything else.
         due_s = max(channel.feed.stale_after_s, STALL_INTERVALS / channel.rate)
@@ -420,7 +426,9 @@ class Session:
                 one.feed.quality.gaps += 1
             raise Untrusted(control.reason or "the venue's numbering broke")
         elif kind == "blocked":
-            raise Blocked(control.reason or "the venue refuses us")
+            raise Blocked(
+                control.reason or "the venue refuses us", why="key" if self.venue.capabilities.key_needed else ""
+            )
         elif kind == "throttled":
             self._messages.throttle(now_ns, THROTTLED_S)
         elif kind == "invalid_symbol" and channel is not None:

@@ -406,3 +406,11 @@ def test_the_venues_own_list_of_a_capture_is_read(binance: BinanceConnector) -> 
     assert damages == []
     assert found["NKNUSDT"].unified == "NKN/USDT"
     assert all(one.tick and one.lot for one in found.values())
+
+
+def test_many_symbols_at_once_ask_for_half_the_levels() -> None:
+    venue = BinanceConnector()
+
+    assert venue.snapshot_levels(1) == 1_000
+    assert venue.snapshot_levels(20) == 1_000
+    assert venue.snapshot_levels(21) == 500

@@ -20,7 +20,12 @@ from tests.shared import capture
 
 QUOTES = "fx_usdjpy_truefx_first_half.csv.gz"
 LISTED = ("EUR/USD", "USD/JPY", "GBP/USD")
-REQUESTS_PER_S = 50
+REQUESTS_PER_S, HISTORY_PER_S = 50, 5
+ANSWERS = {2135: 2165, 2136: 2166}
+"""What requests are answered with where it is not the next number."""
+PERIOD_MINUTES = {1: 1, 3: 3, 5: 5, 7: 15, 8: 30, 9: 60, 10: 240, 11: 720, 12: 1_440, 13: 10_080}
+Bar = tuple[int, int, int, int, int, int]
+"""Minute of its beginning, open, high, low, close in 1/100000, price changes."""
 ACCOUNT = 4_007
 Levels = list[tuple[int, int]]
 
@@ -50,7 +55,9 @@ class Client:
     account: bool = False
     spots: set[int] = field(default_factory=set)
     depth: set[int] = field(default_factory=set)
+    bars: set[tuple[int, int]] = field(default_factory=set)
     arrivals: list[float] = field(default_factory=list)
+    histories: list[float] = field(default_factory=list)
 
 
 class FakeCtrader(FakeServer):
@@ -84,6 +91,9 @@ class FakeCtrader(FakeServer):
             number: Market(number, name.replace("/", ""), 3 if "JPY" in name else 5)
             for number, name in enumerate(LISTED, 1)
         }
+        self.bars: dict[tuple[str, int], list[Bar]] = {}
+        """Trendbars by symbol and period, oldest first."""
+        self.asked_for_bars = 0
         self._clients: dict[int, Client] = {}
         self._next_id = 1_000
         for market in self.markets.values():
@@ -122,6 +132,19 @@ class FakeCtrader(FakeServer):
             market = self.market(name)
             market.spot |= sides
             self._tell_spot(market, sides)
+
+    def tell_bar(self, name: str, period: int, bar: Bar, *, named: bool = False) -> None:
+        """The newest bar grows, or a new one begins; `named` writes the period as a name."""
+        with self.lock:
+            bars = self.bars.setdefault((name, period), [])
+            if bars and bars[-1][0] == bar[0]:
+                bars.pop()
+            bars.append(bar)
+            market = self.market(name)
+            told = _trendbar(bar, f"M{period}" if named else period)
+            for client in self._clients.values():
+                if (market.identifier, period) in client.bars:
+                    self._tell(client, 2131, {"symbolId": market.identifier, "trendbar": [told], "timestamp": _now()})
 
     def play_quotes(self, quotes: Sequence[tuple[str, str]]) -> None:
         """Real USD/JPY quotes: best prices, and a depth of one level of a million."""
@@ -200,7 +223,10 @@ class FakeCtrader(FakeServer):
         if error is not None:
             self._tell(client, 2142, error, request)
             return
-        if kind == 2127:
+        if kind in (2135, 2136):
+            series = (content["symbolId"], content["period"])
+            client.bars = client.bars | {series} if kind == 2135 else client.bars - {series}
+        elif kind == 2127:
             client.spots |= set(content["symbolId"])
         elif kind == 2129:
             client.spots -= set(content["symbolId"])
@@ -208,7 +234,7 @@ class FakeCtrader(FakeServer):
             client.depth |= set(content["symbolId"])
         elif kind == 2158:
             client.depth -= set(content["symbolId"])
-        self._tell(client, kind + 1, self._result(client, kind, content), request)
+        self._tell(client, ANSWERS.get(kind, kind + 1), self._result(client, kind, content), request)
         for identifier in content.get("symbolId", []) if kind in (2127, 2156) else []:
             self._open_market(client, self.markets[identifier], kind)
 
@@ -231,11 +257,30 @@ class FakeCtrader(FakeServer):
             code = "ALREADY_LOGGED_IN" if client.account else code
         elif kind not in (2149,) and not client.account:
             code = "ACCOUNT_NOT_AUTHORIZED"
+        elif kind in (2135, 2136, 2137):
+            code = self._bars_error(client, kind, content)
         else:
             code = self._subscription_error(client, kind, set(content.get("symbolId", [])))
         if code in ("CH_CLIENT_NOT_AUTHENTICATED", "ACCOUNT_NOT_AUTHORIZED", "NOT_SUBSCRIBED_TO_SPOTS"):
             self.violations.append(f"{kind}: {code}")
         return {"errorCode": code, "description": f"refused {kind}"} if code else None
+
+    def _bars_error(self, client: Client, kind: int, content: dict[str, Any]) -> str:
+        identifier, period = content["symbolId"], content["period"]
+        if identifier not in self.markets:
+            return "SYMBOL_NOT_FOUND"
+        if kind == 2135:
+            return "" if identifier in client.spots else "NOT_SUBSCRIBED_TO_SPOTS"
+        if kind == 2136:
+            return ""
+        now = time.monotonic()
+        client.histories = [*[at for at in client.histories if at > now - 1.0 / self.pace], now]
+        if len(client.histories) > HISTORY_PER_S:
+            self.violations.append(f"{len(client.histories)} requests for the past in a second")
+        minutes = PERIOD_MINUTES[period]
+        longest = next(weeks for most, weeks in ((5, 5), (60, 35), (1_440, 53), (10_080, 261)) if minutes <= most)
+        span_ms = content["toTimestamp"] - content["fromTimestamp"]
+        return "" if 0 < span_ms <= longest * 604_800_000 else "INCORRECT_BOUNDARIES"
 
     def _subscription_error(self, client: Client, kind: int, symbols: set[int]) -> str:
         if symbols - set(self.markets):
@@ -260,6 +305,8 @@ class FakeCtrader(FakeServer):
             self.on_refresh()
             self.tokens.add(access)
             return {"accessToken": access, "refreshToken": refresh, "tokenType": "bearer", "expiresIn": 2_628_000}
+        elif kind == 2137:
+            return self._past(content)
         elif kind == 2112:
             names = sorted({part for name in LISTED for part in name.split("/")})
             return {"asset": [{"assetId": _asset(name), "name": name} for name in names]}
@@ -268,6 +315,17 @@ class FakeCtrader(FakeServer):
         elif kind == 2116:
             return {"symbol": [self._detail(self.markets[number]) for number in content["symbolId"]]}
         return {"ctidTraderAccountId": ACCOUNT}
+
+    def _past(self, content: dict[str, Any]) -> dict[str, Any]:
+        self.asked_for_bars += 1
+        period = content["period"]
+        found = [
+            bar
+            for bar in self.bars.get((self.markets[content["symbolId"]].name, period), [])
+            if content["fromTimestamp"] <= bar[0] * 60_000 <= content["toTimestamp"]
+        ]
+        shown = [_trendbar(bar, period) for bar in found[-content["count"] :]]
+        return {"period": period, "symbolId": content["symbolId"], "trendbar": shown, "hasMore": False}
 
     def _light(self, market: Market) -> dict[str, Any]:
         base, quote = market.name[:3], market.name[3:]
@@ -356,6 +414,14 @@ def recorded_quotes() -> list[tuple[str, str]]:
     """500 real USD/JPY quotes: bid and ask as text."""
     with gzip.open(capture(QUOTES), "rt", encoding="utf-8", newline="") as file:
         return [(row["bid"], row["ask"]) for row in csv.DictReader(file)]
+
+
+def _trendbar(bar: Bar, period: int | str) -> dict[str, Any]:
+    minute, open_, high, low, close, changes = bar
+    return {
+        "volume": changes, "period": period, "low": low, "deltaOpen": open_ - low, "deltaHigh": high - low,
+        "deltaClose": close - low, "utcTimestampInMinutes": minute,
+    }  # fmt: skip
 
 
 def _units(side: str, pairs: Sequence[tuple[str, str]]) -> Iterator[tuple[str, int, int]]:

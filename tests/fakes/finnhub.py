@@ -26,6 +26,8 @@ class FakeFinnhub(FakeServer):
         self.truth = truth
         self.paid = paid
         self.killed = 0
+        self.http_faults: list[HttpResponse] = []
+        """What the next REST calls are answered with."""
         self.sent: dict[str, list[Print]] = {}
         """The prints that went out, by symbol."""
         self._wanted: dict[int, dict[str, None]] = {}
@@ -96,6 +98,9 @@ class FakeFinnhub(FakeServer):
             self.changed.notify_all()
 
     def on_http(self, request: HttpRequest) -> HttpResponse:
+        with self.lock:
+            if self.http_faults:
+                return self.http_faults.pop(0)
         if request.headers.get("x-finnhub-token") != KEY or "token" in request.query:
             return HttpResponse(401, b'{"error":"Invalid API key"}')
         symbol = request.query.get("symbol", "")
@@ -109,12 +114,21 @@ class FakeFinnhub(FakeServer):
             (bid, bid_size), (ask, ask_size) = book.bids[0], book.asks[0]
             found = {"a": float(ask), "av": float(ask_size), "b": float(bid), "bv": float(bid_size), "t": 1582641000000}
             return HttpResponse(body=json.dumps(found).encode())
+        if request.path == "/api/v1/quote":
+            return HttpResponse(body=json.dumps(self._quote(symbol)).encode())
         rows = {
             "/api/v1/stock/symbol": [{"symbol": "AAPL", "displaySymbol": "AAPL", "currency": "USD", "type": "EQS"}],
             "/api/v1/forex/symbol": [{"symbol": "OANDA:EUR_USD", "displaySymbol": "EUR/USD"}],
             "/api/v1/crypto/symbol": [{"symbol": "BINANCE:BTCUSDT", "displaySymbol": "BTC/USDT"}],
         }.get(request.path)
         return HttpResponse(404, b"{}") if rows is None else HttpResponse(body=json.dumps(rows).encode())
+
+    def _quote(self, symbol: str) -> dict[str, float]:
+        """The last price; zeros for a symbol that there is not."""
+        with self.lock:
+            prints = self.truth.trades(symbol) if symbol in self.truth.symbols else ()
+        price, at = (float(prints[-1].price), 1_582_641_000 + len(prints)) if prints else (0, 0)
+        return {"c": price, "d": 0.0, "dp": 0.0, "h": price, "l": price, "o": price, "pc": price, "t": at}
 
     def _run(self, interval_s: float, ended: threading.Event) -> None:
         while not self.stopping.is_set() and not ended.is_set():

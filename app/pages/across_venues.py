@@ -1,0 +1,18 @@
+"""Across Venues: one instrument at several venues, their books as one, and the gaps between them."""
+
+import streamlit as st
+
+from app.panels import across, across_controls, faults
+from app.tab import current_session
+
+session = current_session()
+with st.sidebar:
+    view = across_controls.show()
+    faults.show({member.venue: [member.symbol] for member in view.members})
+
+session.watch(view.keys, None)
+if not view.running:
+    across_controls.welcome(view)
+else:
+    across.show(session, view)
+    across.ladder(session, view)
