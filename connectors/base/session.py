@@ -316,6 +316,9 @@ class Session:
             self._unanswered.discard(channel.symbol)
             if recovery == "resubscribe":
                 self._again_ns[channel.symbol] = due_ns
+            elif recovery == "none":
+                # The next message mends a book that comes whole; only if none does, it is asked for anew.
+                self._again_ns[channel.symbol] = max(due_ns, now_ns + round(self._patience.resubscribe_s * 1e9))
         elif recovery != "rest":
             self._again_ns[channel.symbol] = now_ns + round(self._patience.resubscribe_s * 1e9)
         channel.begin_repair()
