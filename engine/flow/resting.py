@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from engine.flow.band import BandDepth, Counted
 from engine.flow.section import Changes
+from engine.flow.upper_tail import UpperTail
 from engine.flow.windows import SortedWindow
 from engine.market.events import Levels
 
@@ -47,7 +48,7 @@ class Fleeting:
     __slots__ = ("_adds", "_fresh", "added", "dropped", "gone")
 
     def __init__(self) -> None:
-        self._adds = SortedWindow(ADDS_KEPT)
+        self._adds = UpperTail(ADDS_KEPT)
         self._fresh: dict[float, tuple[int, float]] = {}
         self.added = self.gone = 0.0
         """Large sizes that were placed, and what of them was fleeting, in base units."""
@@ -55,8 +56,10 @@ class Fleeting:
 
     def placed(self, t_ns: int, price: float, size: float) -> None:
         """So much was added at a price near the touch."""
-        large = self._adds.quantile(LARGE_SHARE) if len(self._adds) >= ADDS_LEAST else None
-        self._adds.add(size)
+        adds = self._adds
+        # Most are far below: the quantile lies in the tail.
+        large = adds.quantile(LARGE_SHARE) if size >= adds.floor and len(adds) >= ADDS_LEAST else None
+        adds.add(size)
         if large is None or size < large:
             return
         self.added += size

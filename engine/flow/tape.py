@@ -40,10 +40,10 @@ class Tape(Section):
     """
 
     __slots__ = (
-        "_counted_ns", "_detections", "_inverse", "_learner", "_multiplier", "_own_band", "_price", "_ticks", "absorption", "bar_split", "book", "bucket_size",
-        "costs", "cvd", "detections_dropped", "exhaustion", "illiquidity", "impact", "large", "on_detection",
-        "on_order", "orders", "quotes", "refills", "resting", "session", "signer", "sweeps", "tick", "toxicity",
-        "toxicity_from_bars", "volumes", "walls",
+        "_counted_ns", "_detections", "_inverse", "_learner", "_multiplier", "_own_band", "_price", "_ticks",
+        "absorption", "bar_split", "book", "bucket_size", "costs", "cvd", "detections_dropped", "exhaustion",
+        "illiquidity", "impact", "large", "on_detection", "on_order", "orders", "quotes", "refills", "resting",
+        "session", "signer", "sweeps", "tick", "toxicity", "toxicity_from_bars", "volumes", "walls",
     )  # fmt: skip
 
     def __init__(
