@@ -100,7 +100,7 @@ def test_the_impact_line_takes_intervals_that_do_not_overlap_and_waits_for_thirt
     impact = Impact(interval_s=2, intervals=40)
     random = Random(1)
     mid, flow, mids, flows = 100.0, 0.0, [], []
-    for second in range(100):
+    for _ in range(100):
         impact.on_second(mid, flow)
         mids.append(mid)
         flows.append(flow)
