@@ -14,20 +14,21 @@ QUANTILE = 0.99
 MEMORY = 2_000
 WARM = 200
 TAIL_KEPT = 250
-"""More than a tenth of the memory: the tail serves the 0.95 quantile too, and need not be made anew often."""
+TAIL_LEAST = 125
+"""How many the tail is cut to, and below how many it is made anew: enough for the 0.95 quantile of the memory."""
 
 
 class UpperTail:
     """The last `capacity` numbers, of which only the largest are kept in order: high quantiles at little cost, since
     most numbers neither enter nor leave the tail."""
 
-    __slots__ = ("_arrived", "_floor", "_tail", "capacity")
+    __slots__ = ("_arrived", "_tail", "capacity", "floor")
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self._arrived: deque[float] = deque()
         self._tail: list[float] = []
-        self._floor = float("-inf")
+        self.floor = float("-inf")
         """Every number that is not below this is in the tail."""
 
     def __len__(self) -> int:
@@ -35,11 +36,14 @@ class UpperTail:
 
     def add(self, value: float) -> None:
         """Take a number; beyond the capacity the oldest goes."""
-        arrived, tail, floor = self._arrived, self._tail, self._floor
+        arrived, tail, floor = self._arrived, self._tail, self.floor
         if len(arrived) == self.capacity:
             gone = arrived.popleft()
             if gone >= floor:
                 del tail[bisect_left(tail, gone)]
+                if len(tail) < TAIL_LEAST and len(arrived) > len(tail):
+                    self._tail = tail = sorted(arrived)
+                    self.floor = floor = float("-inf")
         arrived.append(value)
         if value >= floor:
             insort(tail, value)
@@ -54,7 +58,7 @@ class UpperTail:
         # The product may come out a hair above the whole number that it is.
         larger = n - max(ceil(share * n - 1e-9), 1)
         if larger >= len(self._tail):
-            self._tail, self._floor = sorted(self._arrived), float("-inf")
+            self._tail, self.floor = sorted(self._arrived), float("-inf")
         found = self._tail[-1 - larger]
         if len(self._tail) > 2 * TAIL_KEPT:
             self._shorten()
@@ -62,15 +66,15 @@ class UpperTail:
 
     def _shorten(self) -> None:
         """Keep the largest, with all that equal the least of them."""
-        self._floor = self._tail[-TAIL_KEPT]
-        del self._tail[: bisect_left(self._tail, self._floor)]
+        self.floor = self._tail[-TAIL_KEPT]
+        del self._tail[: bisect_left(self._tail, self.floor)]
 
 
 class LargeOrders:
     """An order counts when it is not below the 0.99 quantile of the last 2000 (at least 200) before it, and not below
     `floor` in quote units. The order itself is never part of its own threshold."""
 
-    __slots__ = ("_sizes", "_threshold", "floor", "quantile", "seen", "tick", "warm_after")
+    __slots__ = ("_sizes", "_tail_serves", "floor", "quantile", "seen", "tick", "warm_after")
 
     def __init__(
         self, tick: float = 1.0, quantile: float = QUANTILE, memory: int = MEMORY, warm_after: int = WARM,
@@ -82,6 +86,7 @@ class LargeOrders:
         self.floor = floor
         self.seen = 0
         self._sizes = UpperTail(memory)
+        self._tail_serves = (1.0 - quantile) * memory + 1.0 <= TAIL_LEAST
 
     @property
     def warm(self) -> float:
@@ -99,8 +104,10 @@ class LargeOrders:
 
     def on_order(self, order: TakerOrder, quality: Quality = Quality.EXACT) -> Detection | None:
         """Judge an order, then remember it."""
-        threshold = self.threshold
-        self._sizes.add(order.size)
+        sizes, size = self._sizes, order.size
+        # Most orders are far below: a quantile that lies in the tail is never below the tail's floor.
+        threshold = self.threshold if size >= sizes.floor or not self._tail_serves else None
+        sizes.add(size)
         self.seen += 1
         if threshold is None or order.size < threshold or order.size * order.vwap * self.tick < self.floor:
             return None

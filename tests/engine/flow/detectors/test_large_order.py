@@ -62,5 +62,16 @@ def test_the_tail_gives_the_same_high_quantiles_as_sorting_everything(numbers: l
                 assert tail.quantile(share) == kept[max(ceil(share * len(kept) - 1e-9), 1) - 1]
 
 
+def test_in_a_market_that_falls_quiet_the_threshold_falls_too() -> None:
+    large = LargeOrders()
+    for number in range(4_000):
+        large.on_order(order(100.0 + number % 50))
+    for number in range(2_000):
+        large.on_order(order(1.0 + number % 50 / 50))
+    found = large.on_order(order(2.5))
+    assert found is not None
+    assert found.evidence["threshold"] == 1.98
+
+
 def test_an_empty_tail_knows_no_quantile() -> None:
     assert UpperTail(5).quantile(0.99) is None
