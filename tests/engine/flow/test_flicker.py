@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pytest
 
 from engine.flow.flicker import Flicker
 from engine.flow.top import TopOfBook
