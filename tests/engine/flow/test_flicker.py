@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-
 from engine.flow.flicker import Flicker
 from engine.flow.top import TopOfBook
 from tests.engine.flow.books import at, quote
