@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
-from json import dumps
+from json import dumps, loads
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs, urlsplit
 from zlib import crc32
@@ -221,6 +221,9 @@ class KrakenConnector(StreamingConnector):
         regions_blocked="some products per account and country; too many attempts are refused for about ten minutes",
         note="WebSocket v2. A lost change beyond the ten best levels shows once it comes among them.",
     )
+    location_hint = (
+        "Kraken does not serve this place or product here: choose another venue, such as coinbase or binance."
+    )
     continuity = Unnumbered(KrakenChecksum(), "resubscribe")
     snapshot_depth = DEPTH
     limits = Limits(
@@ -259,6 +262,12 @@ class KrakenConnector(StreamingConnector):
 
     def resubscribe(self, symbols: Sequence[str]) -> list[str]:
         return [*self._frames("unsubscribe", (BOOK,), symbols), *self._frames("subscribe", (BOOK,), symbols)]
+
+    def awaits(self, frame: str) -> tuple[int, Sequence[str]] | None:
+        message = loads(frame)
+        symbols = message["params"].get("symbol")
+        # Each symbol of a frame is answered for itself.
+        return (message["req_id"], symbols) if message["method"] == "subscribe" and symbols else None
 
     def decode(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent | Control]:
         try:

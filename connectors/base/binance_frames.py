@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from json import dumps
+from json import dumps, loads
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from connectors.base.venue import Control
-from engine.errors import Blocked, DecodeError, FeedError, InvalidSymbol
+from engine.errors import DecodeError, FeedError, InvalidSymbol
 from engine.market.events import BookSnapshot, Levels, Source
 
 SYMBOLS_PER_FRAME = 60
@@ -95,6 +95,14 @@ def subscription_frames(
     return frames
 
 
+def awaited_answer(frame: str) -> tuple[int, list[str]] | None:
+    """The number of one of our `SUBSCRIBE` frames and its symbols; None for any other frame."""
+    message = loads(frame)
+    if message.get("method") != "SUBSCRIBE":
+        return None
+    return message["id"], list(dict.fromkeys([name.partition("@")[0].upper() for name in message["params"]]))
+
+
 def control_of(message: dict[str, Any]) -> tuple[Control, ...]:
     """What a frame says about the connection (acknowledgements, errors, notices); nothing when it is data."""
     data = message.get("data") if "stream" in message else message
@@ -153,12 +161,6 @@ def refused(venue: str, status: int, body: bytes) -> FeedError | None:
     """The venue's own reading of a failed response; None for what is the same at all venues."""
     if status == 400 and b"-1121" in body:
         return InvalidSymbol(f"{venue} does not list this symbol", hint="Search the venue's own list of instruments.")
-    if status == 451:
-        prefix = venue.upper()
-        return Blocked(
-            f"{venue} refuses this location (HTTP 451)",
-            hint=f"Set {prefix}_WS_URL and {prefix}_REST_URL to hosts that serve your region, or pick another venue.",
-        )
     return None
 
 

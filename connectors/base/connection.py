@@ -94,6 +94,27 @@ class Connection:
             self._start(self.name, self._supervise)
         return True
 
+    def start_again(self) -> None:
+        """Try once more what the venue refused for good; what is polled stays so until the stream delivers."""
+        with self._lock:
+            if self._stopping.is_set():
+                return
+            failure, self.given_up = self.given_up, None
+            refused = [one for one in self.channels.values() if one.dead and one.feed.state is FeedState.BLOCKED]
+            for channel in refused:
+                channel.dead = False
+            if failure is None and not refused:
+                return
+            self.channels = dict(self.channels)
+            channels = list(self.channels.values()) if failure is not None else refused
+        log.info("%s: trying again what was refused", self.name)
+        for channel in refused:
+            channel.tell(FeedState.CONNECTING, "trying again what was refused")
+        self._fallback.try_again(channels)
+        if failure is not None:
+            self._forgive()
+            self._start(self.name, self._supervise)
+
     def leave(self, channel: Channel) -> None:
         """A channel has no listener left; the last one takes the connection with it."""
         with self._lock:
@@ -159,7 +180,7 @@ class Connection:
                 session.run()
                 return
             except FeedError as error:
-                failure = error
+                failure = self._venue.advise(error)
             except Exception as error:
                 log.exception("%s: an error that nobody foresaw", self.name)
                 failure = Disconnected(f"internal error: {type(error).__name__}: {error}")
@@ -245,10 +266,11 @@ class Connection:
                     channel.feed.quality.reconnects += 1
         if isinstance(failure, Blocked | StreamUnsupported):
             log.warning("%s: no stream: %s", self.name, failure)
+            self._fallback.give_up(channels, failure)
             with self._lock:
                 self.given_up = failure
-                channels = list(self.channels.values())
-            self._fallback.give_up(channels, failure)
+                late = [one for one in self.channels.values() if one not in channels]
+            self._fallback.give_up(late, failure)
             return None
         delay_s = self._delay_s(failure, now_ns)
         delay_s = max(delay_s, self._fallback.lost(channels, failure, self._failures, session is not None, now_ns))
@@ -303,7 +325,9 @@ class Connection:
             rotation = self._rotation
             return session is self._session or (rotation is not None and session is rotation.session)
 
-        Repair(channel, self._carrier, self._worker, self._venue.snapshot_depth, still_wanted).begin(due_ns)
+        waiting = sum([not one.synced for one in session.channels.values()])
+        depth = self._venue.snapshot_levels(waiting)
+        Repair(channel, self._carrier, self._worker, depth, still_wanted).begin(due_ns)
 
     def _on_invalid(self, channel: Channel, reason: str) -> None:
         channel.dead = True

@@ -33,6 +33,7 @@ class Patience(Struct, frozen=True):
     healthy_s: float = 30.0
     no_data_s: float = 30.0
     probe_s: float = 2.0
+    ack_s: float = 5.0
     resubscribe_s: float = 10.0
     resyncs_per_minute: int = 5
     restarts_per_10_minutes: int = 3

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from threading import Event
 
+from connectors.base.acks import PATIENT_TRIES, Acks
 from connectors.base.backoff import TokenBucket, Window
 from connectors.base.channel import Channel
 from connectors.base.link import Link, PlannedClose
@@ -14,6 +15,7 @@ from connectors.base.runtime import Patience, Runtime
 from connectors.base.venue import Control, Conversation, Venue
 from engine.clock import Clock
 from engine.errors import Blocked, DecodeError, Disconnected
+from engine.feed.sync import NoBook
 from engine.market.events import FeedState
 
 log = logging.getLogger(__name__)
@@ -72,6 +74,10 @@ class Session:
         self._again_ns: dict[str, int] = {}
         self._unanswered: set[str] = set()
         """Symbols that were asked for anew and have not come yet."""
+        self._bookless = isinstance(venue.continuity, NoBook)
+        self._mute_tries: dict[str, int] = {}
+        """How often a symbol that never spoke was asked for again."""
+        self._acks = Acks(patience.ack_s)
         self._seen: Mapping[str, Channel] = {}
         self._resyncs = Window(60.0)
         self._unreadable = Window(60.0)
@@ -145,6 +151,9 @@ class Session:
         self.wanted = wanted
         self.on_check = on_check
         self._seen = {}
+        for channel in channels.values():
+            if not channel.synced:
+                self._expect_book(channel, self._clock.now_ns())
 
     def healthy(self, now_ns: int) -> bool:
         """Whether data flowed for so long that past failures are forgiven."""
@@ -176,9 +185,11 @@ class Session:
             self.link.ping()
         if self._talk is not None and limits.heartbeat_interval_s is not None:
             self._beat(self._talk, limits.heartbeat_interval_s, now_ns)
+        if self._talk is not None and self._talk.ready:
+            self._send(self._talk.errands(now_ns))
         while self._outbox and self._messages.try_take(now_ns):
-            self.link.send(self._outbox.popleft())
-            self._sent_ns = now_ns
+            self._send_next(now_ns)
+        self._mind_answers(now_ns)
         if now_ns >= self._census_ns:
             self._census_ns = now_ns + CENSUS_NS
             for channel in list(self.channels.values()):
@@ -213,13 +224,13 @@ class Session:
             self._asked_ns.pop(symbol, None)
             self._again_ns.pop(symbol, None)
             self._unanswered.discard(symbol)
+            self._acks.forget(symbol)
+            self._mute_tries.pop(symbol, None)
         for symbol in new:
             channel = kept[symbol]
             channel.begin()
             self._asked_ns[symbol] = now_ns
-            if self._stream_opens:
-                channel.begin_repair()
-                self._again_ns[symbol] = now_ns + round(self._patience.resubscribe_s * 1e9)
+            self._expect_book(channel, now_ns)
             if not channel.polled:
                 channel.tell(FeedState.SYNCING, "subscribed, waiting for the first data")
         if gone:
@@ -231,6 +242,39 @@ class Session:
         if len(self._outbox) + len(frames) > OUTBOX_LIMIT:
             raise Untrusted("too many messages wait to be sent")
         self._outbox.extend(frames)
+
+    def _expect_book(self, channel: Channel, now_ns: int) -> None:
+        """Where the stream itself opens a book: it is due; asked for again if it does not come."""
+        if self._stream_opens:
+            channel.begin_repair()
+            self._again_ns[channel.symbol] = now_ns + round(self._patience.resubscribe_s * 1e9)
+
+    def _send_next(self, now_ns: int) -> None:
+        frame = self._outbox.popleft()
+        self.link.send(frame)
+        self._sent_ns = now_ns
+        awaited = self.venue.awaits(frame)
+        if awaited is not None:
+            self._acks.sent(*awaited, now_ns)
+
+    def _mind_answers(self, now_ns: int) -> None:
+        """Subscriptions that the venue did not answer are made again."""
+        for symbol in self._acks.overdue(now_ns):
+            self._subscription_failed(symbol, "the venue did not answer the subscription", now_ns)
+        again = [symbol for symbol in self._acks.due(now_ns) if symbol in self.channels]
+        if again:
+            self._send(self.venue.subscribe(again))
+            self._asked_ns.update(dict.fromkeys(again, now_ns))
+
+    def _subscription_failed(self, symbol: str, reason: str, now_ns: int) -> None:
+        """It is made again, the first time at once; people hear of it when that does not help."""
+        channel = self.channels.get(symbol)
+        if channel is None or channel.dead:
+            return
+        tries = self._acks.failed(symbol, now_ns)
+        log.info("%s %s: %s", self.venue.name, symbol, reason)
+        if tries >= PATIENT_TRIES and not channel.polled and not channel.feed.sync.live:
+            channel.tell(FeedState.SYNCING, f"{reason}, {tries} times in a row", hint=SPELLING)
 
     def _wait_s(self, read_s: float) -> float:
         """How long to read before the next message may be sent."""
@@ -253,7 +297,8 @@ class Session:
 
     def _note_heard(self, channel: Channel) -> None:
         """Something came and the feed asks for no book: it has one, or (with trades or quotes alone) never had any."""
-        if channel.feed.sync.live or (channel.repairing and self.venue.continuity.recovery == "none"):
+        none = self._bookless or (channel.repairing and self.venue.continuity.recovery == "none")
+        if channel.feed.sync.live or none:
             channel.repairing, channel.synced = False, True
 
     def _repair(self, channel: Channel, now_ns: int) -> None:
@@ -271,6 +316,9 @@ class Session:
             self._unanswered.discard(channel.symbol)
             if recovery == "resubscribe":
                 self._again_ns[channel.symbol] = due_ns
+            elif recovery == "none":
+                # The next message mends a book that comes whole; only if none does, it is asked for anew.
+                self._again_ns[channel.symbol] = max(due_ns, now_ns + round(self._patience.resubscribe_s * 1e9))
         elif recovery != "rest":
             self._again_ns[channel.symbol] = now_ns + round(self._patience.resubscribe_s * 1e9)
         channel.begin_repair()
@@ -281,6 +329,8 @@ class Session:
         """What time alone brings: silence, a stalled symbol, a snapshot that does not come."""
         channel.tick(now_ns)
         symbol, feed = channel.symbol, channel.feed
+        if feed.state is FeedState.STALE and (why := self.venue.rests(symbol, now_ns)):
+            channel.tell(FeedState.STALE, why)
         if channel.dead:
             self._seen = {}
             return
@@ -301,9 +351,8 @@ class Session:
             return
         age_s = feed.quality.age_s(now_ns)
         asked_ns = self._asked_ns.get(symbol, now_ns)
-        if self._is_book_overdue(channel, (now_ns - asked_ns) / 1e9):
-            self._ask_again(channel, now_ns)
-            return
+        if self._bookless and not channel.synced:
+            self._ask_mute_again(channel, (now_ns - asked_ns) / 1e9)
         spoke = feed.quality.last_ns is not None and feed.quality.last_ns >= asked_ns
         if not spoke and not channel.stalls:
             self._look_after_mute(channel, (now_ns - asked_ns) / 1e9, now_ns)
@@ -327,25 +376,9 @@ class Session:
         self._unanswered.add(channel.symbol)
         return due_ns
 
-    def _is_book_overdue(self, channel: Channel, waited_s: float) -> bool:
-        """Whether a stream that opens every book with a snapshot has not sent this one, whatever else it says."""
-        if channel.synced or channel.repairing or self._outbox or waited_s < self._patience.resubscribe_s:
-            return False
-        return self.venue.continuity.recovery == "resubscribe"
-
-    def _ask_again(self, channel: Channel, now_ns: int) -> None:
-        channel.begin_repair()
-        self._again_ns[channel.symbol] = now_ns
-        if not channel.polled:
-            channel.tell(
-                FeedState.SYNCING,
-                f"subscribed, but no book in {self._patience.resubscribe_s:.0f} s; asking again",
-                hint=SPELLING,
-            )
-
     def _look_after_mute(self, channel: Channel, waited_s: float, now_ns: int) -> None:
         """Subscribed and silent: a quiet symbol, or one that does not exist. The REST snapshot tells."""
-        if self._outbox:
+        if self._outbox or self._acks.awaits(channel.symbol):
             return
         rest = self.venue.continuity.recovery == "rest"
         if rest and waited_s >= self._patience.probe_s and not channel.repairing and not channel.synced:
@@ -355,8 +388,15 @@ class Session:
             channel.tell(
                 FeedState.SYNCING,
                 f"subscribed, but no data in {self._patience.no_data_s:.0f} s",
-                hint=SPELLING,
+                hint=self.venue.rests(channel.symbol, now_ns) or SPELLING,
             )
+
+    def _ask_mute_again(self, channel: Channel, waited_s: float) -> None:
+        """Where neither an answer nor a book shows that a subscription arrived it is made again, ever more seldom."""
+        tries = self._mute_tries.get(channel.symbol, 0)
+        if waited_s >= min(STALL_CAP_S, self._patience.no_data_s * 2.0**tries):
+            self._mute_tries[channel.symbol] = tries + 1
+            self.resubscribe(channel)
 
     def _look_after_stall(self, channel: Channel, age_s: float, now_ns: int) -> None:
         """A symbol that was busy and fell silent while the link lives is asked for once more, then ever more seldom."""
@@ -366,6 +406,8 @@ class Session:
             return
         whole = self.venue.continuity.recovery == "none" and channel.feed.view is not None
         if channel.polled or channel.rate < BUSY_RATE or not (channel.synced or whole):
+            return
+        if self.venue.rests(channel.symbol, now_ns):
             return
         # Asking again may get lost like anything else.
         due_s = max(channel.feed.stale_after_s, STALL_INTERVALS / channel.rate)
@@ -381,7 +423,10 @@ class Session:
     def _obey(self, control: Control, now_ns: int) -> None:
         channel = self.channels.get(control.symbol)
         kind = control.kind
-        if kind == "ack" or kind == "heartbeat":
+        if kind == "ack":
+            self._acks.heard(control.id, control.symbol)
+            return
+        if kind == "heartbeat":
             return
         if kind == "carries":
             self._carried, self._carried_ns = frozenset(control.symbols), now_ns
@@ -399,7 +444,9 @@ class Session:
                 one.feed.quality.gaps += 1
             raise Untrusted(control.reason or "the venue's numbering broke")
         elif kind == "blocked":
-            raise Blocked(control.reason or "the venue refuses us")
+            raise Blocked(
+                control.reason or "the venue refuses us", why="key" if self.venue.capabilities.key_needed else ""
+            )
         elif kind == "throttled":
             self._messages.throttle(now_ns, THROTTLED_S)
         elif kind == "invalid_symbol" and channel is not None:
@@ -408,7 +455,7 @@ class Session:
         elif kind == "lost" and channel is not None:
             self._lose(channel, control.reason or "the book is wrong", now_ns)
         elif kind == "refused":
-            self._note_refusal(channel, control.reason or "no reason given", now_ns)
+            self._note_refusal(control, now_ns)
 
     def _hear(self, frame: bytes, now_ns: int) -> None:
         """A word of the conversation: answer it, and do what it means."""
@@ -433,15 +480,16 @@ class Session:
             channel.publish(channel.feed.lose(reason))
         self._repair(channel, now_ns)
 
-    def _note_refusal(self, channel: Channel | None, reason: str, now_ns: int) -> None:
-        """A refused subscription is tried again after a cooldown; without a symbol it may be any that is silent."""
-        suspects = [channel] if channel is not None else [one for one in self.channels.values() if not one.synced]
-        for one in suspects:
-            if not one.polled and not one.feed.sync.live:
-                one.tell(FeedState.SYNCING, f"the venue refused the subscription: {reason}")
-            if channel is not None:
-                one.begin_repair()
-                self._again_ns[one.symbol] = one.cooldown.next_due_ns(now_ns + 10**9)
+    def _note_refusal(self, control: Control, now_ns: int) -> None:
+        """A refused subscription is made again; where the venue does not say which, it may be any that is silent."""
+        reason = f"the venue refused the subscription: {control.reason or 'no reason given'}"
+        concerned = self._acks.refused(control.id, control.symbol)
+        for symbol in concerned:
+            self._subscription_failed(symbol, reason, now_ns)
+        suspects = concerned or [symbol for symbol, one in self.channels.items() if not one.synced]
+        for channel in [self.channels[symbol] for symbol in suspects if symbol in self.channels]:
+            if not channel.polled and not channel.feed.sync.live:
+                channel.tell(FeedState.SYNCING, reason)
 
 
 def _reason(channel: Channel) -> str:

@@ -75,6 +75,11 @@ class Hysteresis:
         return max(self._since + self._hold_ns, self.last_on_ns + self._cooldown_ns)
 
     @property
+    def idle(self) -> bool:
+        """Whether a score below `on` would change nothing."""
+        return self._since is None and not self.active and not self._spent
+
+    @property
     def bounds(self) -> tuple[float, float]:
         """While the score stays strictly between these, `step` changes nothing before `next_ns`."""
         if self.active or self._spent:

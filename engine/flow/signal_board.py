@@ -182,9 +182,11 @@ class SignalBoard(Section):
         return found
 
     def _judge_imbalance(self, t_ns: int, score: float) -> None:
-        self._step(t_ns, _IMBALANCE, 1, score)
-        self._step(t_ns, _IMBALANCE, -1, -score)
         buy, sell = self._buy, self._sell
+        if score > 0.0 or not buy.idle:
+            self._step(t_ns, _IMBALANCE, 1, score)
+        if score < 0.0 or not sell.idle:
+            self._step(t_ns, _IMBALANCE, -1, -score)
         (low, high), (sell_low, sell_high) = buy.bounds, sell.bounds
         self._low, self._high = max(low, -sell_high), min(high, -sell_low)
         # What is due is settled by the first quote after its moment, not by one at it.

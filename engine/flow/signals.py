@@ -93,9 +93,9 @@ class FlowSignal(Struct, frozen=True, gc=False, tag="flow_signal"):
     """One signal at the moment it came ON, and what became of it.
 
     `direction` is None for warnings; `side` then names the side of the book they are about (+1 bid, -1 ask, 0 both).
-    `strength` is the percentile of its score among this symbol's own (None below 200 of them). `earlier` tells how often
-    the direction of earlier ones came true, given that the mid moved (None for a warning). `mid` is in quote units,
-    `score` in the unit of its kind, below zero for a sell.
+    `strength` is the percentile of its score among this symbol's own (None below 200 of them). `earlier` tells how
+    often the direction of earlier ones came true, given that the mid moved (None for a warning). `mid` is in quote
+    units, `score` in the unit of its kind, below zero for a sell.
     """
 
     venue: str

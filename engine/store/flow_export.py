@@ -17,7 +17,8 @@ from engine.market.book import Book
 from engine.store.capture import Damage, read_capture
 from engine.store.flow_sampling import Sampling
 from engine.store.flow_sections import MAKERS, Subject
-from engine.store.flow_studies import write_studies
+from engine.store.flow_studies import Study, write_studies
+from engine.store.flow_tape_sections import TapeFindings
 from engine.store.verify import FrameReader, Verification, refuse_unreadable
 
 Kind = TypeVar("Kind")
@@ -120,6 +121,11 @@ def _one(observer: Observer, kind: type[Kind]) -> Kind:
     return next(section for section in observer.sections if isinstance(section, kind))
 
 
+def _study(observer: Observer) -> Study:
+    events = _one(observer, TapeFindings).events()
+    return Study(_one(observer, GridRecord), events, _one(observer, Sampling))
+
+
 def export(
     path: Path, reader: FrameReader, prefixes: dict[str, str], folder: Path, tick: float | None = None
 ) -> list[Path]:
@@ -146,9 +152,7 @@ def export(
                 with target.open("w", newline="", encoding="utf-8") as file:
                     csv.writer(file, lineterminator="\n").writerows([table.columns, *table.rows])
                 written.append(target)
-        named = {prefixes[symbol]: observer for symbol, observer in observers.items()}
-        records = {prefix: _one(observer, GridRecord) for prefix, observer in named.items()}
-        written += write_studies(folder, records, {prefix: _one(one, Sampling) for prefix, one in named.items()})
+        written += write_studies(folder, {prefixes[symbol]: _study(one) for symbol, one in observers.items()})
     except OSError as error:
         raise StoreError(f"{folder}: {error.strerror}", hint="Choose a folder that can be written.") from error
     return written

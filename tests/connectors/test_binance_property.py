@@ -1,7 +1,7 @@
 """Whatever the market does and whatever goes wrong: a book that says LIVE is true, and it says so again within a bound.
 
 Every example draws a market and a script of faults, runs them against the real connector over real sockets, heals the
-venue and waits. `Rig` then checks what was shown and published against the truth, update by update, and that no limit
+venue and waits. The rig then checks what was shown and published against the truth, update by update, and that no limit
 of the venue was broken and nothing was left behind.
 """
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.fakes import binance_faults as faults
 from tests.fakes.binance import FakeBinance
-from tests.fakes.rig import Rig
+from tests.fakes.binance_rig import BinanceRig
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 RECOVERY_S = 20.0
@@ -72,7 +72,7 @@ steps = st.tuples(st.sampled_from(sorted(ACTS)), st.sampled_from(SYMBOLS), st.in
 def test_a_live_book_is_true_and_comes_back(
     seed: int, script: list[tuple[str, str, int, int]], late_start: bool
 ) -> None:
-    with Rig(SYMBOLS, seed=seed, limits={"silence_s": 8.0}, patience={"fetch_s": 0.5, "connect_s": 0.5}) as rig:
+    with BinanceRig(SYMBOLS, seed=seed, limits={"silence_s": 8.0}, patience={"fetch_s": 0.5, "connect_s": 0.5}) as rig:
         rig.start()
         if late_start:
             # Half of the scripts begin while the connector is still on its way to the first book.

@@ -24,7 +24,7 @@ def test_a_quiet_day_needs_one_connection_one_snapshot_and_no_repair() -> None:
         rig.until(lambda: rig.witness.events > goal)
         rig.settle()
         quality = rig.quality()
-        assert [rig.venue.accepted, len(rig.depth_requests()), quality.gaps, quality.resyncs] == [1, 2, 0, 0]
+        assert [rig.venue.accepted, len(rig.book_requests()), quality.gaps, quality.resyncs] == [1, 2, 0, 0]
         assert [quality.quote_mismatches, quality.trade_gaps, quality.decode_errors] == [0, 0, 0]
         assert quality.trades > 0
 
@@ -62,7 +62,7 @@ def test_a_snapshot_that_is_too_old_is_asked_for_again() -> None:
         rig.venue.stale_rest(BTC, times=3)
         rig.venue.gap(BTC)
         rig.settle()
-        assert len(rig.depth_requests()) == 5
+        assert len(rig.book_requests()) == 5
 
 
 @pytest.mark.parametrize("edit", [faults.crossing, faults.negative_size, faults.bad_value("NaN")])
@@ -114,4 +114,4 @@ def test_a_quiet_symbol_joins_its_book_at_the_first_update() -> None:
         rig.until(lambda: rig.witness.state is FeedState.LIVE, what="a book by REST", timeout=20.0)
         rig.venue.step(BTC, 5)
         rig.until_live()
-        assert (rig.quality().gaps, len(rig.depth_requests())) == (0, 1)
+        assert (rig.quality().gaps, len(rig.book_requests())) == (0, 1)

@@ -22,11 +22,14 @@ from connectors.base import Patience
 from connectors.ccxt_any import CcxtConnector, _first_newer
 from engine.connector import Connector, Stream
 from engine.errors import Blocked, ConfigError, DecodeError, Disconnected, InvalidSymbol, RateLimited
-from engine.market.events import BookSnapshot, FeedState, FeedStatus, Levels, MarketEvent, Trade
+from engine.feed.hub import Hub
+from engine.feed.mailbox import Mailbox
+from engine.market.events import BookSnapshot, FeedState, FeedStatus, MarketEvent, Source, Trade
 from engine.plugins import discover, variants
+from tests.app.support import wait_until
 from tests.fakes.binance import FakeBinance
+from tests.fakes.ccxt_rig import RememberingTruth
 from tests.fakes.http_server import HttpResponse
-from tests.fakes.truth import SimulatorTruth, Snapshot, Update
 
 ROOT = Path(__file__).resolve().parents[2]
 BTC, ETH = "BTCUSDT", "ETHUSDT"
@@ -75,9 +78,21 @@ def test_a_name_that_ccxt_does_not_know_says_which_is_near() -> None:
     assert "bybit" in caught.value.hint
 
 
-def test_an_exchange_without_a_stream_is_polled() -> None:
-    assert not make("zaif").capabilities.streaming
-    assert make("zaif").capabilities.polling
+def test_an_exchange_without_a_stream_is_polled_at_once_and_the_reason_is_told() -> None:
+    class Polled(CcxtConnector):
+        def book(self, symbol: str, depth: int, source: Source) -> BookSnapshot:
+            return BookSnapshot(self.name, symbol, ((1.0, 2.0),), ((3.0, 4.0),), None, None, 5, source)
+
+    (maker,) = Polled.variants({"CCXT_VENUES": "zaif"}).values()
+    connector: Any = maker({})
+    assert (connector.capabilities.streaming, connector.capabilities.polling) == (False, True)
+    hub, mailbox, key = Hub({"ccxt:zaif": connector}), Mailbox(), ("ccxt:zaif", "BTC/JPY", "stream")
+    try:
+        hub.subscribe([key], mailbox)
+        assert hub.notice(key) == "ccxt knows no stream of zaif, only its REST"
+        assert wait_until(lambda: (feed := hub.feed(key)) is not None and feed.state is FeedState.POLLING)
+    finally:
+        hub.close()
 
 
 def test_frames_that_are_not_ours_are_decode_errors() -> None:
@@ -94,29 +109,6 @@ def test_bitstamps_kept_updates_go_on_right_after_the_snapshot() -> None:
 
 
 # ---- the real ccxt.pro
-
-
-class RememberingTruth(SimulatorTruth):
-    """Every book that a client may have stood at, and when."""
-
-    def __init__(self) -> None:
-        super().__init__((BTC, ETH), seed=3, history=5_000)
-        self.stood: dict[str, dict[tuple[Levels, Levels], int]] = {BTC: {}, ETH: {}}
-
-    def step(self, symbol: str) -> Update:
-        update = super().step(symbol)
-        self._remember(symbol, update.last)
-        return update
-
-    def snapshot(self, symbol: str, limit: int) -> Snapshot:
-        snapshot = super().snapshot(symbol, limit)
-        self._remember(symbol, snapshot.last)
-        return snapshot
-
-    def _remember(self, symbol: str, sequence: int) -> None:
-        top = self.top_at(symbol, sequence)
-        assert top is not None
-        self.stood[symbol][top] = sequence
 
 
 class Ear:
@@ -167,7 +159,7 @@ class World:
     """A fake Binance with a moving market, and ccxt's binance pointed at it."""
 
     def __init__(self) -> None:
-        self.truth = RememberingTruth()
+        self.truth = RememberingTruth((BTC, ETH), seed=3, history=5_000)
         self.venue = FakeBinance(self.truth)
         self.ears: dict[str, Ear] = {}
         self._before = set(threading.enumerate())

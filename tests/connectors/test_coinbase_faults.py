@@ -50,10 +50,10 @@ def test_a_quiet_day_needs_one_connection_and_no_repair() -> None:
         rig.settle()
         assert rig.venue.accepted == 1
         assert [rig.quality().gaps, rig.quality().resyncs, rig.quality().trade_gaps] == [0, 0, 0]
-        assert rig.told.trades > 0
-        assert rig.told.snapshots == 1
+        assert rig.witness.trades
+        assert rig.witness.snapshots == 1
         sent = [json.loads(entry.text) for entry in rig.venue.entries("text")]
-        assert [one["channel"] for one in sent] == ["heartbeats", "level2", "market_trades"]
+        assert [one["channel"] for one in sent] == ["heartbeats", "market_trades", "level2"]
         assert FeedState.STALE not in rig.witness.states
 
 
@@ -225,7 +225,7 @@ def test_a_product_that_is_left_out_of_the_answer_is_unknown_and_the_others_live
 def test_a_product_under_its_other_name_has_the_same_book() -> None:
     with CoinbaseRig(["BTC-USDC"]) as rig:
         rig.live_and_moving()
-        rig.until(lambda: rig.told.trades > 3)
+        rig.until(lambda: len(rig.witness.trades) > 3)
         rig.settle()
         assert {event.symbol for event in rig.witness.statuses} == {"BTC-USDC"}
 

@@ -11,24 +11,25 @@ from engine.feed.mailbox import EventQueue
 from engine.market.events import BookDelta, BookSnapshot, FeedState, Trade
 from tests.fakes.http_server import HttpResponse
 from tests.fakes.kraken import unreadable
-from tests.fakes.kraken_rig import KrakenRig, Witness
+from tests.fakes.kraken_rig import KrakenRig
 from tests.fakes.rig import PACE
+from tests.fakes.witness import Witness
 
 BTC, ETH, SOL = "BTC/USDT", "ETH/USDT", "SOL/USDT"
 
 
 def test_a_book_is_live_within_three_seconds_in_real_time() -> None:
-    with KrakenRig(hurried=False) as rig:
+    with KrakenRig(pace=1.0) as rig:
         begun = time.monotonic()
         rig.start().move()
-        rig.until_live(3.0)
+        rig.until_live(timeout=3.0)
         assert time.monotonic() - begun < 3.0
         rig.until_healed()
         assert rig.is_true(BTC, DEPTH)
 
 
 def test_every_update_is_checked_and_the_whole_depth_is_true() -> None:
-    with KrakenRig(BTC, ETH, SOL) as rig:
+    with KrakenRig([BTC, ETH, SOL]) as rig:
         rig.live_and_moving()
         rig.pause(300)
         rig.until_healed()
@@ -43,7 +44,7 @@ def test_every_update_is_checked_and_the_whole_depth_is_true() -> None:
 
 
 def test_the_instruments_of_the_stream_serve_for_symbols() -> None:
-    with KrakenRig(BTC, ETH) as rig:
+    with KrakenRig([BTC, ETH]) as rig:
         rig.live_and_moving()
         assert {one.unified for one in rig.connector.instruments()} == {BTC, ETH}
         assert not rig.venue.entries("http")
@@ -51,9 +52,9 @@ def test_the_instruments_of_the_stream_serve_for_symbols() -> None:
 
 
 def test_a_lost_update_shows_in_the_checksum_and_only_that_book_is_asked_for_again() -> None:
-    with KrakenRig(BTC, ETH) as rig:
+    with KrakenRig([BTC, ETH]) as rig:
         rig.live_and_moving()
-        rig.venue.lose_update(BTC, 6)
+        rig.venue.gap(BTC, 6)
         rig.until(lambda: FeedState.SYNCING in rig.witnesses[BTC].states[2:], what="the loss to be noticed")
         rig.until_healed()
         quality = rig.feed(BTC).quality
@@ -64,7 +65,7 @@ def test_a_lost_update_shows_in_the_checksum_and_only_that_book_is_asked_for_aga
         ]
         assert rig.venue.accepted == 1
         trades = rig.witnesses[BTC].trades
-        assert trades == list(range(trades[0], trades[-1] + 1))
+        assert trades == list(range(int(trades[0]), int(trades[-1]) + 1))
 
 
 def test_one_wrong_checksum_costs_one_resubscription() -> None:
@@ -99,7 +100,7 @@ def test_checksums_that_are_always_wrong_end_in_polling_and_not_in_a_storm() -> 
         assert rig.venue.accepted == 2
         assert len(rig.sent('"unsubscribe"')) == 4
         rig.venue.script(BTC).clear()
-        rig.until_live(20.0)
+        rig.until_live(timeout=20.0)
         rig.until_healed()
 
 
@@ -109,7 +110,7 @@ def test_snapshots_with_a_wrong_checksum_are_not_believed_and_asked_for_ever_mor
         rig.start().move()
         rig.until(lambda: rig.feed().quality.checksums_bad == 3, what="three wrong snapshots")
         assert FeedState.LIVE not in rig.witness.states
-        rig.until_live(20.0)
+        rig.until_live(timeout=20.0)
         rig.until_healed()
 
 
@@ -141,7 +142,7 @@ def test_unreadable_frames_are_dropped_and_counted() -> None:
 
 
 def test_a_dropped_connection_comes_back_with_a_true_book() -> None:
-    with KrakenRig(BTC, ETH) as rig:
+    with KrakenRig([BTC, ETH]) as rig:
         rig.live_and_moving()
         for end in (rig.venue.rst, rig.venue.fin, lambda: rig.venue.close_all(1012, "restart")):
             rig.expect_connection(end)
@@ -160,13 +161,13 @@ def test_silence_without_heartbeats_ends_the_connection() -> None:
 
 
 def test_a_symbol_that_falls_silent_is_subscribed_again_on_every_channel() -> None:
-    with KrakenRig(BTC, ETH) as rig:
+    with KrakenRig([BTC, ETH]) as rig:
         rig.live_and_moving()
         rig.pause(40)  # long enough to have a rate
         rig.until(lambda: rig.feed(BTC).quality.rate_per_s(rig.connector.runtime.clock.now_ns()), what="a rate")
         rig.venue.mute(BTC)
         rig.until(lambda: FeedState.STALE in rig.witnesses[BTC].states, what="STALE")
-        rig.until_live(20.0)
+        rig.until_live(timeout=20.0)
         assert {json.loads(text)["params"]["channel"] for text in rig.sent('"unsubscribe"')} == {
             "book", "trade", "ticker",
         }  # fmt: skip
@@ -178,16 +179,16 @@ def test_a_subscription_that_is_never_answered_is_asked_for_again() -> None:
     with KrakenRig(patience={"fallback_s": 60.0}) as rig:
         rig.venue.drop_subscribes()
         rig.start().move()
-        rig.until_live(20.0)
+        rig.until_live(timeout=20.0)
         assert rig.witness.said("no book")
         assert rig.venue.accepted == 1
         rig.until_healed()
 
 
 def test_an_unknown_symbol_is_invalid_with_near_ones_and_disturbs_nobody() -> None:
-    with KrakenRig(BTC, ETH) as rig:
+    with KrakenRig([BTC, ETH]) as rig:
         rig.live_and_moving()
-        wrong = Witness("XBT/USDT")
+        wrong = Witness("XBT/USDT", rig.oracle)
         stream = rig.connector.start_stream("XBT/USDT", wrong)
         rig.until(lambda: FeedState.INVALID in wrong.states, what="the refusal")
         rig.until(lambda: wrong.said("BTC/USDT"), what="a near symbol")
@@ -204,7 +205,7 @@ def test_polling_takes_over_while_the_stream_is_away_and_gives_back() -> None:
         rig.until(lambda: rig.witness.polls > 2, 20.0, "polls")
         assert FeedState.POLLING in rig.witness.states
         rig.venue.accept_all()
-        rig.until_live(20.0)
+        rig.until_live(timeout=20.0)
         rig.until_healed()
 
 
@@ -218,19 +219,19 @@ def test_rest_errors_come_with_status_200_and_are_understood() -> None:
         rig.venue.rst()
         rig.until(lambda: rig.witness.polls > 2, 20.0, "polls")
         rig.venue.accept_all()
-        rig.until_live(20.0)
+        rig.until_live(timeout=20.0)
         rig.until_healed()
 
 
 def test_a_second_connection_takes_over_a_book_without_numbers() -> None:
-    with KrakenRig(BTC, ETH, limits={"rotate_after_s": 20.0}, patience={"rotate_again_s": 600.0}) as rig:
+    with KrakenRig([BTC, ETH], limits={"rotate_after_s": 20.0}, patience={"rotate_again_s": 600.0}) as rig:
         rig.live_and_moving()
         statuses = len(rig.witness.statuses)
         rig.until(lambda: rig.venue.accepted == 2 and rig.venue.connections == 1, 20.0, "the handover")
         rig.until_healed()
         assert {status.state for status in rig.witness.statuses[statuses:]} <= {FeedState.LIVE, FeedState.STALE}
         for witness in rig.witnesses.values():
-            assert witness.trades == list(range(witness.trades[0], witness.trades[-1] + 1))
+            assert witness.trades == list(range(int(witness.trades[0]), int(witness.trades[-1]) + 1))
             assert witness.snapshots >= 2
         assert rig.feed(BTC).quality.checksums_bad == 0
 

@@ -9,7 +9,6 @@ Source: Binance spot API documents (streams, REST, limits), text of 2026-07-21.
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -18,10 +17,11 @@ from dataclasses import dataclass, field
 from tests.fakes import binance_faults as faults
 from tests.fakes import binance_rest as rest
 from tests.fakes import frames
-from tests.fakes.binance_faults import Binary, DepthScript, Fragmented, Piece, Raw, RestFault, RestScript
+from tests.fakes.binance_faults import Piece
 from tests.fakes.http_server import HttpRequest, HttpResponse
 from tests.fakes.truth import SimulatorTruth, Truth, Update
-from tests.fakes.websocket_server import FakeServer, Session
+from tests.fakes.venue import FakeVenue, encoded
+from tests.fakes.websocket_server import Session
 
 MESSAGES_PER_S = 5
 STREAMS_PER_CONNECTION = 1_024
@@ -48,7 +48,7 @@ class Client:
             self.held += data
 
 
-class FakeBinance(FakeServer):
+class FakeBinance(FakeVenue):
     """The venue. `violations` lists every limit that a client broke; it is cut off for it, as by the real one.
 
     `max_age_s` ends each connection at that age (the venue's 24 hours). `enforce` False only records violations. `pace`
@@ -64,28 +64,14 @@ class FakeBinance(FakeServer):
         pace: float = 1.0,
         receive_buffer: int | None = None,
     ) -> None:
-        super().__init__(receive_buffer=receive_buffer)
-        self.truth: Truth = truth or SimulatorTruth()
+        super().__init__(truth or SimulatorTruth(), pace=pace, receive_buffer=receive_buffer)
         self.enforce = enforce
         self.max_age_s = max_age_s
-        self.pace = pace
-        self.violations: list[str] = []
-        self.peak_messages_per_s = 0
-        """The most client messages that any connection sent within one second."""
         self.stamp: Callable[[], int] = lambda: time.time_ns() // 1_000_000
         """The venue's clock as it writes it; replace it to skew or rescale."""
-        self.market = self.lock
-        """Held while the market moves; hold it to compare things that must not move."""
-        self.steps = 0
-        """Batches published, of all symbols."""
         self.emitted = 0
         """Stream frames handed to connections."""
-        self.published: dict[str, int] = {}
-        """The last update id that was published, by symbol."""
         self._clients: dict[int, Client] = {}
-        self._scripts: dict[str, DepthScript] = {}
-        self._muted: set[str] = set()
-        self._rest = RestScript()
         self._acks_to_drop = 0
         self._refusals_of_subscribe: deque[tuple[int, str]] = deque()
         self._connects: deque[float] = deque()
@@ -93,18 +79,12 @@ class FakeBinance(FakeServer):
 
     # ---- the market
 
-    def step(self, symbol: str | None = None, times: int = 1) -> None:
-        """Move one market (or all) by so many batches and publish them."""
-        for _ in range(times):
-            for name in [symbol] if symbol else self.truth.symbols:
-                with self.market:
-                    self._publish(self.truth.step(name))
+    @property
+    def names(self) -> Sequence[str]:
+        return self.truth.symbols
 
-    def run(self, rate_per_s: float = 20.0) -> threading.Event:
-        """Move all markets by themselves, so many batches a second each; set the returned event to stop."""
-        ended = threading.Event()
-        self._spawn(self._run, "fake-market", 1.0 / rate_per_s, ended)
-        return ended
+    def move_one(self, symbol: str) -> None:
+        self._publish(self.truth.step(symbol))
 
     def flood(self, symbol: str, messages: int = 50_000) -> None:
         """F17: let the market run until so many frames are due, and send them all at once; needs a subscriber."""
@@ -132,25 +112,12 @@ class FakeBinance(FakeServer):
             symbol = symbol.upper()
             if not receivers or symbol in self._muted:
                 return
-            script = self._scripts.get(symbol) if channel.startswith("depth") else None
-            for piece in script.pass_on(data) if script is not None else (data,):
+            for piece in self.spoilt(symbol, data) if channel.startswith("depth") else (data,):
                 for client in receivers:
                     _send(client, stream, piece)
                 self.emitted += len(receivers)
 
     # ---- faults: connections
-
-    def fin(self) -> None:
-        """F1: end every connection in good order."""
-        self._each(Session.fin)
-
-    def rst(self) -> None:
-        """F1: reset every connection."""
-        self._each(Session.rst)
-
-    def close_all(self, code: int | None, reason: str = "") -> None:
-        """F2: close every connection with a code."""
-        self._each(lambda session: session.close(code, reason))
 
     def server_shutdown(self) -> None:
         """F3: announce that the venue will close."""
@@ -159,49 +126,7 @@ class FakeBinance(FakeServer):
             for client in self._clients.values():
                 _send(client, "!serverShutdown", message)
 
-    def stall(self) -> None:
-        """F4: every present connection falls silent, pongs included."""
-        self._each(Session.stall)
-
-    def half_open(self) -> None:
-        """F5: every present connection is neither read nor written."""
-        self._each(Session.half_open)
-
-    def ping_all(self) -> None:
-        """The venue's ping, which wants a pong."""
-        self._each(lambda session: session.post_raw(frames.encode(frames.PING, str(self.stamp()))))
-
-    def send_all(self, frame: bytes | str) -> None:
-        """F14: a text frame as it is, to every connection."""
-        self.send_all_raw(frames.encode(frames.TEXT, frame))
-
-    def send_all_raw(self, data: bytes) -> None:
-        """F15: wire bytes as they are, to every connection."""
-        self._each(lambda session: session.post_raw(data))
-
     # ---- faults: one symbol's messages, counted; `after` so many good ones
-
-    def mute(self, symbol: str) -> None:
-        """F6: no stream of this symbol speaks until `unmute`."""
-        with self.market:
-            self._muted.add(symbol)
-
-    def unmute(self, symbol: str) -> None:
-        with self.market:
-            self._muted.discard(symbol)
-
-    def gap(self, symbol: str, count: int = 1, after: int = 0) -> None:
-        """F7: the next `count` depth messages are lost."""
-        self.rewrite(symbol, faults.drop, count, after)
-
-    def duplicate(self, symbol: str, count: int = 1, after: int = 0) -> None:
-        """F8: the next `count` depth messages come twice."""
-        self.rewrite(symbol, faults.double, count, after)
-
-    def swap(self, symbol: str, count: int = 1, after: int = 0) -> None:
-        """F9: the next two depth messages change places, `count` times."""
-        with self.market:
-            self.script(symbol).swap(count=count, after=after)
 
     def crossed(self, symbol: str, count: int = 1, after: int = 0) -> None:
         """F24: the next messages put a bid above the asks."""
@@ -211,30 +136,10 @@ class FakeBinance(FakeServer):
         """F24: the next messages carry a negative size."""
         self.rewrite(symbol, faults.edited(faults.negative_size), count, after)
 
-    def desync_all(self) -> None:
-        """F19: every symbol loses one message."""
-        for symbol in self.truth.symbols:
-            self.gap(symbol)
-
-    def rewrite(self, symbol: str, how: faults.Rewrite, count: int = 1, after: int = 0) -> None:
-        """Any other change of the next `count` depth messages (see `binance_faults`)."""
-        with self.market:
-            self.script(symbol).add(how, count=count, after=after)
-
-    def script(self, symbol: str) -> DepthScript:
-        """The symbol's script of faults (`pending`, `applied`, `clear`)."""
-        return self._scripts.setdefault(symbol, DepthScript())
-
     def heal(self) -> None:
-        """Forget every fault that has not happened yet, mutes and refusals too."""
-        with self.market:
-            for script in self._scripts.values():
-                script.clear()
-            self._muted.clear()
-            self._rest.faults.clear()
-            self._acks_to_drop = 0
-            self._refusals_of_subscribe.clear()
-        self.accept_all()
+        super().heal()
+        self._acks_to_drop = 0
+        self._refusals_of_subscribe.clear()
 
     # ---- faults: control frames
 
@@ -248,26 +153,10 @@ class FakeBinance(FakeServer):
 
     # ---- faults: REST
 
-    def rest_fault(
-        self,
-        response: HttpResponse | Callable[[HttpRequest], HttpResponse],
-        *,
-        path: str = "/api/v3/depth",
-        symbol: str | None = None,
-        times: int | None = 1,
-    ) -> None:
-        """F12: answer the next `times` requests (None: all) with this."""
-        respond = (lambda request: response) if isinstance(response, HttpResponse) else response
-        with self.market:
-            self._rest.faults.append(RestFault(respond, path, symbol, times))
+    book_path = "/api/v3/depth"
 
-    def fail_rest(self, status: int, *, retry_after_s: int | None = None, times: int | None = 1, **where: str) -> None:
-        """F12: 429, 418, 451, 403 or a 5xx with the venue's own body (403 and 5xx: HTML)."""
-        self.rest_fault(rest.failure(status, retry_after_s), times=times, **where)
-
-    def slow_rest(self, delay_s: float, times: int | None = 1) -> None:
-        """F12: honest depth answers, late. The book is that of the moment of asking."""
-        self.rest_fault(lambda request: rest.late(self._depth(request), delay_s), times=times)
+    def failure(self, status: int, retry_after_s: int | None = None) -> HttpResponse:
+        return rest.failure(status, retry_after_s)
 
     def stale_rest(self, symbol: str, times: int | None = 1, steps: int = 5) -> None:
         """F11: answer with the book of now after the market has moved on by `steps` batches."""
@@ -318,14 +207,10 @@ class FakeBinance(FakeServer):
     def on_frame(self, session: Session, frame: frames.Frame) -> None:
         if frames.NAMES.get(frame.opcode) not in _COUNTED:
             return
-        now = time.monotonic()
         client = self._clients[session.number]
-        client.arrivals.append(now)
-        while client.arrivals[0] <= now - 1.0 / self.pace:
-            client.arrivals.popleft()
-        self.peak_messages_per_s = max(self.peak_messages_per_s, len(client.arrivals))
-        if len(client.arrivals) > MESSAGES_PER_S:
-            self._violated(session, f"{len(client.arrivals)} messages in a second on connection {session.number}")
+        count = self.count_message(client.arrivals)
+        if count > MESSAGES_PER_S:
+            self._violated(session, f"{count} messages in a second on connection {session.number}")
 
     def on_text(self, session: Session, text: str) -> None:
         with self.market:
@@ -393,11 +278,11 @@ class FakeBinance(FakeServer):
             if self.enforce:
                 return rest.failure(429, 10)
         if request.path == "/api/v3/depth":
-            return self._depth(request)
+            return self.depth(request)
         with self.market:
             return rest.answer(self.truth, request, self.stamp())
 
-    def _depth(self, request: HttpRequest) -> HttpResponse:
+    def depth(self, request: HttpRequest) -> HttpResponse:
         with self.market:
             return rest.depth(self.truth, request)
 
@@ -423,25 +308,11 @@ class FakeBinance(FakeServer):
         for channel, data in self.stream_data(update, self.stamp()):
             self.emit(f"{name}@{channel}", data)
         self.published[update.symbol] = update.last
-        self.steps += 1
         if self.max_age_s is not None:
             oldest = time.monotonic() - self.max_age_s
             for client in list(self._clients.values()):
                 if client.session.opened_at <= oldest:
                     client.session.close(1001, "24 hours")
-
-    def _run(self, interval_s: float, ended: threading.Event) -> None:
-        due = time.monotonic()
-        while not self.stopping.is_set() and not ended.is_set():
-            self.step()
-            due = max(due + interval_s, time.monotonic() - 1.0)
-            ended.wait(max(0.0, min(due - time.monotonic(), 0.2)))
-
-    def _each(self, act: Callable[[Session], object]) -> None:
-        with self.changed:
-            sessions = list(self.sessions)
-        for session in sessions:
-            act(session)
 
 
 _METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY")
@@ -449,14 +320,7 @@ _EXPECTED = "expected one of " + ", ".join([f"`{method}`" for method in _METHODS
 
 
 def _send(client: Client, stream: str, piece: Piece) -> None:
-    if isinstance(piece, str):
-        client.post(frames.encode(frames.TEXT, _wrapped(client, stream, piece)))
-    elif isinstance(piece, Raw):
-        client.post(frames.encode(frames.TEXT, piece.frame))
-    elif isinstance(piece, Fragmented):
-        client.post(frames.encode_fragments(frames.TEXT, _wrapped(client, stream, piece.data), piece.parts))
-    elif isinstance(piece, Binary):
-        client.post(frames.encode(frames.BINARY, _wrapped(client, stream, piece.data)))
+    client.post(encoded(piece, lambda data: _wrapped(client, stream, data)))
 
 
 def _wrapped(client: Client, stream: str, data: str) -> str:

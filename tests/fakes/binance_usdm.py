@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
 from dataclasses import replace as changed
 from typing import Any
 
-from msgspec.structs import replace
-
 from connectors.binance_usdm import BinanceUsdmConnector
-from engine.market.events import BookDelta
 from tests.fakes import binance_rest as rest
 from tests.fakes.binance import FakeBinance
+from tests.fakes.binance_rig import BinanceRig
 from tests.fakes.http_server import HttpRequest, HttpResponse
-from tests.fakes.rig import PACE, PATIENCE, HurriedRuntime, Rig, Witness, _Alarms
 from tests.fakes.truth import SimulatorTruth, Snapshot, Top, Update
+from tests.fakes.websocket_server import Entry
 
 STRIDE = 7
 """The venue counts the updates of all symbols together, so one symbol's numbers are never consecutive."""
@@ -60,52 +56,17 @@ class FakeBinanceUsdm(FakeBinance):
         return super().on_http(changed(request, target=request.target.replace("/fapi/v1/", "/api/v3/", 1)))
 
 
-class UsdmWitness(Witness):
-    """Follows the published line, whose updates name their predecessors."""
-
-    def _follow_delta(self, delta: BookDelta) -> None:
-        if self._sequence is None:
-            self.problems.append(f"update {delta.first_sequence} was published without a snapshot before it")
-            return
-        first, last, previous = delta.first_sequence, delta.last_sequence, delta.previous_sequence
-        joined = previous == self._sequence or (first is not None and first <= self._sequence)
-        if not joined or last is None or last < self._sequence:
-            self.problems.append(f"update {first}–{last} after {previous} was published after {self._sequence}")
-        self._book.apply(delta.bids, delta.asks)
-        self._sequence = last
-        self._note_line()
-
-
-class UsdmRig(Rig):
+class UsdmRig(BinanceRig):
     """Everything of one test on the fake futures venue."""
 
-    def __init__(
-        self,
-        symbols: Sequence[str] = ("BTCUSDT",),
-        *,
-        seed: int = 1,
-        limits: dict[str, Any] | None = None,
-        **venue: Any,
-    ) -> None:
-        self.symbols = tuple(symbols)
-        self.truth = StridingTruth(self.symbols, seed=seed)
-        self.venue = FakeBinanceUsdm(self.truth, pace=PACE, **venue)
-        self.witnesses = {}
-        self._threads = set(threading.enumerate())
-        hasty = type(
-            "HastyUsdm", (BinanceUsdmConnector,), {"limits": replace(BinanceUsdmConnector.limits, **(limits or {}))}
-        )
-        self.connector = hasty(
-            {"BINANCE_USDM_WS_URL": self.venue.ws_url, "BINANCE_USDM_REST_URL": self.venue.http_url},
-            runtime=HurriedRuntime(seed),
-            patience=PATIENCE,
-        )
-        self._market = None
-        self.closed_in_s = 0.0
-        self._alarms = _Alarms()
+    connector_class = BinanceUsdmConnector
+    prefix = "BINANCE_USDM"
 
-    def start(self, *symbols: str) -> UsdmRig:
-        for symbol in symbols or self.symbols:
-            witness = self.witnesses[symbol] = UsdmWitness(symbol)
-            witness.stream = self.connector.start_stream(symbol, witness)
-        return self
+    def book_requests(self) -> list[Entry]:
+        return [entry for entry in self.venue.entries("http") if entry.text.startswith("/fapi/v1/depth")]
+
+    def make_truth(self, seed: int, history: int) -> SimulatorTruth:
+        return StridingTruth(self.symbols, seed=seed, history=history)
+
+    def make_venue(self, pace: float, **options: Any) -> FakeBinance:
+        return FakeBinanceUsdm(self.truth, pace=pace, **options)

@@ -92,7 +92,7 @@ class CaptureTruth:
         if market is None:
             return
         if data.get("e") == "depthUpdate":
-            self._apply_depth(market, data)
+            self._applydepth(market, data)
         elif data.get("e") == "trade":
             market.prints.append(Print(data["t"], data["p"], data["q"], data["m"]))
 
@@ -102,7 +102,7 @@ class CaptureTruth:
         market.last = market.body["lastUpdateId"]
         self._remember(market)
 
-    def _apply_depth(self, market: _Market, data: dict[str, Any]) -> None:
+    def _applydepth(self, market: _Market, data: dict[str, Any]) -> None:
         if data["u"] <= market.last:
             return
         for side, levels in ((market.bids, data["b"]), (market.asks, data["a"])):
@@ -197,13 +197,13 @@ class CaptureBinance(FakeBinance):
         for session in sessions:
             session.drain(AHEAD_BYTES)
 
-    def _depth(self, request: HttpRequest) -> HttpResponse:
+    def depth(self, request: HttpRequest) -> HttpResponse:
         symbol = request.query.get("symbol", "")
         if symbol not in self.recording.symbols:
-            return super()._depth(request)
+            return super().depth(request)
         line = self.recording.body_line(symbol)
         if self.line >= line:
-            return super()._depth(request)
+            return super().depth(request)
         if self.playing:
             self.wait_for(lambda: self.line >= line or not self.playing or self.stopping.is_set(), self.hold_s)
         limit = int(request.query.get("limit", "100"))

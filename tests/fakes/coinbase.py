@@ -9,7 +9,6 @@ Source: Advanced Trade WebSocket documents (AsyncAPI, 2026) and frames recorded 
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -17,11 +16,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.fakes import frames
-from tests.fakes.binance_faults import Binary, DepthScript, Fragmented, Raw, RestFault, RestScript, Rewrite, drop
 from tests.fakes.http_server import HttpRequest, HttpResponse
 from tests.fakes.truth import Pair, SimulatorTruth, Update
-from tests.fakes.websocket_server import FakeServer, Session
+from tests.fakes.venue import FakeVenue, encoded
+from tests.fakes.websocket_server import Session
 
 MESSAGES_PER_S = 8
 FIRST_MESSAGE_S = 5.0
@@ -41,7 +39,7 @@ class Client:
     arrivals: deque[float] = field(default_factory=deque)
 
 
-class FakeCoinbase(FakeServer):
+class FakeCoinbase(FakeVenue):
     """The venue. `violations` lists every rule that a client broke; it is cut off for it.
 
     `pace` makes the venue's seconds shorter. `padding` adds so many levels a side, far from the touch, to every
@@ -49,28 +47,20 @@ class FakeCoinbase(FakeServer):
     """
 
     def __init__(self, truth: SimulatorTruth, *, pace: float = 1.0, padding: int = 0) -> None:
-        super().__init__()
-        self.truth = truth
-        self.pace = pace
+        super().__init__(truth, pace=pace)
         self.padding = padding
-        self.market = self.lock
-        self.violations: list[str] = []
-        self.steps = 0
-        self.published: dict[str, int] = {}
-        """The last update that was published, by product."""
         self.number_at: dict[tuple[str, int], int] = {}
         """The update that a product's book stands at in the frame (or body) with this time stamp."""
         self.skew_ns = 0
         self.heartbeats = True
         self._stamp_ns = 0
         self._clients: dict[int, Client] = {}
-        self._scripts: dict[str, DepthScript] = {}
-        self._muted: set[str] = set()
         self._owed: list[tuple[Client, str, str]] = []
-        self._rest = RestScript()
+        self._subscribes_to_drop = 0
+        self._subscribes_to_refuse = 0
 
     @property
-    def products(self) -> list[str]:
+    def names(self) -> list[str]:
         return [product_of(symbol) for symbol in self.truth.symbols]
 
     def start(self) -> FakeCoinbase:
@@ -80,56 +70,34 @@ class FakeCoinbase(FakeServer):
 
     # ---- the market
 
-    def step(self, product: str | None = None, times: int = 1) -> None:
-        """Move one market (or all) by so many batches and publish them."""
-        for _ in range(times):
-            for name in [product] if product else self.products:
-                with self.market:
-                    self._publish(name, self.truth.step(symbol_of(name)))
-
-    def run(self, rate_per_s: float = 20.0) -> threading.Event:
-        """Move all markets by themselves; set the returned event to stop."""
-        ended = threading.Event()
-        self._spawn(self._run, "fake-market", 1.0 / rate_per_s, ended)
-        return ended
+    def move_one(self, symbol: str) -> None:
+        self._publish(symbol, self.truth.step(symbol_of(symbol)))
 
     def subscribers(self, product: str, channel: str = "level2") -> int:
         with self.market:
             return sum([product in client.channels.get(channel, ()) for client in self._clients.values()])
 
-    # ---- faults
-
-    def each(self, act: Callable[[Session], object]) -> None:
-        with self.changed:
-            sessions = list(self.sessions)
-        for session in sessions:
-            act(session)
-
-    def rewrite(self, product: str, how: Rewrite, count: int = 1, after: int = 0) -> None:
-        """Change the product's next `count` book frames, after so many good ones; their numbers stay used."""
+    def flood(self, product: str, messages: int) -> None:
+        """So many frames at once: updates, each with a good deal of heartbeats."""
         with self.market:
-            self.script(product).add(how, count=count, after=after)
+            for _ in range(messages // 50):
+                self.step(product)
+                for client in self._clients.values():
+                    for _ in range(48):
+                        self._send(client, "heartbeats", [{"current_time": "", "heartbeat_counter": 0}])
 
-    def gap(self, product: str, count: int = 1) -> None:
-        self.rewrite(product, drop, count)
-
-    def script(self, product: str) -> DepthScript:
-        return self._scripts.setdefault(product, DepthScript())
-
-    def send_all(self, frame: bytes | str) -> None:
-        self.each(lambda session: session.post_raw(frames.encode(frames.TEXT, frame)))
+    # ---- faults
 
     def mute(self, product: str) -> None:
         """Nothing is said of this product until `unmute`; then who asked for it meanwhile gets what is owed.
 
         Updates that are lost so use no numbers: nobody can miss them who does not ask again.
         """
-        with self.market:
-            self._muted.add(product)
+        super().mute(product)
 
     def unmute(self, product: str) -> None:
         with self.market:
-            self._muted.discard(product)
+            super().unmute(product)
             owed, self._owed = self._owed, []
             for client, channel, name in owed:
                 self._open_channel(client, channel, name)
@@ -140,9 +108,19 @@ class FakeCoinbase(FakeServer):
             for client in self._clients.values():
                 client.number += 1
 
-    def rest_fault(self, response: HttpResponse, *, path: str = "/product_book", times: int | None = 1) -> None:
-        with self.market:
-            self._rest.faults.append(RestFault(lambda request: response, MARKET + path, None, times))
+    def drop_subscribes(self, count: int = 1) -> None:
+        """The next subscriptions to a book are neither done nor answered."""
+        self._subscribes_to_drop = count
+
+    def refuse_subscribes(self, count: int = 1) -> None:
+        """The next subscriptions to a book are answered with an error."""
+        self._subscribes_to_refuse = count
+
+    def heal(self) -> None:
+        super().heal()
+        self._subscribes_to_drop = self._subscribes_to_refuse = 0
+
+    book_path = MARKET + "/product_book"
 
     # ---- the dialect: streams
 
@@ -166,6 +144,13 @@ class FakeCoinbase(FakeServer):
             if kind not in ("subscribe", "unsubscribe") or channel not in ("level2", "market_trades", "heartbeats"):
                 session.post('{"type":"error","message":"authentication failure"}')
                 return
+            if kind == "subscribe" and channel == "level2" and self._subscribes_to_drop > 0:
+                self._subscribes_to_drop -= 1
+                return
+            if kind == "subscribe" and channel == "level2" and self._subscribes_to_refuse > 0:
+                self._subscribes_to_refuse -= 1
+                session.post('{"type":"error","message":"Failed to subscribe"}')
+                return
             asked = ["heartbeats"] if channel == "heartbeats" else list(message.get("product_ids", []))
             carried = client.channels.setdefault(channel, {})
             names = [label_of(name) for name in asked]
@@ -173,7 +158,7 @@ class FakeCoinbase(FakeServer):
                 for name in names or list(carried):
                     carried.pop(name, None)
             else:
-                known = [name for name in names if name in self.products or channel == "heartbeats"]
+                known = [name for name in names if name in self.names or channel == "heartbeats"]
                 carried.update(dict.fromkeys(known))
                 for name in known:
                     self._open_channel(client, channel, name)
@@ -182,12 +167,9 @@ class FakeCoinbase(FakeServer):
             self.changed.notify_all()
 
     def _count(self, client: Client) -> None:
-        now = time.monotonic()
-        client.arrivals.append(now)
-        while client.arrivals[0] <= now - 1.0 / self.pace:
-            client.arrivals.popleft()
-        if len(client.arrivals) > MESSAGES_PER_S:
-            self.violations.append(f"{len(client.arrivals)} messages in a second")
+        count = self.count_message(client.arrivals)
+        if count > MESSAGES_PER_S:
+            self.violations.append(f"{count} messages in a second")
             client.session.close(1008, "rate limit exceeded")
 
     def _open_channel(self, client: Client, channel: str, name: str) -> None:
@@ -220,14 +202,10 @@ class FakeCoinbase(FakeServer):
             if prints and name in client.channels.get("market_trades", ()):
                 self._send(client, "market_trades", [{"type": "update", "trades": prints}])
             if name in client.channels.get("level2", ()):
-                self._send(client, "l2_data", [event], stamp_ns, self._scripts.get(name))
+                self._send(client, "l2_data", [event], stamp_ns, name)
         self.published[name] = update.last
-        self.steps += 1
-        self.changed.notify_all()
 
-    def _send(
-        self, client: Client, channel: str, events: Sequence[Any], stamp_ns: int = 0, script: DepthScript | None = None
-    ) -> None:
+    def _send(self, client: Client, channel: str, events: Sequence[Any], stamp_ns: int = 0, spoilt: str = "") -> None:
         number, client.number = client.number, client.number + 1
         text = json.dumps(
             {
@@ -236,8 +214,8 @@ class FakeCoinbase(FakeServer):
             },
             separators=(",", ":"),
         )  # fmt: skip
-        for piece in script.pass_on(text) if script is not None else (text,):
-            client.session.post_raw(_encoded(piece))
+        for piece in self.spoilt(spoilt, text):
+            client.session.post_raw(encoded(piece))
 
     def _next_stamp(self) -> int:
         self._stamp_ns = max(self._stamp_ns + 1, time.time_ns() + self.skew_ns)
@@ -258,13 +236,6 @@ class FakeCoinbase(FakeServer):
     def _age_s(self, client: Client) -> float:
         return (time.monotonic() - client.session.opened_at) * self.pace
 
-    def _run(self, interval_s: float, ended: threading.Event) -> None:
-        due = time.monotonic()
-        while not self.stopping.is_set() and not ended.is_set():
-            self.step()
-            due = max(due + interval_s, time.monotonic() - 1.0)
-            ended.wait(max(0.0, min(due - time.monotonic(), 0.2)))
-
     # ---- the dialect: REST
 
     def on_http(self, request: HttpRequest) -> HttpResponse:
@@ -274,8 +245,13 @@ class FakeCoinbase(FakeServer):
                 return fault.respond(request)
             if request.path == MARKET + "/products":
                 return HttpResponse(body=json.dumps({"products": self._listed()}).encode())
+            return self.depth(request) if request.path == self.book_path else HttpResponse(404, b"{}")
+
+    def depth(self, request: HttpRequest) -> HttpResponse:
+        """The book as REST gives it, or the venue's error."""
+        with self.market:
             name = label_of(request.query.get("product_id", ""))
-            if request.path != MARKET + "/product_book" or name not in self.products:
+            if name not in self.names:
                 return HttpResponse(404, b'{"error":"NOT_FOUND","message":"product not found"}')
             book = self.truth.snapshot(symbol_of(name), int(request.query.get("limit", "50")))
             stamp_ns = self._next_stamp()
@@ -286,7 +262,7 @@ class FakeCoinbase(FakeServer):
 
     def _listed(self) -> list[dict[str, object]]:
         found = []
-        for name in self.products:
+        for name in self.names:
             listing = self.truth.listing(symbol_of(name))
             for quote, alias in (("USD", ""), ("USDC", name)):
                 found.append(
@@ -346,14 +322,3 @@ def bad_price(value: object) -> Callable[[dict[str, Any]], None]:
 def _stamp(stamp_ns: int) -> str:
     seconds, rest = divmod(stamp_ns, 1_000_000_000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
-
-
-def _encoded(piece: object) -> bytes:
-    if isinstance(piece, Raw):
-        return frames.encode(frames.TEXT, piece.frame)
-    if isinstance(piece, Fragmented):
-        return frames.encode_fragments(frames.TEXT, piece.data, piece.parts)
-    if isinstance(piece, Binary):
-        return frames.encode(frames.BINARY, piece.data)
-    assert isinstance(piece, str)
-    return frames.encode(frames.TEXT, piece)

@@ -11,20 +11,19 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.fakes import frames
-from tests.fakes.binance_faults import DepthScript, Piece, Raw, Rewrite, drop
+from tests.fakes.binance_faults import Piece, Raw
 from tests.fakes.http_server import HttpRequest, HttpResponse
 from tests.fakes.truth import SimulatorTruth, Top, Update
-from tests.fakes.websocket_server import FakeServer, Session
+from tests.fakes.venue import FakeVenue, encoded
+from tests.fakes.websocket_server import Session
 
 DEPTHS = (10, 25, 100, 500, 1000)
 MESSAGES_PER_S = 20
@@ -99,31 +98,27 @@ class Listed:
         return text.replace(".", "").lstrip("0")
 
 
-class FakeKraken(FakeServer):
-    """The venue. `violations` lists every limit that a client broke; `pace` makes the venue's seconds shorter."""
+class FakeKraken(FakeVenue):
+    """The venue. A client that breaks a limit is told so and not obeyed."""
+
+    truth: SimulatorTruth
 
     def __init__(self, truth: SimulatorTruth, *, pace: float = 1.0, receive_buffer: int | None = None) -> None:
-        super().__init__(receive_buffer=receive_buffer)
-        self.truth = truth
-        self.pace = pace
-        self.market = self.lock
-        """Held while the market moves; hold it to compare things that must not move."""
+        super().__init__(truth, pace=pace, receive_buffer=receive_buffer)
         self.listed: dict[str, Listed] = {}
         for name in truth.symbols:
             one = Listed(name, truth)
             self.listed[one.symbol] = one
         self.system = "online"
-        self.violations: list[str] = []
-        self.steps = 0
         self.sent: dict[str, int] = {}
         """The last update id of which some client was told, by symbol."""
+        self.skew_us = 0
+        """How far the venue's clock is off."""
         self._stamp_us = 0
         self._clients: dict[int, Client] = {}
-        self._scripts: dict[str, DepthScript] = {}
-        self._muted: set[str] = set()
         self._subscribes_to_drop = 0
+        self._subscribes_to_refuse = 0
         self._spoiled_snapshots = 0
-        self._rest_faults: deque[Callable[[HttpRequest], HttpResponse]] = deque()
 
     def start(self) -> FakeKraken:
         super().start()
@@ -132,18 +127,12 @@ class FakeKraken(FakeServer):
 
     # ---- the market
 
-    def step(self, symbol: str | None = None, times: int = 1) -> None:
-        """Move one market (or all) by so many batches and publish them."""
-        for _ in range(times):
-            for name in [symbol] if symbol else self.listed:
-                with self.market:
-                    self._publish(self.listed[name])
+    @property
+    def names(self) -> Sequence[str]:
+        return tuple(self.listed)
 
-    def run(self, rate_per_s: float = 20.0) -> threading.Event:
-        """Move all markets by themselves, so many batches a second each; set the returned event to stop."""
-        ended = threading.Event()
-        self._spawn(self._run, "fake-market", 1.0 / rate_per_s, ended)
-        return ended
+    def move_one(self, symbol: str) -> None:
+        self._publish(self.listed[symbol])
 
     def subscribers(self, symbol: str) -> int:
         """How many sessions have that book now."""
@@ -169,39 +158,13 @@ class FakeKraken(FakeServer):
 
     # ---- faults
 
-    def fin(self) -> None:
-        self._each(Session.fin)
-
-    def rst(self) -> None:
-        self._each(Session.rst)
-
-    def close_all(self, code: int | None, reason: str = "") -> None:
-        self._each(lambda session: session.close(code, reason))
-
-    def stall(self) -> None:
-        """Every present connection falls silent, heartbeats included."""
-        self._each(Session.stall)
-
-    def send_all(self, frame: bytes | str) -> None:
-        """A text frame as it is, to every connection."""
-        self._each(lambda session: session.post_raw(frames.encode(frames.TEXT, frame)))
-
     def mute(self, symbol: str) -> None:
         """No channel of this symbol speaks until somebody subscribes to it again."""
-        with self.market:
-            self._muted.add(symbol)
+        super().mute(symbol)
 
-    def script(self, symbol: str) -> DepthScript:
-        """The symbol's script of book updates that go wrong (`pending`, `applied`, `clear`)."""
-        return self._scripts.setdefault(symbol, DepthScript())
-
-    def rewrite(self, symbol: str, how: Rewrite, count: int = 1, after: int = 0) -> None:
-        with self.market:
-            self.script(symbol).add(how, count=count, after=after)
-
-    def lose_update(self, symbol: str, count: int = 1) -> None:
-        """The next `count` updates are lost."""
-        self.rewrite(symbol, drop, count)
+    def heal(self) -> None:
+        super().heal()
+        self._subscribes_to_drop = self._subscribes_to_refuse = self._spoiled_snapshots = 0
 
     def bad_checksum(self, symbol: str, count: int = 1, after: int = 0) -> None:
         """The next updates carry a wrong checksum."""
@@ -215,9 +178,11 @@ class FakeKraken(FakeServer):
         """The next subscriptions to a book are neither done nor answered."""
         self._subscribes_to_drop = count
 
-    def rest_fault(self, response: HttpResponse, times: int = 1) -> None:
-        """Answer the next requests with this."""
-        self._rest_faults.extend([lambda request: response] * times)
+    def refuse_subscribes(self, count: int = 1) -> None:
+        """The next subscriptions to a book are answered with an error that says nothing of the symbol."""
+        self._subscribes_to_refuse = count
+
+    book_path = "/0/public/Depth"
 
     # ---- the dialect: stream
 
@@ -254,11 +219,7 @@ class FakeKraken(FakeServer):
             self.changed.notify_all()
 
     def _paces(self, client: Client) -> bool:
-        now = time.monotonic()
-        client.arrivals.append(now)
-        while client.arrivals[0] <= now - 1.0 / self.pace:
-            client.arrivals.popleft()
-        return len(client.arrivals) <= MESSAGES_PER_S
+        return self.count_message(client.arrivals) <= MESSAGES_PER_S
 
     def _instrument(self, session: Session, request: dict[str, Any]) -> None:
         result = {"channel": "instrument", "snapshot": True, "warnings": ["tick_size is deprecated"]}
@@ -278,7 +239,10 @@ class FakeKraken(FakeServer):
             self._subscribes_to_drop -= 1
             return
         problem = ""
-        if symbol not in self.listed:
+        if method == "subscribe" and channel == "book" and self._subscribes_to_refuse > 0:
+            self._subscribes_to_refuse -= 1
+            problem = "Service temporarily unavailable"
+        elif symbol not in self.listed:
             problem = f"Currency pair not supported {symbol}"
         elif channel == "book" and depth not in DEPTHS:
             problem = "Subscription depth not supported"
@@ -323,12 +287,16 @@ class FakeKraken(FakeServer):
 
     def on_http(self, request: HttpRequest) -> HttpResponse:
         with self.market:
-            if self._rest_faults:
-                return self._rest_faults.popleft()(request)
+            fault = self._rest.take(request)
+            if fault is not None:
+                return fault.respond(request)
             if request.path == "/0/public/AssetPairs":
                 return _result({_rest_name(one): self._asset_pair(one) for one in self.listed.values()})
-            if request.path != "/0/public/Depth":
-                return HttpResponse(404, b"")
+            return self.depth(request) if request.path == self.book_path else HttpResponse(404, b"")
+
+    def depth(self, request: HttpRequest) -> HttpResponse:
+        """The book as REST gives it, or the venue's error."""
+        with self.market:
             wanted = request.query.get("pair")
             one = next((one for one in self.listed.values() if _rest_name(one) == wanted), None)
             if one is None:
@@ -355,8 +323,8 @@ class FakeKraken(FakeServer):
         before = {depth: one.scope(depth) for depth in depths}
         update = self.truth.step(one.name)
         one.apply(update)
-        self.steps += 1
-        self._stamp_us = max(self._stamp_us + 1, time.time_ns() // 1_000)
+        self.published[one.symbol] = update.last
+        self._stamp_us = max(self._stamp_us + 1, time.time_ns() // 1_000 + self.skew_us)
         stamp = _written(self._stamp_us)
         one.at[self._stamp_us * 1_000] = update.last
         if one.symbol in self._muted:
@@ -376,11 +344,10 @@ class FakeKraken(FakeServer):
             f'"checksum":{one.checksum()},"timestamp":"{stamp}"}}]}}'
         )
         self.sent[one.symbol] = one.last
-        script = self._scripts.get(one.symbol)
-        for piece in script.pass_on(data) if script is not None else (data,):
+        for piece in self.spoilt(one.symbol, data):
             for client in self._clients.values():
                 if client.books.get(one.symbol) == depth:
-                    client.session.post_raw(_encoded(piece))
+                    client.session.post_raw(encoded(piece))
 
     def _others(self, channel: str, symbol: str, data: str) -> None:
         for client in self._clients.values():
@@ -393,19 +360,6 @@ class FakeKraken(FakeServer):
                 for client in self._clients.values():
                     if client.books or client.others:
                         client.session.post('{"channel":"heartbeat"}')
-
-    def _run(self, interval_s: float, ended: threading.Event) -> None:
-        due = time.monotonic()
-        while not self.stopping.is_set() and not ended.is_set():
-            self.step()
-            due = max(due + interval_s, time.monotonic() - 1.0)
-            ended.wait(max(0.0, min(due - time.monotonic(), 0.2)))
-
-    def _each(self, act: Callable[[Session], object]) -> None:
-        with self.changed:
-            sessions = list(self.sessions)
-        for session in sessions:
-            act(session)
 
 
 def wrong_checksum(data: str) -> Sequence[str]:
@@ -453,10 +407,6 @@ def _rest_name(one: Listed) -> str:
 
 def _result(content: object) -> HttpResponse:
     return HttpResponse(body=_json({"error": [], "result": content}).encode())
-
-
-def _encoded(piece: Piece) -> bytes:
-    return frames.encode(frames.TEXT, piece.frame if isinstance(piece, Raw) else str(piece))
 
 
 def _written(stamp_us: int) -> str:

@@ -1,7 +1,8 @@
-"""A fake Binance, the real connector on it, and a witness per symbol that compares every word with the truth.
+"""The real connector on a fake venue, and a witness per symbol that compares every word with the truth.
 
 The connector's clock and waits run `PACE` times faster than ours (and the venue's limits with them), so that cooldowns,
-back-off and pacing are those of production and a test still takes moments.
+back-off and pacing are those of production and a test still takes moments. What differs from venue to venue is in
+`binance_rig.py` and its neighbours.
 """
 
 from __future__ import annotations
@@ -9,22 +10,22 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
+from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import count
 from random import Random
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from msgspec.structs import replace
 
-from connectors.base import Patience, SystemRuntime
-from connectors.binance import BinanceConnector
-from engine.connector import Stream
-from engine.market.book import Book
-from engine.market.events import BookDelta, BookSnapshot, FeedState, FeedStatus, Levels, MarketEvent
-from tests.fakes.binance import FakeBinance
-from tests.fakes.truth import TOP_DEPTH, SimulatorTruth
+from connectors.base import Patience, StreamingConnector, SystemRuntime
+from engine.market.events import BookSnapshot, FeedState, Source
+from tests.fakes.truth import TOP_DEPTH, SimulatorTruth, Top
+from tests.fakes.venue import FakeVenue
 from tests.fakes.websocket_server import Entry
+from tests.fakes.witness import Seen, Witness
 
 PACE = 10.0
 BOUND_S = 8.0
@@ -32,190 +33,185 @@ BOUND_S = 8.0
 STEPS_PER_S = 40.0
 PATIENCE = Patience(connect_s=1.0, fetch_s=1.0, read_s=0.02)
 """Connecting and fetching wait on sockets, so these are real seconds."""
-KEPT = 50_000
-LOOKED_UP = 2_000
+_numbers = count(1)
 
 
 class HurriedClock:
-    """UTC that runs `PACE` times too fast."""
+    """UTC that runs `pace` times too fast."""
 
-    def __init__(self) -> None:
+    def __init__(self, pace: float = PACE) -> None:
+        self._pace = pace
         self._start_ns = time.time_ns()
         self._begun_ns = time.monotonic_ns()
 
     def now_ns(self) -> int:
-        return self._start_ns + round((time.monotonic_ns() - self._begun_ns) * PACE)
+        return self._start_ns + round((time.monotonic_ns() - self._begun_ns) * self._pace)
 
 
 class HurriedRuntime(SystemRuntime):
-    """Real threads in a world in which time runs `PACE` times faster; chance is seeded."""
+    """Real threads in a world in which time runs `pace` times faster; chance is seeded.
 
-    def __init__(self, seed: int) -> None:
-        super().__init__(HurriedClock())
+    `tag` begins the names of its threads, so that several worlds can be told apart.
+    """
+
+    def __init__(self, seed: int, pace: float = PACE) -> None:
+        super().__init__(HurriedClock(pace))
         self.random = Random(seed).random
+        self.tag = f"rig{next(_numbers)} "
+        self._pace = pace
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
-        return event.wait(max(0.0, seconds) / PACE)
+        return event.wait(max(0.0, seconds) / self._pace)
+
+    def start(self, name: str, target: Callable[[], None]) -> None:
+        super().start(self.tag + name, target)
+
+    def threads(self) -> list[str]:
+        """The names of those of its threads that run."""
+        return [thread.name for thread in threading.enumerate() if thread.name.startswith(self.tag)]
 
 
-class Witness:
-    """A listener that believes nothing: it follows the published line and looks at the feed's picture each time."""
+class Alarms(logging.Handler):
+    """Collects what one connector logs as an error: nothing that a venue does is one."""
 
-    def __init__(self, symbol: str) -> None:
-        self.symbol = symbol
-        self.problems: list[str] = []
-        self.statuses: list[FeedStatus] = []
-        self.events = 0
-        self.snapshots = 0
-        self.stopped = False
-        self.stream: Stream | None = None
-        self._book = Book(TOP_DEPTH)
-        self._sequence: int | None = None
-        self._seen: deque[tuple[str, int, Levels, Levels]] = deque(maxlen=KEPT)
-
-    def __call__(self, event: MarketEvent) -> None:
-        self.events += 1
-        if self.stopped:
-            self.problems.append(f"called after stop with {type(event).__name__}")
-        if isinstance(event, FeedStatus):
-            self.statuses.append(event)
-            if not event.state.has_data and event.state is not FeedState.STALE:
-                self._sequence = None
-        elif isinstance(event, BookSnapshot):
-            self._follow_snapshot(event)
-        elif isinstance(event, BookDelta):
-            self._follow_delta(event)
-        self._look()
-
-    @property
-    def states(self) -> list[FeedState]:
-        """The states that the feed went through."""
-        return [status.state for status in self.statuses]
-
-    @property
-    def state(self) -> FeedState:
-        return self.states[-1] if self.statuses else FeedState.CONNECTING
-
-    def said(self, words: str) -> bool:
-        """Whether some status gave a reason with these words."""
-        return any(words in status.reason for status in self.statuses)
-
-    def verify(self, truth: SimulatorTruth) -> list[str]:
-        """Everything that was wrong."""
-        problems = list(self.problems)
-        seen = list(self._seen)
-        # Of a flood a sample and the end: looking up the past costs time.
-        every = len(seen) // LOOKED_UP + 1
-        for what, sequence, bids, asks in seen[:-LOOKED_UP:every] + seen[-LOOKED_UP:]:
-            top = truth.top_at(self.symbol, sequence)
-            if top is None:
-                problems.append(f"{what} stood at update {sequence}, where no book ever was")
-            elif top != (bids, asks):
-                problems.append(f"{what} at update {sequence} differs from the truth: {_difference(top, (bids, asks))}")
-        return problems
-
-    def _look(self) -> None:
-        feed = self.stream.feed if self.stream is not None else None
-        view = feed.view if feed is not None else None
-        if feed is None or view is None or view.sequence is None or feed.state is not FeedState.LIVE:
-            return
-        self._note("the view", view.sequence, view.bids[:TOP_DEPTH], view.asks[:TOP_DEPTH])
-
-    def _follow_snapshot(self, snapshot: BookSnapshot) -> None:
-        self.snapshots += 1
-        self._book.replace(snapshot.bids, snapshot.asks)
-        self._sequence = snapshot.sequence
-        self._note_line()
-
-    def _follow_delta(self, delta: BookDelta) -> None:
-        first, last = delta.first_sequence, delta.last_sequence
-        assert first is not None
-        if self._sequence is None:
-            self.problems.append(f"update {first} was published without a snapshot before it")
-            return
-        if first > self._sequence + 1 or last is None or last <= self._sequence:
-            self.problems.append(f"update {first}–{last} was published after {self._sequence}")
-        self._book.apply(delta.bids, delta.asks)
-        self._sequence = last
-        self._note_line()
-
-    def _note_line(self) -> None:
-        if self._sequence is not None:
-            self._note("the published line", self._sequence, self._book.bids(TOP_DEPTH), self._book.asks(TOP_DEPTH))
-
-    def _note(self, what: str, sequence: int, bids: Levels, asks: Levels) -> None:
-        self._seen.append((what, sequence, bids, asks))
-
-
-class _Alarms(logging.Handler):
-    """Collects what the connector logs as an error: nothing that a venue does is one."""
-
-    def __init__(self) -> None:
+    def __init__(self, tag: str) -> None:
         super().__init__(logging.ERROR)
         self.heard: list[str] = []
+        self._tag = tag
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.heard.append(self.format(record))
+        if (record.threadName or "").startswith((self._tag, "MainThread")):
+            self.heard.append(self.format(record))
 
 
-class Rig:
+class _Counting(StreamingConnector):
+    """Counts the books that polling brought."""
+
+    answered: Counter[str]
+    newest: dict[str, Any]
+
+    def book(self, symbol: str, depth: int, source: Source) -> Any:
+        found = super().book(symbol, depth, source)
+        if source == "poll" and isinstance(found, BookSnapshot):
+            # What has not changed, or is older than what was shown, is no new point.
+            place = found.sequence or (found.bids, found.asks)
+            before = self.newest.get(symbol)
+            if place != before and not (isinstance(place, int) and isinstance(before, int) and place < before):
+                self.answered[symbol] += 1
+            self.newest[symbol] = place
+        return found
+
+
+def hasty(kind: type[StreamingConnector], limits: dict[str, Any] | None, **more: Any) -> Any:
+    """A connector class with some limits changed, whose `answered` counts the polled books by symbol."""
+    fields = {"limits": replace(kind.limits, **(limits or {})), "answered": Counter(), "newest": {}, **more}
+    return type(f"Hasty{kind.__name__}", (_Counting, kind), fields)
+
+
+class Rig(ABC):
     """Everything of one test. Use as a context: leaving it stops all and checks that nothing was wrong or left."""
+
+    default_symbols: ClassVar[tuple[str, ...]]
+    levels: ClassVar[int] = TOP_DEPTH
+    """How many levels a side can be held against the truth."""
 
     def __init__(
         self,
-        symbols: Sequence[str] = ("BTCUSDT",),
+        symbols: Sequence[str] = (),
         *,
         seed: int = 1,
         patience: dict[str, Any] | None = None,
         limits: dict[str, Any] | None = None,
         history: int = 20_000,
+        pace: float = PACE,
         **venue: Any,
     ) -> None:
-        self.symbols = tuple(symbols)
-        self.truth = SimulatorTruth(self.symbols, seed=seed, history=history)
-        self.venue = FakeBinance(self.truth, pace=PACE, **venue)
+        self.symbols = tuple(symbols) or self.default_symbols
+        self.pace = pace
+        self.truth: Any = self.make_truth(seed, history)
+        self.venue: Any = self.make_venue(pace, **venue)
+        self.runtime = HurriedRuntime(seed, pace)
+        self._limits, self._patience = limits or {}, replace(PATIENCE, **(patience or {}))
+        self.connector: Any = self.make_connector(self.venue.ws_url, self._limits, self._patience)
         self.witnesses: dict[str, Witness] = {}
-        self._threads = set(threading.enumerate())
-        hasty = type(
-            "HastyBinance", (BinanceConnector,), {"limits": replace(BinanceConnector.limits, **(limits or {}))}
-        )
-        self.connector: BinanceConnector = hasty(
-            {"BINANCE_WS_URL": self.venue.ws_url, "BINANCE_REST_URL": self.venue.http_url},
-            runtime=HurriedRuntime(seed),
-            patience=replace(PATIENCE, **(patience or {})),
-        )
-        self._market: threading.Event | None = None
+        self.alarms = Alarms(self.runtime.tag)
         self.closed_in_s = 0.0
-        self._alarms = _Alarms()
+        self._market: threading.Event | None = None
+
+    # What differs from venue to venue
+
+    @abstractmethod
+    def make_truth(self, seed: int, history: int) -> SimulatorTruth:
+        """The market behind `symbols`."""
+
+    @abstractmethod
+    def make_venue(self, pace: float, **options: Any) -> FakeVenue:
+        """The fake, not yet started."""
+
+    @abstractmethod
+    def make_connector(self, ws_url: str, limits: dict[str, Any], patience: Patience) -> Any:
+        """The real connector, its stream at `ws_url` and the rest at the fake; see `hasty`."""
+
+    @abstractmethod
+    def oracle(self, symbol: str, seen: Seen) -> Sequence[Top] | None:
+        """The true books at the place by which the venue dates this one."""
+
+    @abstractmethod
+    def is_current(self, symbol: str, goal: int) -> bool:
+        """Whether a LIVE book has come as far as the update `goal`."""
+
+    # Life
 
     def __enter__(self) -> Self:
-        logging.getLogger("connectors").addHandler(self._alarms)
+        logging.getLogger("connectors").addHandler(self.alarms)
         self.venue.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        findings = self.findings()
+        if kind is None and findings:
+            raise AssertionError("\n".join([*findings, self.describe()]))
+
+    def findings(self) -> list[str]:
+        """Stop all; what was wrong with it or was left behind."""
         self.close()
-        problems = [problem for witness in self.witnesses.values() for problem in witness.verify(self.truth)]
+        self.rest()
+        problems = self.problems()
         left = self._left_behind()
         self.venue.stop()
-        logging.getLogger("connectors").removeHandler(self._alarms)
-        if kind is None:
-            self._demand(not self._alarms.heard, f"logged as errors: {self._alarms.heard[:2]}")
-            self._demand(not problems, f"{len(problems)} wrong words: {problems[:5]}")
-            self._demand(not self.venue.violations, "a limit of the venue was broken")
-            self._demand(not left, f"left behind: {left}")
-            self._demand(self.closed_in_s < 2.0, f"close took {self.closed_in_s:.1f} s")
+        logging.getLogger("connectors").removeHandler(self.alarms)
+        found = [f"logged as an error: {line}" for line in self.alarms.heard[:2]]
+        if problems:
+            found.append(f"{len(problems)} wrong words: {problems[:5]}")
+        found += [f"a limit of the venue was broken: {one}" for one in self.venue.violations[:3]]
+        found += [f"left behind: {one}" for one in left]
+        if self.closed_in_s >= 2.0:
+            found.append(f"close took {self.closed_in_s:.1f} s")
+        return found
 
-    def _demand(self, met: bool, what: str) -> None:
-        if not met:
-            raise AssertionError(f"{what}\n{self.describe()}")
+    def problems(self) -> list[str]:
+        """Every word that differs from the truth."""
+        return [problem for witness in self.witnesses.values() for problem in witness.verify()]
+
+    def lost_polls(self) -> int:
+        """Books that polling brought and that never showed, but for those that came when the stream was back."""
+        lost = 0
+        for symbol, witness in self.witnesses.items():
+            returns = witness.states.count(FeedState.LIVE) + 1
+            lost += max(0, self.connector.answered[symbol] - witness.polls - returns)
+        return lost
+
+    def aim(self, ws_url: str) -> None:
+        """Point the connector, which has not started yet, at another stream address."""
+        self.connector.close()
+        self.connector = self.make_connector(ws_url, self._limits, self._patience)
 
     def start(self, *symbols: str) -> Self:
         """Begin streaming these symbols (all without a name)."""
         for symbol in symbols or self.symbols:
-            witness = self.witnesses[symbol] = Witness(symbol)
+            witness = self.witnesses[symbol] = Witness(symbol, self.oracle, self.levels)
             witness.stream = self.connector.start_stream(symbol, witness)
         return self
 
@@ -230,22 +226,29 @@ class Rig:
             self._market.set()
             self._market = None
 
+    def close(self) -> None:
+        """Stop the connector as a program's end does."""
+        begun = time.monotonic()
+        self.connector.close()
+        self.closed_in_s = max(self.closed_in_s, time.monotonic() - begun)
+        for witness in self.witnesses.values():
+            witness.stopped = True
+
+    # Waiting
+
     @property
     def witness(self) -> Witness:
         """The first symbol's."""
         return next(iter(self.witnesses.values()))
 
-    def until(self, predicate: Callable[[], object], timeout: float = BOUND_S, what: str = "") -> None:
+    def until(self, predicate: Callable[[], object], timeout: float = BOUND_S, what: str = "it") -> None:
         """Wait for something.
 
         Raises:
             AssertionError: it did not come, with how everything stands.
         """
-        assert self.venue.wait_for(predicate, timeout), f"waited {timeout} s in vain for {what}:\n{self.describe()}"
-
-    def depth_requests(self) -> list[Entry]:
-        """The requests for a book so far."""
-        return [entry for entry in self.venue.entries("http") if "/depth?" in entry.text]
+        if not self.venue.wait_for(predicate, timeout):
+            raise AssertionError(f"waited {timeout} s in vain for {what}:\n{self.describe()}")
 
     def pause(self, steps: int) -> None:
         """Let so many batches (of all symbols together) be published."""
@@ -257,7 +260,15 @@ class Rig:
         chosen = symbols or tuple(self.witnesses)
         with self.venue.market:
             goal = dict(self.venue.published)
-        self.until(lambda: all(self._caught_up(symbol, goal.get(symbol, 0)) for symbol in chosen), timeout, "LIVE")
+        self.until(lambda: all(self.caught_up(symbol, goal) for symbol in chosen), timeout, "LIVE")
+
+    def caught_up(self, symbol: str, goal: dict[str, int]) -> bool:
+        """Whether a book is LIVE and has come as far as what was published, by the venue's names."""
+        return self.feed(symbol).state is FeedState.LIVE and self.is_current(symbol, goal.get(self.label(symbol), 0))
+
+    def label(self, symbol: str) -> str:
+        """The name under which the venue publishes a symbol."""
+        return symbol
 
     def live_and_moving(self) -> Self:
         """The usual beginning: started, moving, LIVE."""
@@ -266,29 +277,34 @@ class Rig:
         self.until_live()
         return self
 
-    def settle(self) -> None:
+    def settle(self, timeout: float = BOUND_S) -> None:
         """The usual end: every fault has happened, all books are LIVE, and stay so when the market stands."""
-        scripts = [self.venue.script(symbol) for symbol in self.symbols]
-        self.until(lambda: not any(script.pending for script in scripts), what="all faults to happen")
+        scripts = [self.venue.script(self.label(symbol)) for symbol in self.symbols]
+        self.until(lambda: not any(script.pending for script in scripts), timeout, "all faults to happen")
         if self._market is not None:
             self.pause(2 * len(self.symbols))
-        self.until_live()
+        self.until_live(timeout=timeout)
         self.rest()
         self.venue.step()
         self.until_live()
 
-    def close(self) -> None:
-        """Stop the connector as a program's end does."""
-        begun = time.monotonic()
-        self.connector.close()
-        self.closed_in_s = time.monotonic() - begun
-        for witness in self.witnesses.values():
-            witness.stopped = True
+    # Looking
 
-    def quality(self, symbol: str = "") -> Any:
+    def feed(self, symbol: str = "") -> Any:
         stream = (self.witnesses[symbol] if symbol else self.witness).stream
         assert stream is not None
-        return stream.feed.quality
+        return stream.feed
+
+    def quality(self, symbol: str = "") -> Any:
+        return self.feed(symbol).quality
+
+    def book_requests(self) -> list[Entry]:
+        """The requests for a book so far."""
+        return [entry for entry in self.venue.entries("http") if entry.text.startswith(self.venue.book_path)]
+
+    def sent(self, word: str) -> list[str]:
+        """The client's messages with this word."""
+        return [entry.text for entry in self.venue.entries("text") if word in entry.text]
 
     def describe(self) -> str:
         """How everything stands, for a failed test's message."""
@@ -298,39 +314,10 @@ class Rig:
         ]
         lines.append(f"accepted {self.venue.accepted}, open {self.venue.connections}, {dict(self.venue.counts)}")
         lines.append(f"last requests {[entry.text[:60] for entry in self.venue.entries('http')[-4:]]}")
+        lines.append(f"last messages {[text[:120] for text in self.sent('')[-4:]]}")
         return "\n".join([*lines, f"violations {self.venue.violations}", f"published {self.venue.published}"])
-
-    def _caught_up(self, symbol: str, sequence: int) -> bool:
-        stream = self.witnesses[symbol].stream
-        assert stream is not None
-        view = stream.feed.view
-        return (
-            stream.feed.state is FeedState.LIVE
-            and view is not None
-            and view.sequence is not None
-            and view.sequence >= sequence
-        )
 
     def _left_behind(self) -> list[str]:
         """Threads and sockets that should be gone."""
-        self.rest()
-
-        def threads() -> list[str]:
-            return [
-                thread.name
-                for thread in threading.enumerate()
-                if thread not in self._threads and not thread.name.startswith("fake-")
-            ]
-
-        self.venue.wait_for(lambda: not threads() and not self.venue.sockets, 2.0)
-        return [*threads(), *[f"socket {number}" for number in range(self.venue.sockets)]]
-
-
-def _difference(truth: tuple[Levels, Levels], seen: tuple[Levels, Levels]) -> str:
-    for side, true, mine in zip(("bid", "ask"), truth, seen, strict=True):
-        for index, pair in enumerate(zip(true, mine, strict=False)):
-            if pair[0] != pair[1]:
-                return f"{side} {index} is {pair[1]} instead of {pair[0]}"
-        if len(true) != len(mine):
-            return f"{len(mine)} {side}s instead of {len(true)}"
-    return "in nothing"
+        self.venue.wait_for(lambda: not self.runtime.threads() and not self.venue.sockets, 2.0)
+        return [*self.runtime.threads(), *[f"socket {number}" for number in range(self.venue.sockets)]]
