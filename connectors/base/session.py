@@ -369,7 +369,7 @@ class Session:
 
     def _look_after_mute(self, channel: Channel, waited_s: float, now_ns: int) -> None:
         """Subscribed and silent: a quiet symbol, or one that does not exist. The REST snapshot tells."""
-        if self._outbox or self._acks.awaits(channel.symbol):
+        if self._outbox or self._acks.unsettled(channel.symbol):
             return
         rest = self.venue.continuity.recovery == "rest"
         if rest and waited_s >= self._patience.probe_s and not channel.repairing and not channel.synced:
