@@ -73,18 +73,33 @@ def _reach(view: View, connector: Connector) -> Cause:
         return Cause(question, True, "It lives in this process; no network is needed.")
     found: list[str] = []
     fine = True
-    if isinstance(connector, Venue):
-        reached, words = _knock(connector.stream_url(list(view.symbols)))
-        fine, found = fine and reached, [*found, words]
-    started = perf_counter()
     try:
-        connector.fetch_snapshot(view.symbols[0], 5)
-        found.append(f"REST answered in {(perf_counter() - started) * 1000:.0f} ms")
+        for url in connector.addresses() if isinstance(connector, Venue) else ():
+            reached, words = _knock(url)
+            fine, found = fine and reached, [*found, words]
+        said = _asked(connector, view.symbols[0])
+        found += [said] if said else []
     except EngineError as error:
         fine = False
-        found.append(f"REST: {error}")
+        found.append(sentences(str(error), error.hint))
     remedy = "" if fine else "Look at the network, proxy and firewall; try REST Polling or another venue."
     return Cause(question, fine, sentences("; ".join(found)), remedy)
+
+
+def _asked(connector: Connector, symbol: str) -> str:
+    """What came of asking for a book, in words; empty where there are none to be asked for.
+
+    Raises:
+        EngineError: it was not given.
+    """
+    can = connector.capabilities
+    if not can.depth:
+        return "it has no books to ask for"
+    if not can.polling:
+        return ""
+    started = perf_counter()
+    connector.fetch_snapshot(symbol, 5)
+    return f"REST answered in {(perf_counter() - started) * 1000:.0f} ms"
 
 
 def _knock(url: str) -> tuple[bool, str]:

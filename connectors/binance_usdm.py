@@ -24,6 +24,7 @@ import msgspec
 from msgspec import Struct
 
 from connectors.base import Control, Limits
+from connectors.base.binance_candles import TIMEFRAMES
 from connectors.base.binance_frames import UNREADABLE, Listed, control_of, host_of, stamp_ns
 from connectors.base.binance_market import BinanceMarket
 from engine.connector import Capabilities
@@ -100,7 +101,9 @@ class BinanceUsdmConnector(BinanceMarket):
         test_network="testnet and demo (set BINANCE_USDM_WS_URL and BINANCE_USDM_REST_URL)",
         regions_blocked="the United States and other restricted locations (HTTP 451)",
         note="Futures: prices are those of contracts, not of the coins.",
+        candles=TIMEFRAMES,
     )
+    location_hint = "Binance has no other host for futures: choose another venue; kraken and coinbase have the coins."
     continuity = ChainedContinuity()
     limits = Limits(
         silence_s=45.0,
@@ -119,6 +122,7 @@ class BinanceUsdmConnector(BinanceMarket):
     depth_weights = ((5, 2), (10, 2), (20, 2), (50, 2), (100, 5), (500, 10), (1000, 20))
     any_depth = False
     listing_weight = 1
+    candle_weights = ((99, 1), (499, 2), (1000, 5), (1500, 10))
 
     def decode(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent | Control]:
         try:

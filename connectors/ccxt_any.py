@@ -32,11 +32,11 @@ from connectors.base.coroutines import OwnLoop
 from connectors.base.dial import proxy_for
 from connectors.base.unified.errors import kinds, translate
 from connectors.base.unified.link import UnifiedLink
-from connectors.base.unified.listing import Listing, first_websocket, redirect
+from connectors.base.unified.listing import Listing, first_rest, first_websocket, redirect
 from connectors.base.unified.recorded import HOSTS, RecordedExchange
 from connectors.base.unified.wire import Told, decode, events, levels, stamp_ns
-from engine.connector import Capabilities
-from engine.errors import ConfigError, DecodeError, Disconnected
+from engine.connector import Callback, Capabilities, Stream
+from engine.errors import ConfigError, DecodeError, Disconnected, FeedError, StreamUnsupported
 from engine.feed.sync import WholeBooks
 from engine.market.events import BookSnapshot, MarketEvent, Source
 from engine.market.instrument import Instrument, nearest_symbols
@@ -79,6 +79,12 @@ class CcxtConnector(StreamingConnector):
         return {f"ccxt:{name}": partial(_connector, cls, name) for name in dict.fromkeys(wanted)}
 
     @classmethod
+    def variant(cls, name: str) -> Callable[[Mapping[str, str]], Any] | None:
+        """The maker of `ccxt:<id>`, listed in CCXT_VENUES or not; None for a name of another form."""
+        prefix, _, exchange = name.partition(":")
+        return partial(_connector, cls, exchange.lower()) if prefix == "ccxt" and exchange else None
+
+    @classmethod
     def frame_readers(cls) -> dict[str, Any]:
         """What reads recordings of these exchanges through ccxt's own message handlers, by name."""
         return {f"ccxt:{name}": RecordedExchange(name, partial(_recorded, name), name in MAKER_SIDE) for name in HOSTS}
@@ -95,7 +101,22 @@ class CcxtConnector(StreamingConnector):
         """The value of `CCXT_<ID>_<KEY>` (CCXT_BYBIT_WS_URL …), else `default`."""
         return self._settings.get(f"CCXT_{self.exchange_id.upper()}_{key}", "") or default
 
+    def addresses(self) -> Sequence[str]:
+        """The exchange's own hosts as ccxt knows them; loads ccxt, touches no network."""
+        exchange = self._make()
+        found = [first_rest(exchange.urls["api"])]
+        if self.capabilities.streaming:
+            found.insert(0, first_websocket(exchange.urls["api"]))
+        return [exchange.implode_hostname(url) for url in found if url]
+
     # The stream
+
+    def start_stream(self, symbol: str, callback: Callback) -> Stream:
+        if not self.capabilities.streaming:
+            raise StreamUnsupported(
+                f"ccxt knows no stream of {self.exchange_id}, only its REST", hint="Its books are polled."
+            )
+        return super().start_stream(symbol, callback)
 
     def make_link(self) -> Link:
         maker = self.exchange_id in MAKER_SIDE
@@ -180,14 +201,22 @@ class CcxtConnector(StreamingConnector):
                 raise Disconnected(f"the {self.name} connector is closed")
             desk = self._desks.get(get_ident())
             if desk is None:
-                desk = self._desks[get_ident()] = _Calls(self.name, self._open_exchange, self.patience.fetch_s)
+                desk = self._desks[get_ident()] = _Calls(self._translate, self._open_exchange, self.patience.fetch_s)
             return desk
+
+    def _translate(self, error: BaseException) -> FeedError:
+        return self.advise(translate(error, self.name))
+
+    def _make(self) -> Any:
+        """A new exchange object, its addresses replaced where the settings say so."""
+        exchange = _make(self.exchange_id, self.patience.fetch_s)
+        exchange.urls["api"] = redirect(exchange.urls["api"], self.setting("WS_URL", ""), self.setting("REST_URL", ""))
+        return exchange
 
     async def _open_exchange(self) -> tuple[Any, Listing]:
         """A new exchange object that knows its markets; it must be closed."""
-        exchange = _make(self.exchange_id, self.patience.fetch_s)
-        exchange.urls["api"] = redirect(exchange.urls["api"], self.setting("WS_URL", ""), self.setting("REST_URL", ""))
-        self._address = first_websocket(exchange.urls["api"]) or self._address
+        exchange = self._make()
+        self._address = exchange.implode_hostname(first_websocket(exchange.urls["api"])) or self._address
         _set_proxy(exchange, self._address)
         try:
             listing = self._listing
@@ -205,10 +234,12 @@ class CcxtConnector(StreamingConnector):
 class _Calls:
     """REST calls of one thread, on an exchange object and a loop of its own."""
 
-    def __init__(self, venue: str, open_exchange: Callable[[], Any], timeout_s: float) -> None:
+    def __init__(
+        self, translation: Callable[[BaseException], FeedError], open_exchange: Callable[[], Any], timeout_s: float
+    ) -> None:
         self._open_exchange = open_exchange
         self._timeout_s = timeout_s
-        self._loop = OwnLoop(partial(translate, venue=venue), lambda error, message: None)
+        self._loop = OwnLoop(translation, lambda error, message: None)
         self._opened: tuple[Any, Listing] | None = None
         self._limited = True
         """Whether the venue takes a number of levels that is ours, not one of its own few."""
@@ -256,17 +287,22 @@ def _connector(base: type[CcxtConnector], name: str, settings: Mapping[str, str]
         hint = f"Did you mean {near}?" if near else "See ccxt's list of exchanges."
         raise ConfigError(f"CCXT_VENUES: ccxt knows no exchange {name!r}", hint=hint)
     streams = kinds_of[name]
+    own_hosts = f"CCXT_{name.upper()}_WS_URL and CCXT_{name.upper()}_REST_URL"
     card = Capabilities(
         streaming=streams,
         polling=True,
         depth=DEPTH,
         trades=streams,
         gap_detection="only where ccxt checks numbers or checksums",
-        regions_blocked=BLOCKED_IN.get(name, ""),
+        test_network=f"where {name} has one: set {own_hosts}",
+        regions_blocked=BLOCKED_IN.get(name, "not known"),
         note="Through ccxt: whole books of 100 levels a side. Sizes of contract markets are in contracts.",
     )
+    location_hint = f"If {name} has other hosts for this place, set {own_hosts}; else choose another venue."
     own: type[CcxtConnector] = type(
-        f"Ccxt_{name}", (base,), {"name": f"ccxt:{name}", "exchange_id": name, "capabilities": card}
+        f"Ccxt_{name}",
+        (base,),
+        {"name": f"ccxt:{name}", "exchange_id": name, "capabilities": card, "location_hint": location_hint},
     )
     return own(settings)
 

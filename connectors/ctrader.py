@@ -7,6 +7,8 @@ subscribes is in connectors/base/ctrader_login.py. Book rule:
 3. There are no numbers and no checksums. When the best quotes stay more than three ticks away from the best prices
    (2131) for two seconds, the book is asked for anew.
 4. Several liquidity providers may cross each other: shown as it is.
+5. After a depth message that cannot be read the symbol's book (every book, if it does not even say which) is asked for
+   anew, for nothing else would show that it is incomplete.
 
 {"payloadType":2131,"payload":{"symbolId":1,"bid":108541,"timestamp":1700000000000}}: a side that is missing has not
 changed. {"payloadType":2155,"payload":{"symbolId":1,"newQuotes":[{"id":"9","size":"100000000","bid":"108541"}],
@@ -15,26 +17,35 @@ changed. {"payloadType":2155,"payload":{"symbolId":1,"newQuotes":[{"id":"9","siz
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 from urllib.parse import urlsplit
 
 from connectors.base import Control, Conversation, Limits, Link, StreamingConnector
 from connectors.base import ctrader_wire as wire
+from connectors.base.backoff import TokenBucket
+from connectors.base.books import did_you_mean
 from connectors.base.ctrader_book import QuoteMap
+from connectors.base.ctrader_candles import MOST, PERIODS, REQUESTS_PER_S, CandleDesk, candle
 from connectors.base.ctrader_login import Keys, Listing, Login
+from connectors.base.redaction import DiscreetLink, Redactor
+from connectors.base.stamps import unix_ns
 from connectors.base.tokens import TokenPair, TokenStore
 from engine.connector import Callback, Capabilities, Stream
-from engine.errors import ConfigError, Disconnected, FeedError, StreamUnsupported
+from engine.errors import ConfigError, DecodeError, Disconnected, FeedError, InvalidSymbol, StreamUnsupported
 from engine.feed.sync import Recovery, Verdict
+from engine.market.candle import Candle
 from engine.market.events import BookDelta, BookSnapshot, MarketEvent, Quote, Source
 from engine.market.instrument import Instrument
 
 HOSTS = ("demo", "live")
 TOKEN_FILE = "data/ctrader_tokens.json"
+DEPTH_MARK, SYMBOL_MARK = re.compile(rb'"payloadType"\s*:\s*"?2155\b'), re.compile(rb'"symbolId"\s*:\s*"?(\d{1,18})\b')
+"""How a depth message and its symbol are known although the whole cannot be read."""
 WANTED = ("CLIENT_ID", "CLIENT_SECRET", "ACCESS_TOKEN")
 KEYS_HINT = (
     "Register an application at openapi.ctrader.com, then set CTRADER_CLIENT_ID, CTRADER_CLIENT_SECRET, "
@@ -68,8 +79,12 @@ class CtraderConnector(StreamingConnector):
         gap_detection="best quotes against best prices",
         key_needed=True,
         test_network="demo accounts (CTRADER_HOST=demo, the default)",
+        regions_blocked="depends on the broker",
         note="How deep the book is depends on the broker; some show one level. Over-the-counter: no public trades.",
+        candles=tuple(PERIODS),
     )
+    location_hint = "cTrader's hosts refuse this place: ask the broker, or choose another venue."
+    key_hint = "Check CTRADER_CLIENT_ID, CTRADER_CLIENT_SECRET and CTRADER_ACCESS_TOKEN."
     continuity = QuoteMapContinuity()
     crossed_allowed = True
     limits = Limits(
@@ -97,8 +112,13 @@ class CtraderConnector(StreamingConnector):
         )
         pair = TokenPair(self.setting("ACCESS_TOKEN", ""), self.setting("REFRESH_TOKEN", ""))
         self._tokens = TokenStore(Path(self.setting("TOKEN_FILE", TOKEN_FILE)), pair)
+        self._redactor = Redactor([self._keys.client_id, self._keys.client_secret, pair.access, pair.refresh])
         self._listing = Listing()
+        self._candles = CandleDesk()
+        self._history_budget = TokenBucket(REQUESTS_PER_S, 1)
         self._maps: dict[int, QuoteMap] = {}
+        self._doubted: set[str] = set()
+        """Symbols of which an update could not be read."""
         self._talk = self._new_login()
         self._errand: Link | None = None
         self._errand_lock = Lock()
@@ -125,16 +145,30 @@ class CtraderConnector(StreamingConnector):
     def instruments(self) -> Sequence[Instrument]:
         """What the account can watch; asks on a connection of its own while nothing streams."""
         self._need_keys()
-        if not self._listing.told.is_set():
-            self._await_list()
+        self._obtain(self._listing.told, "the list of symbols")
         return self._listing.instruments(self.name)
+
+    def fetch_candles(self, symbol: str, timeframe: str, count: int = 500) -> list[Candle]:
+        """See `CandleSource`; from memory while the symbol streams and the venue keeps its candles up."""
+        self._need_keys()
+        self._need_timeframe(timeframe)
+        self._obtain(self._listing.told, "the list of symbols")
+        identifier = self._listing.identifiers.get(symbol)
+        if identifier is None:
+            raise InvalidSymbol(f"cTrader does not list {symbol}", hint=did_you_mean(self.near(symbol)))
+        series, most = (identifier, timeframe), min(max(count, 1), MOST)
+        bars = self._candles.newest(series, most)
+        if bars is None:
+            bars = self._ask_for_bars(series, most)
+        now_ns = self.runtime.clock.now_ns()
+        return [candle(self.name, symbol, timeframe, bar, now_ns) for bar in bars]
 
     def make_link(self) -> Link:
         # The venue allows an application one connection per host: the stream's is the one that counts.
         errand = self._errand
         if errand is not None:
             errand.abort()
-        return super().make_link()
+        return DiscreetLink(self._redactor)
 
     def close(self) -> None:
         self._closed.set()
@@ -162,6 +196,26 @@ class CtraderConnector(StreamingConnector):
         return self._talk.unsubscribe(self._identifiers(symbols))
 
     def decode(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent | Control]:
+        try:
+            said = self._decode(frame, received_ns)
+        except DecodeError:
+            if DEPTH_MARK.search(frame):
+                self._doubted |= self._symbols_in(frame)
+            raise
+        if not self._doubted:
+            return said
+        doubts = [Control("lost", symbol, "an update could not be read") for symbol in sorted(self._doubted)]
+        self._doubted.clear()
+        return (*doubts, *said)
+
+    @classmethod
+    def recognises(cls, url: str) -> bool:
+        try:
+            return (urlsplit(url).hostname or "").endswith(".ctraderapi.com")
+        except ValueError:  # not an address at all
+            return False
+
+    def _decode(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent | Control]:
         message = wire.read_message(frame)
         kind = message.payloadType
         if kind == wire.SPOT:
@@ -172,22 +226,25 @@ class CtraderConnector(StreamingConnector):
             return (Control("heartbeat"),)
         if kind == wire.ACCOUNT_AUTHORISED:
             self._maps.clear()  # a new session: what the one before said does not continue
+            self._doubted.clear()
         self._listing.learn(message)
         return (Control("talk", frame=frame),)
 
-    @classmethod
-    def recognises(cls, url: str) -> bool:
-        try:
-            return (urlsplit(url).hostname or "").endswith(".ctraderapi.com")
-        except ValueError:  # not an address at all
-            return False
+    def _symbols_in(self, frame: bytes) -> set[str]:
+        """The symbol that a broken depth message is about; all of those that have a depth when it does not say."""
+        named = SYMBOL_MARK.search(frame)
+        identifiers = [int(named[1])] if named is not None else list(self._maps)
+        found = [self._listing.symbols.get(identifier) for identifier in identifiers]
+        return {one.symbolName for one in found if one is not None}
 
     def _on_spot(self, spot: wire.Spot, received_ns: int) -> Sequence[MarketEvent | Control]:
         listed, depth = self._listing.symbols.get(spot.symbolId), self._map(spot.symbolId)
+        if spot.trendbar:
+            self._candles.note(spot.symbolId, spot.trendbar)
         if listed is None or not depth.note(spot):
             return ()
         bid, ask = depth.bid or 0, depth.ask or 0
-        stamp = spot.timestamp * 1_000_000 if spot.timestamp is not None else None
+        stamp = unix_ns(spot.timestamp) if spot.timestamp is not None else None
         quote = Quote(
             "ctrader", listed.symbolName, bid / wire.PRICE_UNIT, depth.size_at(True, bid), ask / wire.PRICE_UNIT,
             depth.size_at(False, ask), None, stamp, received_ns, "stream",
@@ -228,50 +285,73 @@ class CtraderConnector(StreamingConnector):
         return [known[symbol] for symbol in symbols if symbol in known]
 
     def _new_login(self) -> Login:
-        return Login(self._keys, self._tokens, self._listing, self._begin_depth)
+        return Login(self._keys, self._tokens, self._listing, self._candles, self._redactor, self._begin_depth)
 
     def _need_keys(self) -> None:
         missing = [f"CTRADER_{name}" for name in WANTED if not self.setting(name, "")]
         if missing:
             raise ConfigError(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set", hint=KEYS_HINT)
 
-    # The list, without a stream
+    # What is asked beside a stream, or without one
 
-    def _await_list(self) -> None:
+    def _ask_for_bars(self, series: tuple[int, str], most: int) -> list[wire.Trendbar]:
+        wait_s = self._history_budget.reserve(self.runtime.clock.now_ns())
+        if self.runtime.wait(self._closed, wait_s):
+            raise Disconnected("stopped")
+        question = self._candles.ask(series, most)
+        try:
+            self._obtain(question.answered, "the candles")
+        finally:
+            self._candles.withdraw(question)
+        if question.error is not None:
+            raise question.error
+        return question.bars
+
+    def _obtain(self, told: Event, what: str) -> None:
+        """Wait for an answer: on the stream's connection where there is one, else on one of our own.
+
+        Raises:
+            FeedError: it did not come.
+        """
         with self._errand_lock:
             try:
-                if not self._connections and not self._listing.told.is_set():
-                    self._fetch_list()
+                if not self._connections and not told.is_set():
+                    self._run_errand(told, what)
             except Disconnected:
                 if not self._connections:
                     raise
-        given_up = next((one.given_up for one in self._connections if one.given_up is not None), None)
-        if given_up is not None:
-            raise given_up
-        if not self.runtime.wait(self._listing.told, self.patience.connect_s + self.patience.login_s):
-            raise Disconnected("the list of symbols did not come", hint="It is asked for again by itself.")
+        clock = self.runtime.clock
+        ends_ns = clock.now_ns() + round((self.patience.connect_s + self.patience.login_s) * 1e9)
+        while not self.runtime.wait(told, self.patience.read_s):
+            given_up = next((one.given_up for one in self._connections if one.given_up is not None), None)
+            if given_up is not None:
+                raise given_up
+            if self._closed.is_set() or clock.now_ns() >= ends_ns:
+                raise Disconnected(f"{what} did not come", hint="Is the connection up? Ask again.")
 
-    def _fetch_list(self) -> None:
-        """Log in, take the list, leave."""
+    def _run_errand(self, told: Event, what: str) -> None:
+        """Log in, ask, leave."""
         budget = self.runtime.connect_budget(
             urlsplit(self._url).netloc, self.limits.connect_per_s, self.limits.connect_burst
         )
         if self.runtime.wait(self._closed, budget.reserve(self.runtime.clock.now_ns())):
             raise Disconnected("stopped")
-        link, login = super().make_link(), self._new_login()
+        link, login = DiscreetLink(self._redactor), self._new_login()
         self._errand = link
         try:
             link.open(self._url, self.patience.connect_s)
-            self._talk_until_told(link, login)
+            self._talk_until(told, link, login, what)
         finally:
             self._errand = None
             link.close()
 
-    def _talk_until_told(self, link: Link, login: Login) -> None:
+    def _talk_until(self, told: Event, link: Link, login: Login, what: str) -> None:
         clock = self.runtime.clock
         ends_ns = clock.now_ns() + round(self.patience.login_s * 1e9)
         outbox: deque[str | Control] = deque(login.open())
-        while not login.ready:
+        while not (login.ready and told.is_set()):
+            if login.ready:
+                outbox.extend(login.errands(clock.now_ns()))
             while outbox:
                 said = outbox.popleft()
                 if isinstance(said, str):
@@ -280,5 +360,6 @@ class CtraderConnector(StreamingConnector):
             if frame:
                 self._listing.learn(wire.read_message(frame))
                 outbox.extend(login.hear(frame, clock.now_ns()))
-            elif clock.now_ns() >= ends_ns:
-                raise Disconnected(f"the log-in was not finished within {self.patience.login_s:.0f} s")
+            if clock.now_ns() >= ends_ns and not told.is_set():
+                late = f"{what} did not come" if login.ready else "the log-in was not finished"
+                raise Disconnected(f"{late} within {self.patience.login_s:.0f} s")

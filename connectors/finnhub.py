@@ -5,7 +5,9 @@ Documentation: Finnhub API (finnhub-python 2.4.29; rate limits as of 2026). A fr
 * One connection per key: a second one ends both, so a second connector with the same key is refused here.
 * Fifty symbols on the free plan; the surplus stays silent, so the fifty-first is refused here.
 * Symbols: `AAPL`, `OANDA:EUR_USD`, `BINANCE:BTCUSDT`. Currencies come with volume 0: a price without an amount.
-* Bid and ask come from REST alone (`/stock/bidask`, paid plans): in the polling mode, and while the stream is away.
+* In the polling mode, and while the stream is away, REST gives bid and ask (`/stock/bidask`, paid plans) or else the
+  last price (`/quote`): a trade without an amount. A price of 0 made at 0 means that there is no such symbol.
+* American shares rest at night and at week-ends, currencies at week-ends: silence is no fault then.
 
 {"data":[{"c":["1","24","12"],"p":146.76,"s":"AAPL","t":1628238530221,"v":43}],"type":"trade"}
 """
@@ -26,14 +28,20 @@ from connectors.base import Control, Limits, Link, Request, StreamingConnector
 from connectors.base.books import take_turn
 from connectors.base.connection import Connection
 from connectors.base.keyed_link import KeyedLink
+from connectors.base.market_hours import currencies_rest, shares_rest
+from connectors.base.redaction import Redactor
+from connectors.base.refusal import RESTRICTED
+from connectors.base.stamps import unix_ns
 from engine.connector import Callback, Capabilities, Stream
-from engine.errors import Blocked, DecodeError, FeedError, RateLimited
+from engine.errors import Blocked, DecodeError, FeedError, InvalidSymbol, RateLimited
 from engine.feed.sync import NoBook
 from engine.market.events import UNKNOWN_SIDE, BookSnapshot, MarketEvent, Quote, Source, Trade
 from engine.market.instrument import Instrument
 
 SYMBOLS = 50
 LISTS = ("stock/symbol?exchange=US", "forex/symbol?exchange=oanda", "crypto/symbol?exchange=binance")
+CURRENCIES = frozenset({"OANDA", "FXCM", "FXPRO", "FOREX", "IC MARKETS", "PEPPERSTONE", "PEPPERSTONEUK", "ICM"})
+"""What comes before the colon in the symbols of currencies."""
 KEY_HINT = "Set FINNHUB_API_KEY in .env; a key is free at finnhub.io."
 
 
@@ -58,6 +66,11 @@ class _BidAsk(Struct):
     t: int | None = None
 
 
+class _Price(Struct):
+    c: float | None = None
+    t: int | None = None
+
+
 class _Row(Struct):
     symbol: str
     displaySymbol: str = ""
@@ -65,12 +78,21 @@ class _Row(Struct):
 
 
 _frame = msgspec.json.Decoder(_Frame).decode
+_price = msgspec.json.Decoder(_Price).decode
 _bid_ask = msgspec.json.Decoder(_BidAsk).decode
 _rows = msgspec.json.Decoder(list[_Row]).decode
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _owners: WeakValueDictionary[str, FinnhubConnector] = WeakValueDictionary()
 """Which connector uses a key, in this process."""
 _owners_lock = Lock()
+
+
+class _NotInPlan(Blocked):
+    """The key is good, but not for this."""
+
+
+class _NoQuote(FeedError):
+    """There is no bid or no ask now."""
 
 
 class FinnhubConnector(StreamingConnector):
@@ -82,9 +104,16 @@ class FinnhubConnector(StreamingConnector):
         polling=True,
         depth=0,
         trades=True,
+        gap_detection="none: its trades carry no numbers",
         key_needed=True,
-        note="No depth: trades, and bid and ask by polling on paid plans. One connection and 50 symbols per free key.",
+        test_network="none",
+        note=(
+            "No depth: trades; by polling the last price, on paid plans bid and ask. One connection and 50 symbols per "
+            "free key."
+        ),
     )
+    location_hint = "Finnhub does not serve this place: choose another venue."
+    key_hint = KEY_HINT
     continuity = NoBook()
     limits = Limits(
         silence_s=120.0,
@@ -104,6 +133,9 @@ class FinnhubConnector(StreamingConnector):
         self._websocket = self.setting("WS_URL", "wss://ws.finnhub.io").rstrip("/")
         self._rest = self.setting("REST_URL", "https://finnhub.io").rstrip("/")
         self._key = self.setting("API_KEY", "")
+        self._redactor = Redactor([self._key])
+        self._has_bid_ask = True
+        """Until the venue says that the key's plan does not include them."""
 
     def make_link(self) -> Link:
         self._need_key()
@@ -125,6 +157,9 @@ class FinnhubConnector(StreamingConnector):
             if _owners.get(self._key) is self:
                 del _owners[self._key]
 
+    def addresses(self) -> Sequence[str]:
+        return (self._websocket, self._rest)
+
     def stream_url(self, symbols: Sequence[str]) -> str:
         return self._websocket
 
@@ -140,17 +175,20 @@ class FinnhubConnector(StreamingConnector):
         except _UNREADABLE as error:
             raise DecodeError(f"finnhub frame: {error}") from error
         if message.type == "trade":
-            return [
-                Trade("finnhub", one.s, one.p, one.v, UNKNOWN_SIDE, None, one.t * 1_000_000, received_ns, "stream")
-                for one in message.data
-            ]
+            return [_trade(one, received_ns) for one in message.data]
         if message.type == "ping":
             return (Control("heartbeat"),)
         if message.type != "error":
             return ()
         if "api key" in message.msg.lower():
             return (Control("blocked", reason="finnhub does not accept the key: check FINNHUB_API_KEY"),)
-        return (Control("refused", reason=message.msg or "an error without words"),)
+        return (Control("refused", reason=self._redactor.text(message.msg) or "an error without words"),)
+
+    def fetch(self, request: Request, timeout_s: float) -> bytes:
+        try:
+            return super().fetch(request, timeout_s)
+        except FeedError as error:
+            raise self._redactor.error(error) from None
 
     def snapshot_request(self, symbol: str, depth: int) -> Request:
         return self._request(f"stock/bidask?symbol={quote(symbol, safe='')}")
@@ -158,10 +196,17 @@ class FinnhubConnector(StreamingConnector):
     def decode_snapshot(self, symbol: str, body: bytes, received_ns: int, source: Source) -> BookSnapshot:
         raise FeedError("finnhub has no depth", hint="Stream its trades, or poll its bid and ask.")
 
-    def book(self, symbol: str, depth: int, source: Source) -> BookSnapshot | Quote:
-        """The best bid and ask: there are no books. Raises FeedError."""
-        body = self.fetch(self.snapshot_request(symbol, depth), self.patience.fetch_s)
-        return self.decode_quote(symbol, body, self.runtime.clock.now_ns(), source)
+    def book(self, symbol: str, depth: int, source: Source) -> Quote | Trade:
+        """The best bid and ask where the plan has them, else the last price: there are no books. Raises FeedError."""
+        if self._has_bid_ask:
+            try:
+                body = self.fetch(self.snapshot_request(symbol, depth), self.patience.fetch_s)
+                return self.decode_quote(symbol, body, self.runtime.clock.now_ns(), source)
+            except (_NotInPlan, _NoQuote) as error:
+                self._has_bid_ask = not isinstance(error, _NotInPlan)
+            take_turn(self, self._closed, 1.0)
+        body = self.fetch(self._request(f"quote?symbol={quote(symbol, safe='')}"), self.patience.fetch_s)
+        return self.decode_price(symbol, body, self.runtime.clock.now_ns(), source)
 
     def fetch_snapshot(self, symbol: str, depth: int = 100) -> BookSnapshot:
         return self.decode_snapshot(symbol, b"", 0, "poll")
@@ -178,10 +223,10 @@ class FinnhubConnector(StreamingConnector):
         except _UNREADABLE as error:
             raise DecodeError(f"finnhub bid and ask of {symbol}: {error}") from error
         if not (found.b and found.a):
-            raise FeedError(
+            raise _NoQuote(
                 f"finnhub has no bid and ask for {symbol} now", hint="Is the symbol right and its market open?"
             )
-        exchange_ns = found.t * 1_000_000 if found.t else None
+        exchange_ns = unix_ns(found.t) if found.t else None
         return Quote(
             self.name,
             symbol,
@@ -194,6 +239,33 @@ class FinnhubConnector(StreamingConnector):
             received_ns,
             source,
         )
+
+    def decode_price(self, symbol: str, body: bytes, received_ns: int, source: Source) -> Trade:
+        """The last price in the body of a quote response, as a trade without an amount.
+
+        Raises:
+            DecodeError: the body cannot be read.
+            InvalidSymbol: the venue knows no price, and has sent no trade either.
+        """
+        try:
+            found = _price(body)
+        except _UNREADABLE as error:
+            raise DecodeError(f"finnhub quote of {symbol}: {error}") from error
+        if not found.c or not found.t:
+            if self._has_traded(symbol):
+                raise FeedError(f"finnhub has no last price of {symbol} by REST", hint="Its trades come by the stream.")
+            raise InvalidSymbol(f"finnhub knows no price of {symbol}")
+        return Trade(
+            self.name, symbol, found.c, 0.0, UNKNOWN_SIDE, None, unix_ns(found.t * 1_000), received_ns, source
+        )  # fmt: skip
+
+    def rests(self, symbol: str, now_ns: int) -> str:
+        exchange, colon, _ = symbol.partition(":")
+        if not colon and "." not in symbol and shares_rest(now_ns):
+            return "the American market is closed now (open Monday to Friday, 4:00 to 20:00 in New York)"
+        if colon and exchange in CURRENCIES and currencies_rest(now_ns):
+            return "the currency market is closed now (from Friday to Sunday, 17:00 in New York)"
+        return ""
 
     def instruments_request(self) -> Request:
         return self._request(LISTS[0])
@@ -227,10 +299,9 @@ class FinnhubConnector(StreamingConnector):
     def rest_error(self, status: int, body: bytes, headers: Mapping[str, str]) -> Exception | None:
         if status == 401:
             return Blocked("finnhub does not accept the key", hint=KEY_HINT)
-        if status == 403:
-            return Blocked(
-                "this is not part of the finnhub key's plan",
-                hint="Bid and ask need a paid plan; stream trades instead.",
+        if status == 403 and not RESTRICTED.search(body):
+            return _NotInPlan(
+                "this is not part of the finnhub key's plan", hint="It needs a paid plan; stream trades instead."
             )
         reset = headers.get("x-ratelimit-reset", "")
         if status == 429 and reset.isdecimal():
@@ -252,6 +323,10 @@ class FinnhubConnector(StreamingConnector):
         self._need_key()
         return Request(f"{self._rest}/api/v1/{path}", headers=(("X-Finnhub-Token", self._key),))
 
+    def _has_traded(self, symbol: str) -> bool:
+        channels = [one.channels.get(symbol) for one in self._connections]
+        return any(channel is not None and channel.feed.quality.trades for channel in channels)
+
     def _need_key(self) -> None:
         if not self._key:
             raise Blocked("finnhub needs a key", hint=KEY_HINT)
@@ -262,6 +337,13 @@ class FinnhubConnector(StreamingConnector):
                 f"finnhub carries {SYMBOLS} symbols per key", hint="Stop watching another finnhub symbol first."
             )
         return super()._new_connection()
+
+
+def _trade(one: _Print, received_ns: int) -> Trade:
+    at_ns = unix_ns(one.t)
+    if at_ns is None:
+        raise DecodeError(f"finnhub frame: the time of a print of {one.s} is none")
+    return Trade("finnhub", one.s, one.p, one.v, UNKNOWN_SIDE, None, at_ns, received_ns, "stream")
 
 
 def _instrument(row: _Row) -> Instrument:

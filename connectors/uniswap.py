@@ -7,6 +7,8 @@ marked `synthetic` throughout. Book rule:
    holds, its price what taking all of it costs on average. Without liquidity there is no level.
 3. Prices include the pool's fee, so that the spread is real; UNISWAP_PRICES=raw leaves it out.
 4. Each block's book replaces the one before; there is nothing to join and no gap.
+5. In the polling mode, and while following the chain fails, single books are read the same way: at one block, which
+   must still be the same block afterwards; a failing node gives way to the next address.
 
 Trades are the pool's Swap logs. Amounts are positive where the taker paid in: who received base bought.
 """
@@ -16,32 +18,28 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from json import dumps
-from threading import Lock
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
-from connectors.base import Control, Limits, Link, Request, StreamingConnector
-from connectors.base.refusal import is_web_page, refusal
-from connectors.base.rest import RestClient
-from connectors.base.uniswap_chain import ChainReader, Listing, default_listings, parse_listings
+from connectors.base import Control, Limits, Link, StreamingConnector
+from connectors.base.stamps import unix_ns
+from connectors.base.uniswap_chain import ChainReader, default_listings, parse_listings
 from connectors.base.uniswap_link import BlockLink, InvalidFrame, Memory, PoolFrame, SwapFrame
 from connectors.base.uniswap_math import Pool, State, ladder, quote, ratio
+from connectors.base.uniswap_node import KEY_HINT, Node, SingleBooks
 from engine.connector import Callback, Capabilities, Stream
-from engine.errors import Blocked, ConfigError, DecodeError, Disconnected, InvalidSymbol, StreamUnsupported
+from engine.errors import ConfigError, DecodeError
 from engine.feed.sync import WholeBooks
 from engine.market.events import BUY, SELL, BookSnapshot, MarketEvent, Quote, Source, Trade
 from engine.market.instrument import Instrument
 
 LEVELS = 100
 CALLS_PER_BOOK = 6
+FALLBACK_S = 6.0
+"""How often a pool is read while its chain cannot be followed."""
 PRICES = ("net", "raw")
-KEY_HINT = (
-    "Set UNISWAP_RPC_URL to the HTTPS address of an Ethereum node, with its key; several are separated by commas."
-)
-SHORTEST_SECRET = 8
-
 _frame = msgspec.json.Decoder(PoolFrame | InvalidFrame).decode
 
 
@@ -51,32 +49,36 @@ class UniswapConnector(StreamingConnector):
     name = "uniswap"
     capabilities = Capabilities(
         streaming=True,
-        polling=False,
+        polling=True,
         depth=LEVELS,
         trades=True,
         gap_detection="block hashes",
         key_needed=True,
         source="synthetic",
         test_network="any node of your own (set UNISWAP_RPC_URL and UNISWAP_POOLS)",
+        regions_blocked="depends on the provider of the node",
         note="Derived from the pools' liquidity once per block; no orders rest here. Prices include the pool's fee.",
     )
+    location_hint = "The node's provider does not serve this place: set UNISWAP_RPC_URL to another node."
+    key_hint = KEY_HINT
     continuity = WholeBooks()
     limits = Limits(
         silence_s=60.0, stale_after_s=60.0, connect_per_s=0.5, connect_burst=3, rest_per_s=10.0, backoff_cap_s=30.0
     )
 
     def __init__(self, settings: Mapping[str, str] | None = None, **options: Any) -> None:
-        super().__init__(settings, **options)
+        super().__init__(settings, **({"fallback_interval_s": FALLBACK_S} | options))
         self._urls = [url for url in re.split(r"[,\s]+", self.setting("RPC_URL", "")) if url]
         self._pools = parse_listings(self.setting("POOLS", "")) or default_listings()
+        if any(urlsplit(url).scheme not in ("http", "https") for url in self._urls):
+            raise ConfigError("UNISWAP_RPC_URL must begin with https:// (or http://)", hint=KEY_HINT)
         prices = self.setting("PRICES", PRICES[0])
         if prices not in PRICES:
             raise ConfigError(f"UNISWAP_PRICES is {prices!r}: it must be net or raw")
         self._net = prices == "net"
         self._memory = Memory()
         self._links = 0
-        self._node: _Node | None = None
-        self._node_lock = Lock()
+        self._single = SingleBooks(self._new_node, self._pools, LEVELS)
 
     @property
     def reorganisations(self) -> int:
@@ -91,14 +93,12 @@ class UniswapConnector(StreamingConnector):
         return super().start_stream(symbol, callback)
 
     def start_polling(self, symbol: str, callback: Callback, interval_s: float) -> Stream:
-        raise StreamUnsupported(
-            "uniswap is read block by block", hint="Choose streaming: it asks as often as is useful."
-        )
+        self._need_url()
+        return super().start_polling(symbol, callback, interval_s)
 
     def make_link(self) -> Link:
-        url = self._urls[self._links % len(self._urls)]  # after a failure the next one
+        node = self._new_node(self._links)  # after a failure the next one
         self._links += 1
-        node = _Node(url, self.patience.fetch_s, others=len(self._urls) > 1)
         return BlockLink(
             ChainReader(node.post, node.redact), self._pools, self._memory, self.runtime, LEVELS, node.close
         )  # fmt: skip
@@ -107,27 +107,25 @@ class UniswapConnector(StreamingConnector):
         return CALLS_PER_BOOK
 
     def book(self, symbol: str, depth: int, source: Source) -> BookSnapshot:
-        listing = self._listing(symbol)
-        reader = ChainReader(self._own_node().post, self._own_node().redact)
-        head = reader.open()
-        pool = reader.pool(listing, head.number)
+        self._need_url()
         levels = min(max(depth, 1), LEVELS)
-        state = reader.states({listing.address: pool}, head.number, levels)[listing.address]
+        pool, state, head = self._single.read(symbol, levels)
         return self._book(symbol, pool, state, head.time, self.runtime.clock.now_ns(), levels)
 
     def release_calls(self) -> None:
-        if self._node is not None:
-            self._node.client.forget()
+        self._single.release()
 
     def abort_calls(self, thread: int) -> None:
-        if self._node is not None:
-            self._node.client.abort(thread)
+        self._single.abort(thread)
 
     def close(self) -> None:
-        with self._node_lock:
-            if self._node is not None:
-                self._node.close()
+        self._single.close()
         super().close()
+
+    def addresses(self) -> Sequence[str]:
+        self._need_url()
+        parts = [urlsplit(url) for url in self._urls]
+        return [f"{part.scheme}://{part.netloc.rpartition('@')[2]}" for part in parts]
 
     def stream_url(self, symbols: Sequence[str]) -> str:
         return self._need_url()
@@ -153,25 +151,18 @@ class UniswapConnector(StreamingConnector):
         book = self._book(said.symbol, said.pool, state, said.time, received_ns, LEVELS)
         return (*[trade for trade in trades if trade is not None], book, *self._quotes(said, state, book))
 
-    def _listing(self, symbol: str) -> Listing:
-        if symbol not in self._pools:
-            raise InvalidSymbol(f"uniswap does not list {symbol}", hint="Add the pool to UNISWAP_POOLS.")
-        return self._pools[symbol]
-
     def _need_url(self) -> str:
         if not self._urls:
             raise ConfigError("UNISWAP_RPC_URL is not set", hint=KEY_HINT)
         return self._urls[self._links % len(self._urls)]
 
-    def _own_node(self) -> _Node:
-        with self._node_lock:
-            if self._node is None:
-                self._node = _Node(self._need_url(), self.patience.fetch_s, others=False)
-            return self._node
+    def _new_node(self, number: int) -> Node:
+        """One of the nodes, in turn."""
+        return Node(self._urls[number % len(self._urls)], self.patience.fetch_s, others=len(self._urls) > 1)
 
     def _book(self, symbol: str, pool: Pool, state: State, time_s: int, received_ns: int, levels: int) -> BookSnapshot:
         bids, asks = ladder(pool, state, levels, net=self._net)
-        return BookSnapshot(self.name, symbol, bids, asks, None, time_s * 10**9, received_ns, "synthetic")
+        return BookSnapshot(self.name, symbol, bids, asks, None, unix_ns(time_s * 1_000), received_ns, "synthetic")
 
     def _quotes(self, said: PoolFrame, state: State, book: BookSnapshot) -> Sequence[Quote]:
         """The marginal prices, with the sizes of the first stretches; none where a side is empty or without the fee."""
@@ -185,42 +176,6 @@ class UniswapConnector(StreamingConnector):
                 "synthetic",
             ),
         )  # fmt: skip
-
-
-class _Node:
-    """One node by its address. No error that it gives shows the key in that address."""
-
-    def __init__(self, url: str, timeout_s: float, *, others: bool) -> None:
-        self.client = RestClient()
-        self.close = self.client.close
-        self._url = url
-        self._timeout_s = timeout_s
-        self._others = others
-        """Whether another node may answer what this one refuses."""
-        address = urlsplit(url)
-        self._host = address.hostname or ""
-        parts = [address.password or "", address.username or "", *address.path.split("/")]
-        parts += [value for _, value in parse_qsl(address.query)]
-        self._secrets = [part for part in parts if len(part) >= SHORTEST_SECRET]
-
-    def post(self, body: bytes) -> bytes:
-        """The answer to one POST. Raises FeedError."""
-        response = self.client.get(Request(self._url, body=body), self._timeout_s)
-        if 200 <= response.status < 300:
-            if is_web_page(response.body, response.headers):
-                raise Disconnected(f"{self._host} answered with a web page instead of JSON-RPC", hint=KEY_HINT)
-            return response.body
-        error = refusal(response.status, response.body, response.headers, self._host)
-        if response.status in (401, 403, 404) or isinstance(error, Blocked):
-            kind = Disconnected if self._others else Blocked
-            raise kind(str(error), hint=KEY_HINT)
-        raise error
-
-    def redact(self, text: str) -> str:
-        """The text without any secret of the address."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
 
 
 def _state(said: PoolFrame) -> State:
@@ -238,7 +193,7 @@ def _trade(said: PoolFrame, swap: SwapFrame, received_ns: int) -> Trade | None:
     unit, paid_unit = 10 ** decimals[0], 10 ** decimals[1]
     price = ratio(abs(paid) * unit, abs(base) * paid_unit)
     side = BUY if base < 0 else SELL
-    stamp = swap.time * 10**9 if swap.time is not None else None
+    stamp = unix_ns(swap.time * 1_000) if swap.time is not None else None
     return Trade(
         "uniswap", said.symbol, price, ratio(abs(base), unit), side, f"{swap.block}-{swap.transaction}-{swap.index}",
         stamp, received_ns, "synthetic",

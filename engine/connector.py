@@ -8,6 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from engine.feed.feed import Feed
+from engine.market.candle import Candle
 from engine.market.events import BookSnapshot, MarketEvent, Source
 from engine.market.instrument import Instrument
 
@@ -18,7 +19,8 @@ class Capabilities(Struct, frozen=True):
     """An honest card of what a connector can do; the page shows it as it stands.
 
     `depth` is the number of book levels per side (0: no depth); `source` is `mock` for invented and `synthetic` for
-    derived data; `regions_blocked` names in words where the venue is known to refuse.
+    derived data; `regions_blocked` names in words where the venue is known to refuse; `candles` are the timeframes of
+    which it has candles (then it is a `CandleSource`).
     """
 
     streaming: bool
@@ -31,6 +33,7 @@ class Capabilities(Struct, frozen=True):
     test_network: str = ""
     regions_blocked: str = ""
     note: str = ""
+    candles: tuple[str, ...] = ()
 
 
 class Stream(Protocol):
@@ -90,3 +93,16 @@ class Connector(Protocol):
 
     def close(self) -> None:
         """Stop everything within 2 s."""
+
+
+class CandleSource(Protocol):
+    """What a connector has besides, when its card names timeframes under `candles`."""
+
+    def fetch_candles(self, symbol: str, timeframe: str, count: int = 500) -> list[Candle]:
+        """The newest `count` candles (fewer where the venue has or gives no more), oldest first; one call.
+
+        The last one may still be growing.
+
+        Raises:
+            FeedError: of the kind that says what to do about it; also for a timeframe that the card does not name.
+        """

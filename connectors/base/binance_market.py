@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+from connectors.base.binance_candles import decode_candles
 from connectors.base.binance_frames import (
     Listed,
     awaited_answer,
@@ -20,8 +21,12 @@ from connectors.base.binance_frames import (
 )
 from connectors.base.streaming import StreamingConnector
 from connectors.base.venue import Request
+from engine.market.candle import Candle
 from engine.market.events import BookSnapshot, MarketEvent, Source
 from engine.market.instrument import Instrument
+
+CROWDED_DEPTH = 500
+"""Levels a side when many symbols begin at once. Not fewer: what lies beyond is unknown until it changes."""
 
 
 class BinanceMarket(StreamingConnector):
@@ -29,7 +34,7 @@ class BinanceMarket(StreamingConnector):
 
     `streams` are subscribed to for every symbol; `rest_path` is what all calls begin with; `depth_weights` are the
     numbers of levels that can be asked for, rising, and what each weighs; `any_depth` tells that those are bounds and
-    any number up to them will do.
+    any number up to them will do. `candle_weights` are numbers of candles and what they weigh, likewise.
     """
 
     default_ws_url: ClassVar[str]
@@ -39,6 +44,7 @@ class BinanceMarket(StreamingConnector):
     depth_weights: ClassVar[tuple[tuple[int, int], ...]]
     any_depth: ClassVar[bool]
     listing_weight: ClassVar[int]
+    candle_weights: ClassVar[tuple[tuple[int, int], ...]]
 
     def __init__(self, settings: Mapping[str, str] | None = None, **options: Any) -> None:
         super().__init__(settings, **options)
@@ -64,6 +70,12 @@ class BinanceMarket(StreamingConnector):
         limit = wanted if self.any_depth else most
         return Request(f"{self._rest}/depth?symbol={quote(symbol)}&limit={limit}", cost=weight)
 
+    def snapshot_levels(self, waiting: int) -> int:
+        """Half as deep where that lets all who wait have their books at once, or twice as many of them."""
+        weights = dict(self.depth_weights)
+        fits = waiting * weights[self.snapshot_depth] <= self.limits.rest_burst
+        return self.snapshot_depth if fits else CROWDED_DEPTH
+
     def decode_snapshot(self, symbol: str, body: bytes, received_ns: int, source: Source) -> BookSnapshot:
         return decode_book(self.name, symbol, body, received_ns, source)
 
@@ -76,6 +88,15 @@ class BinanceMarket(StreamingConnector):
     @abstractmethod
     def instrument(self, listed: Listed) -> Instrument:
         """One listed symbol."""
+
+    def candles_request(self, symbol: str, timeframe: str, count: int) -> Request:
+        wanted = min(count, self.candle_weights[-1][0])
+        weight = next(weight for most, weight in self.candle_weights if wanted <= most)
+        query = f"symbol={quote(symbol)}&interval={timeframe}&limit={wanted}"
+        return Request(f"{self._rest}/klines?{query}", cost=weight)
+
+    def decode_candles(self, symbol: str, timeframe: str, body: bytes, received_ns: int) -> list[Candle]:
+        return decode_candles(self.name, symbol, timeframe, body, received_ns)
 
     def server_time_request(self) -> Request | None:
         return Request(f"{self._rest}/time")

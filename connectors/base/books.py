@@ -10,7 +10,7 @@ from connectors.base.backoff import TokenBucket
 from connectors.base.runtime import Patience, Runtime
 from connectors.base.venue import Limits
 from engine.errors import Disconnected, RateLimited
-from engine.market.events import BookSnapshot, Quote, Source
+from engine.market.events import BookSnapshot, Quote, Source, Trade
 
 RETRY_AFTER_S = 10.0
 """The wait after "slow down" from a venue that does not say how long."""
@@ -33,8 +33,10 @@ class Books(Protocol):
     def book_cost(self, symbol: str, depth: int) -> float:
         """What `book` takes from the REST budget."""
 
-    def book(self, symbol: str, depth: int, source: Source) -> BookSnapshot | Quote:
-        """One REST call for the book, or for bid and ask where there are no books, without waiting for the budget.
+    def book(self, symbol: str, depth: int, source: Source) -> BookSnapshot | Quote | Trade:
+        """One REST call for the book, without waiting for the budget.
+
+        Where there are no books: bid and ask, or at least the last price (a trade without an amount).
 
         Raises FeedError.
         """

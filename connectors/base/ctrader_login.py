@@ -4,7 +4,7 @@
 2. 2112 assets and 2114 symbols (2113, 2115): from then on symbols can be subscribed to.
 3. 2127 spots; only when they are acknowledged (2128) 2156 depth.
 4. An expired token is renewed once per connection (2173, 2174); the new pair is on disk before it is used.
-5. 51 every ten seconds.
+5. 51 every ten seconds. What others want to know meanwhile (candles) is asked on the same connection.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from threading import Event
 from msgspec import Struct
 
 from connectors.base import ctrader_wire as wire
+from connectors.base.ctrader_candles import CandleDesk
 from connectors.base.link import PlannedClose
+from connectors.base.redaction import Redactor
 from connectors.base.tokens import TokenPair, TokenStore
 from connectors.base.venue import Control
 from engine.errors import Blocked, FeedError
@@ -31,6 +33,9 @@ class Keys(Struct, frozen=True):
     client_secret: str
     account: int
     live: bool
+
+    def __repr__(self) -> str:
+        return f"Keys(***, account={self.account}, live={self.live})"
 
 
 class Listing:
@@ -80,13 +85,23 @@ class Login:
     """A `Conversation` with cTrader."""
 
     def __init__(
-        self, keys: Keys, tokens: TokenStore, listing: Listing, begin_depth: Callable[[Sequence[int]], None]
+        self,
+        keys: Keys,
+        tokens: TokenStore,
+        listing: Listing,
+        candles: CandleDesk,
+        redactor: Redactor,
+        begin_depth: Callable[[Sequence[int]], None],
     ) -> None:
         self.account = keys.account
         self._keys = keys
         self._tokens = tokens
         self._listing = listing
+        self._candles = candles
+        self._redactor = redactor
         self._begin_depth = begin_depth
+        self._spots_of: set[int] = set()
+        """The symbols whose best prices come."""
         self._renewed = False
         self._lists: set[int] = set()
         self._handlers: dict[int, Callable[[wire.Message], Sequence[str | Control]]] = {
@@ -98,15 +113,22 @@ class Login:
             wire.SPOTS_SUBSCRIBED: self._on_spots_subscribed,
             wire.SYMBOL_CHANGED: self._on_symbol_changed,
             wire.REFRESHED: self._on_refreshed,
+            wire.TRENDBARS_TOLD: self._on_candles,
+            wire.TRENDBARS_SUBSCRIBED: self._on_live,
         }
+        candles.restart()
 
     @property
     def ready(self) -> bool:
         return len(self._lists) == 2
 
     def open(self) -> Sequence[str]:
-        keys = self._keys
+        keys, pair = self._keys, self._tokens.current
+        self._redactor.add((pair.access, pair.refresh))
         return [wire.write(wire.APPLICATION_AUTH, "login:", clientId=keys.client_id, clientSecret=keys.client_secret)]
+
+    def errands(self, now_ns: int) -> Sequence[str]:
+        return self._candles.frames(self.account, self._spots_of, now_ns)
 
     def heartbeat(self) -> str:
         return wire.write(wire.HEARTBEAT)
@@ -117,8 +139,7 @@ class Login:
         if kind in (wire.ERROR, wire.COMMON_ERROR):
             return self._on_error(message, now_ns)
         if kind in (wire.TOKENS_INVALIDATED, wire.CLIENT_DISCONNECT, wire.ACCOUNT_DISCONNECT):
-            reason = wire.read_payload(message, wire.Parting).reason
-            raise PlannedClose(f"cTrader ended the session ({kind}){f': {reason}' if reason else ''}")
+            return self._on_parting(message)
         handler = self._handlers.get(kind)
         return handler(message) if handler is not None else ()
 
@@ -131,6 +152,10 @@ class Login:
         ]
 
     def unsubscribe(self, identifiers: Sequence[int]) -> list[str]:
+        self._spots_of.difference_update(identifiers)
+        return [*self._candles.leave(self.account, identifiers), *self._leave(identifiers)]
+
+    def _leave(self, identifiers: Sequence[int]) -> list[str]:
         return [
             frame
             for some in _chunks(identifiers)
@@ -178,7 +203,29 @@ class Login:
 
     def _on_spots_subscribed(self, message: wire.Message) -> Sequence[str]:
         _, identifiers = wire.parse_request(message.clientMsgId)
+        self._spots_of.update(identifiers)
         return self._depth(identifiers) if identifiers else ()
+
+    def _on_candles(self, message: wire.Message) -> Sequence[str]:
+        _, numbers = wire.parse_request(message.clientMsgId)
+        for number in numbers:
+            self._candles.take(number, message)
+        return ()
+
+    def _on_live(self, message: wire.Message) -> Sequence[str]:
+        _, numbers = wire.parse_request(message.clientMsgId)
+        for number in numbers:
+            self._candles.subscribed(number, agreed=True)
+        return ()
+
+    def _on_parting(self, message: wire.Message) -> Sequence[str]:
+        """The venue ends the session, or the token of an account that may be another one."""
+        said = wire.read_payload(message, wire.Parting)
+        others = message.payloadType == wire.TOKENS_INVALIDATED and said.ctidTraderAccountIds
+        if others and self.account not in said.ctidTraderAccountIds:
+            return ()
+        words = self._redactor.text(f": {said.reason}" if said.reason else "")
+        raise PlannedClose(f"cTrader ended the session ({message.payloadType}){words}")
 
     def _on_symbol_changed(self, message: wire.Message) -> Sequence[str]:
         changed = wire.read_payload(message, wire.Changed).symbolId
@@ -186,6 +233,7 @@ class Login:
 
     def _on_refreshed(self, message: wire.Message) -> Sequence[str]:
         pair = wire.read_payload(message, wire.Tokens)
+        self._redactor.add((pair.accessToken, pair.refreshToken))
         self._tokens.renew(TokenPair(pair.accessToken, pair.refreshToken))
         return self._ask_accounts()
 
@@ -194,11 +242,11 @@ class Login:
         what, identifiers = wire.parse_request(message.clientMsgId)
         code = failure.errorCode
         error = wire.error_of(failure, milliseconds=message.payloadType == wire.COMMON_ERROR, now_ns=now_ns)
-        error.args = (self._redacted(str(error)),)
+        error = self._redactor.error(error)
         if code == "ALREADY_LOGGED_IN" and what in ("login", "account"):
             return self._ask_accounts() if what == "login" else self._ask_lists()
         if code == "ALREADY_SUBSCRIBED" and what == "spots":
-            return self._depth(identifiers)
+            return self._on_spots_subscribed(message)
         if code == "ALREADY_SUBSCRIBED" and what == "depth":
             # Then the message that carries every quote has passed: leave, and subscribe once more.
             leave = self._about(wire.UNSUBSCRIBE_DEPTH, "leave", identifiers)
@@ -213,6 +261,13 @@ class Login:
         """One request failed: say so for its symbols, one by one where only one of several can be wrong."""
         if what in ("leave", "details"):
             return ()  # nobody waits for it: the symbol is left, or shown without its step
+        if what in ("candles", "live"):
+            for number in identifiers:
+                if what == "live":
+                    self._candles.subscribed(number, agreed=False)
+                else:
+                    self._candles.refuse(number, error)
+            return ()
         if len(identifiers) > 1:
             if what == "spots":
                 return [self._spots([identifier]) for identifier in identifiers]
@@ -229,12 +284,6 @@ class Login:
         self._renewed = True
         self._tokens.prepare()
         return (wire.write(wire.REFRESH, "refresh:", refreshToken=self._tokens.current.refresh),)
-
-    def _redacted(self, text: str) -> str:
-        pair = self._tokens.current
-        for secret in (pair.access, pair.refresh, self._keys.client_secret):
-            text = text.replace(secret, "***") if secret else text
-        return text
 
 
 _NEW_PAIR = "The token cannot be renewed: get a new pair for CTRADER_ACCESS_TOKEN and CTRADER_REFRESH_TOKEN."

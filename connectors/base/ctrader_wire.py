@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from json import dumps
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from engine.errors import Blocked, DecodeError, Disconnected, FeedError, RateLimited
 
@@ -24,10 +24,17 @@ ASSETS, ASSETS_LISTED, SYMBOLS, SYMBOLS_LISTED, DETAILS, DETAILS_TOLD, SYMBOL_CH
 )  # fmt: skip
 SUBSCRIBE_SPOTS, SPOTS_SUBSCRIBED, UNSUBSCRIBE_SPOTS, SPOT = 2127, 2128, 2129, 2131
 DEPTH, SUBSCRIBE_DEPTH, UNSUBSCRIBE_DEPTH = 2155, 2156, 2158
+SUBSCRIBE_TRENDBARS, UNSUBSCRIBE_TRENDBARS, TRENDBARS, TRENDBARS_TOLD, TRENDBARS_SUBSCRIBED = (
+    2135, 2136, 2137, 2138, 2165,
+)  # fmt: skip
 ERROR, TOKENS_INVALIDATED, CLIENT_DISCONNECT, ACCOUNT_DISCONNECT = 2142, 2147, 2148, 2164
 ACCOUNTS, ACCOUNTS_TOLD, REFRESH, REFRESHED, APPLICATION_AUTHORISED = 2149, 2150, 2173, 2174, 2101
 
 LONGEST_WAIT_S = 60.0
+
+
+Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+"""What the venue calls int64."""
 
 
 class Message(Struct):
@@ -38,24 +45,41 @@ class Message(Struct):
     clientMsgId: str = ""
 
 
+class Trendbar(Struct):
+    """Open, high and close count from `low` upwards; `volume` counts price changes; `period` as number or name."""
+
+    volume: Whole = 0
+    period: int | str = 1
+    low: Whole | None = None
+    deltaOpen: Whole = 0
+    deltaHigh: Whole = 0
+    deltaClose: Whole = 0
+    utcTimestampInMinutes: Whole | None = None
+
+
+class Trendbars(Struct):
+    trendbar: list[Trendbar] = []
+
+
 class Spot(Struct):
-    symbolId: int
-    bid: int | None = None
-    ask: int | None = None
-    timestamp: int | None = None
+    symbolId: Whole
+    bid: Whole | None = None
+    ask: Whole | None = None
+    timestamp: Whole | None = None
+    trendbar: list[Trendbar] = []
 
 
 class DepthQuote(Struct):
-    id: int
-    size: int
-    bid: int | None = None
-    ask: int | None = None
+    id: Whole
+    size: Whole
+    bid: Whole | None = None
+    ask: Whole | None = None
 
 
 class Depth(Struct):
-    symbolId: int
+    symbolId: Whole
     newQuotes: list[DepthQuote] = []
-    deletedQuotes: list[int] = []
+    deletedQuotes: list[Whole] = []
 
 
 class Asset(Struct):
@@ -119,7 +143,10 @@ class Failure(Struct):
 
 
 class Parting(Struct):
+    """`ctidTraderAccountIds` are the accounts whose tokens are good no more."""
+
     reason: str = ""
+    ctidTraderAccountIds: list[int] = []
 
 
 Kind = TypeVar("Kind")

@@ -9,7 +9,7 @@ import time
 from threading import Condition, Event
 from urllib.parse import quote
 
-from connectors.base.link import WebSocketLink
+from connectors.base.redaction import DiscreetLink, Redactor
 from engine.errors import Blocked, Disconnected, FeedError
 
 SLICE_S = 0.05
@@ -19,11 +19,11 @@ _open: set[str] = set()
 _changed = Condition()
 
 
-class KeyedLink(WebSocketLink):
-    """`WebSocketLink` to `URL?<parameter>=<key>`; waits while another connection of this process has the key."""
+class KeyedLink(DiscreetLink):
+    """A link to `URL?<parameter>=<key>`; waits while another connection of this process has the key."""
 
     def __init__(self, key: str, parameter: str = "token") -> None:
-        super().__init__()
+        super().__init__(Redactor([key]))
         self._key = key
         self._parameter = parameter
         self._holds = False
@@ -35,10 +35,9 @@ class KeyedLink(WebSocketLink):
         joint = "&" if "?" in url else "?"
         try:
             super().open(f"{url}{joint}{self._parameter}={quote(self._key)}", max(SLICE_S, deadline - time.monotonic()))
-        except FeedError as error:
+        except FeedError:
             self._give_back()
-            error.args = (str(error).replace(self._key, "***").replace(quote(self._key), "***"),)
-            raise error from None
+            raise
 
     def close(self) -> None:
         super().close()

@@ -19,7 +19,7 @@ from engine.connector import Callback, Capabilities, Stream
 from engine.errors import Blocked, Disconnected, FeedError, InvalidSymbol, RateLimited, StreamUnsupported
 from engine.feed.feed import Feed
 from engine.feed.sync import Continuity, WholeBooks
-from engine.market.events import BookSnapshot, FeedState, Quote, Source
+from engine.market.events import BookSnapshot, FeedState, Quote, Source, Trade
 from engine.market.instrument import Instrument, nearest_symbols
 
 log = logging.getLogger(__name__)
@@ -35,17 +35,20 @@ class _Entry:
     """One channel that is polled, or will be from `due_ns` on."""
 
     def __init__(
-        self, channel: Channel, interval_s: float, due_ns: int, reason: str, cost: float, *, final: bool
+        self, channel: Channel, interval_s: float, due_ns: int, reason: str, cost: float, *, final: bool, hint: str
     ) -> None:
         self.channel = channel
         self.cost = cost
         self.interval_s = max(SHORTEST_INTERVAL_S, interval_s)
         self.due_ns = due_ns
         self.reason = reason
+        self.hint = hint
         self.final = final
         """Nobody but the poller speaks for this channel: a chosen mode, or a stream that was given up."""
         self.begun = False
         self.backoff: Backoff | None = None
+        self.price: tuple[float, int | None] | None = None
+        """The last price that was told, and when it was made."""
 
 
 class Poller:
@@ -66,17 +69,29 @@ class Poller:
         self._thread = 0
         self._tick_ns = 0
 
-    def add(self, channel: Channel, interval_s: float, due_ns: int, reason: str = "", *, final: bool = False) -> None:
-        """Poll a channel from `due_ns` on; one that is in already begins no later than it would have."""
+    def add(
+        self,
+        channel: Channel,
+        interval_s: float,
+        due_ns: int,
+        reason: str = "",
+        *,
+        final: bool = False,
+        hint: str = "",
+    ) -> None:
+        """Poll a channel from `due_ns` on; one that is in already begins no later than it would have.
+
+        `reason` says why it is polled, `hint` what a person can do about it.
+        """
         cost = self._books.book_cost(channel.symbol, POLL_DEPTH)
         with self._lock:
             if self._stopping.is_set() or (channel in self._refused and not final):
                 return
             entry = self._entries.get(channel)
             if entry is None:
-                self._entries[channel] = _Entry(channel, interval_s, due_ns, reason, cost, final=final)
+                self._entries[channel] = _Entry(channel, interval_s, due_ns, reason, cost, final=final, hint=hint)
             else:
-                entry.reason = reason
+                entry.reason, entry.hint = reason, hint
                 entry.final = entry.final or final
                 if not entry.begun:
                     entry.due_ns = min(entry.due_ns, due_ns)
@@ -181,14 +196,19 @@ class Poller:
             channel.feed.stale_after_s = max(self._books.limits.stale_after_s, STALE_INTERVALS * interval_s)
             self._deliver(entry, snapshot)
 
-    def _deliver(self, entry: _Entry, snapshot: BookSnapshot | Quote) -> None:
+    def _deliver(self, entry: _Entry, snapshot: BookSnapshot | Quote | Trade) -> None:
         channel = entry.channel
         feed = channel.feed
         if feed.state is FeedState.LIVE or (feed.sync.live and not entry.final):
             return  # the stream was faster, or is only quiet: its book takes no other
         channel.polled, channel.poll_error = True, ""
         if feed.state is not FeedState.POLLING:
-            channel.tell(FeedState.POLLING, entry.reason, source="poll")
+            channel.tell(FeedState.POLLING, entry.reason, hint=entry.hint, source="poll")
+        if isinstance(snapshot, Trade):
+            before, entry.price = entry.price, (snapshot.price, snapshot.exchange_ns)
+            if entry.price == before:
+                feed.quality.observe(snapshot.received_ns, None)  # still the same price: no second print
+                return
         channel.push(snapshot if snapshot.source == "poll" else replace(snapshot, source="poll"))
 
     def _failed(self, entry: _Entry, error: FeedError) -> None:
@@ -212,7 +232,8 @@ class Poller:
         entry.due_ns = now_ns + round(delay_s * 1e9)
         with channel.lock:
             # A book that is on show grows old by itself; only who has nothing to show is told of every failure.
-            if self._holds(entry) and entry.final and not channel.feed.state.has_data:
+            alone = entry.final or channel.polled
+            if self._holds(entry) and alone and not channel.feed.state.has_data:
                 state = FeedState.STALE if channel.feed.state is FeedState.STALE else FeedState.RECONNECTING
                 attempts = entry.backoff.attempts
                 channel.tell(

@@ -15,6 +15,7 @@ from connectors.base.runtime import Patience, Runtime
 from connectors.base.venue import Control, Conversation, Venue
 from engine.clock import Clock
 from engine.errors import Blocked, DecodeError, Disconnected
+from engine.feed.sync import NoBook
 from engine.market.events import FeedState
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,9 @@ class Session:
         self._again_ns: dict[str, int] = {}
         self._unanswered: set[str] = set()
         """Symbols that were asked for anew and have not come yet."""
+        self._bookless = isinstance(venue.continuity, NoBook)
+        self._mute_tries: dict[str, int] = {}
+        """How often a symbol that never spoke was asked for again."""
         self._acks = Acks(patience.ack_s)
         self._seen: Mapping[str, Channel] = {}
         self._resyncs = Window(60.0)
@@ -181,6 +185,8 @@ class Session:
             self.link.ping()
         if self._talk is not None and limits.heartbeat_interval_s is not None:
             self._beat(self._talk, limits.heartbeat_interval_s, now_ns)
+        if self._talk is not None and self._talk.ready:
+            self._send(self._talk.errands(now_ns))
         while self._outbox and self._messages.try_take(now_ns):
             self._send_next(now_ns)
         self._mind_answers(now_ns)
@@ -219,6 +225,7 @@ class Session:
             self._again_ns.pop(symbol, None)
             self._unanswered.discard(symbol)
             self._acks.forget(symbol)
+            self._mute_tries.pop(symbol, None)
         for symbol in new:
             channel = kept[symbol]
             channel.begin()
@@ -291,7 +298,7 @@ class Session:
     def _note_heard(self, channel: Channel) -> None:
         """Something came and the feed asks for no book: it has one, or (with trades or quotes alone) never had any."""
         mended = self.venue.continuity.recovery == "none" and channel.feed.state is not FeedState.SYNCING
-        if channel.feed.sync.live or (channel.repairing and mended):
+        if channel.feed.sync.live or self._bookless or (channel.repairing and mended):
             channel.repairing, channel.synced = False, True
 
     def _repair(self, channel: Channel, now_ns: int) -> None:
@@ -319,6 +326,8 @@ class Session:
         """What time alone brings: silence, a stalled symbol, a snapshot that does not come."""
         channel.tick(now_ns)
         symbol, feed = channel.symbol, channel.feed
+        if feed.state is FeedState.STALE and (why := self.venue.rests(symbol, now_ns)):
+            channel.tell(FeedState.STALE, why)
         if channel.dead:
             self._seen = {}
             return
@@ -339,6 +348,8 @@ class Session:
             return
         age_s = feed.quality.age_s(now_ns)
         asked_ns = self._asked_ns.get(symbol, now_ns)
+        if self._bookless and not channel.synced:
+            self._ask_mute_again(channel, (now_ns - asked_ns) / 1e9)
         spoke = feed.quality.last_ns is not None and feed.quality.last_ns >= asked_ns
         if spoke and feed.state is FeedState.SYNCING and self.venue.continuity.recovery == "none":
             # The next message mends a book that comes whole; only if none does, it is asked for anew.
@@ -379,8 +390,15 @@ class Session:
             channel.tell(
                 FeedState.SYNCING,
                 f"subscribed, but no data in {self._patience.no_data_s:.0f} s",
-                hint=SPELLING,
+                hint=self.venue.rests(channel.symbol, now_ns) or SPELLING,
             )
+
+    def _ask_mute_again(self, channel: Channel, waited_s: float) -> None:
+        """Where neither an answer nor a book shows that a subscription arrived it is made again, ever more seldom."""
+        tries = self._mute_tries.get(channel.symbol, 0)
+        if waited_s >= min(STALL_CAP_S, self._patience.no_data_s * 2.0**tries):
+            self._mute_tries[channel.symbol] = tries + 1
+            self.resubscribe(channel)
 
     def _look_after_stall(self, channel: Channel, age_s: float, now_ns: int) -> None:
         """A symbol that was busy and fell silent while the link lives is asked for once more, then ever more seldom."""
@@ -390,6 +408,8 @@ class Session:
             return
         whole = self.venue.continuity.recovery == "none" and channel.feed.view is not None
         if channel.polled or channel.rate < BUSY_RATE or not (channel.synced or whole):
+            return
+        if self.venue.rests(channel.symbol, now_ns):
             return
         # Asking again may get lost like anything else.
         due_s = max(channel.feed.stale_after_s, STALL_INTERVALS / channel.rate)
@@ -426,7 +446,9 @@ class Session:
                 one.feed.quality.gaps += 1
             raise Untrusted(control.reason or "the venue's numbering broke")
         elif kind == "blocked":
-            raise Blocked(control.reason or "the venue refuses us")
+            raise Blocked(
+                control.reason or "the venue refuses us", why="key" if self.venue.capabilities.key_needed else ""
+            )
         elif kind == "throttled":
             self._messages.throttle(now_ns, THROTTLED_S)
         elif kind == "invalid_symbol" and channel is not None:

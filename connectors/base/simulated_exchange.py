@@ -19,6 +19,7 @@ from connectors.base.simulated_wire import WireCommand, WireNotice, decode_comma
 from connectors.base.simulator import Fact, Market, MarketStats
 from engine.clock import Clock
 from engine.errors import Disconnected, FeedError, RateLimited, StreamUnsupported
+from engine.market.candle import Candle
 from engine.market.events import BookSnapshot, Levels
 
 QUEUE_LIMIT = 100_000
@@ -49,7 +50,11 @@ class Inbox:
 class SimulatedExchange:
     """Serves any number of clients from one market; safe to use from any thread."""
 
-    def __init__(self, market: Market, faults: FaultBoard, clock: Clock, rate: float) -> None:
+    def __init__(
+        self, market: Market, faults: FaultBoard, clock: Clock, rate: float, *, latency_s: float = 0.0
+    ) -> None:
+        """`latency_s` is how long everything takes to arrive, without any fault."""
+        self.latency_s = latency_s
         self.market = market
         self.faults = faults
         self.clock = clock
@@ -152,6 +157,16 @@ class SimulatedExchange:
         stamp = (book.exchange_ns or 0) + self._spoiler.skew_ns()
         return replace(book, bids=book.bids[:depth], asks=book.asks[:depth], exchange_ns=stamp)
 
+    def candles(self, symbol: str, timeframe: str, count: int) -> list[Candle]:
+        """As `Market.candles`, as of now.
+
+        Raises:
+            InvalidSymbol: not listed.
+        """
+        with self._lock:
+            self._bring(symbol, self.clock.now_ns())
+            return self.market.candles(symbol, timeframe, count)
+
     def time_ns(self) -> int:
         """The exchange's clock."""
         return self.clock.now_ns() + self._spoiler.skew_ns()
@@ -174,7 +189,9 @@ class SimulatedExchange:
 
     def _due_ns(self, now_ns: int) -> int:
         late = self.faults.peek(Fault.LATENCY)
-        return now_ns + round(late.value * 1e6) if late else 0
+        if late or self.latency_s:
+            return now_ns + round(self.latency_s * 1e9) + (round(late.value * 1e6) if late else 0)
+        return 0
 
     def _subscribe(self, inbox: Inbox, command: WireCommand) -> None:
         known = [symbol for symbol in command.symbols if symbol in self.market.symbols]

@@ -1,4 +1,6 @@
-"""The REST side of the simulated exchange: /book?symbol=…&depth=…, /instruments, /time."""
+"""The REST side of the simulated exchange: /book?symbol=…&depth=…, /candles?symbol=…&timeframe=…&count=…,
+/instruments, /time.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,16 @@ import msgspec
 from connectors.base.faults import Fault
 from connectors.base.rest import Response
 from connectors.base.simulated_exchange import SimulatedExchange
-from connectors.base.simulated_wire import WireBook, WireInstrument, WireInstruments, WireTime, encode
+from connectors.base.simulated_wire import (
+    WireBook,
+    WireCandles,
+    WireInstrument,
+    WireInstruments,
+    WireTime,
+    encode,
+)
 from engine.errors import Disconnected, InvalidSymbol
+from engine.market.candle import SECONDS
 
 PAGE = b"<!DOCTYPE html><html><head><title>Sorry</title></head><body>The exchange is being maintained.</body></html>"
 """What proxies in front of exchanges send."""
@@ -32,8 +42,10 @@ class SimulatedRest:
         if self._faults.take(Fault.REFUSE_REST):
             raise Disconnected("the simulated exchange did not answer (a fault is on)", hint="Clear the fault.")
         address = urlsplit(url)
+        query = parse_qs(address.query)
+        if address.path == "/candles":
+            return self._candles(*[query.get(name, [""])[0] for name in ("symbol", "timeframe", "count")])
         if address.path == "/book":
-            query = parse_qs(address.query)
             return self._book(query.get("symbol", [""])[0], query.get("depth", ["100"])[0])
         if address.path == "/time":
             return _good(WireTime(self._exchange.time_ns()))
@@ -45,7 +57,7 @@ class SimulatedRest:
         """How long the next answer takes."""
         slow = self._faults.take(Fault.SNAPSHOT_SLOW)
         late = self._faults.peek(Fault.LATENCY)
-        return (slow.value if slow else 0.0) + (late.value / 1e3 if late else 0.0)
+        return self._exchange.latency_s + (slow.value if slow else 0.0) + (late.value / 1e3 if late else 0.0)
 
     def _book(self, symbol: str, depth: str) -> Response:
         if self._faults.take(Fault.SNAPSHOT_HTML, symbol):
@@ -62,6 +74,14 @@ class SimulatedRest:
         except InvalidSymbol as unknown:
             return Response(404, {}, f"{unknown}. {unknown.hint}".encode())
         return _good(WireBook(symbol, book.sequence or 0, book.exchange_ns or 0, book.bids, book.asks))
+
+    def _candles(self, symbol: str, timeframe: str, count: str) -> Response:
+        if timeframe not in SECONDS or not count.isdecimal():
+            return Response(400, {}, b"no such timeframe, or count is no number")
+        try:
+            return _good(WireCandles(self._exchange.candles(symbol, timeframe, int(count))))
+        except InvalidSymbol as unknown:
+            return Response(404, {}, f"{unknown}. {unknown.hint}".encode())
 
     def _listed(self) -> list[WireInstrument]:
         return [

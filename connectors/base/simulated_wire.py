@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from engine.market.candle import Candle
 from engine.market.events import BookDelta, Levels, Quote, Trade
 
 
@@ -85,6 +86,12 @@ class WireInstruments(Struct, tag_field="t", tag="instruments"):
     listed: list[WireInstrument]
 
 
+class WireCandles(Struct, tag_field="t", tag="candles"):
+    """The answer to GET /candles, oldest first."""
+
+    candles: list[Candle]
+
+
 class WireTime(Struct, tag_field="t", tag="time"):
     """The answer to GET /time."""
 
@@ -98,6 +105,7 @@ encode = _encoder.encode
 decode_frame = msgspec.json.Decoder(WireFrame).decode
 decode_command = msgspec.json.Decoder(WireCommand).decode
 decode_book = msgspec.json.Decoder(WireBook).decode
+decode_candles = msgspec.json.Decoder(WireCandles).decode
 decode_instruments = msgspec.json.Decoder(WireInstruments).decode
 decode_time = msgspec.json.Decoder(WireTime).decode
 

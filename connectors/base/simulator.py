@@ -10,26 +10,44 @@ are eaten and replenished, more on the side that the fair value and the recent t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from random import Random
+from typing import Protocol
 
 from msgspec import Struct
 
 from connectors.base.simulator_book import History, Scale, Side, conflate
+from connectors.base.simulator_candles import Minutes
 from connectors.base.simulator_flow import SECOND_NS, Arrivals, FairValue, Phase
 from connectors.base.simulator_orders import OrderFlow
 from connectors.base.simulator_symbols import INSTRUMENTS, SimulatedInstrument
 from engine.errors import ConfigError, InvalidSymbol
+from engine.market.candle import Candle
 from engine.market.events import BookDelta, BookSnapshot, Level, Levels, Quote, Source, Trade
 from engine.market.instrument import Instrument, nearest_symbols
 
 __all__ = ["INSTRUMENTS", "Fact", "Market", "MarketStats", "Phase", "SymbolMarket", "conflate"]
 
 Fact = Trade | BookDelta | Quote
+FIRST_VENUE = "mock"
 START_NS = 1_700_000_000 * SECOND_NS
 LOWEST_RATE, HIGHEST_RATE = 0.1, 1_000_000.0
 MESSAGES_PER_EVENT = 1.6
 """The first guess; each symbol then learns its own."""
+
+
+class Value(Protocol):
+    """What a symbol is worth in ticks, by those who trade it."""
+
+    ticks: float
+
+    def move(self, now_ns: int, volatility: float) -> float:
+        """Walk on to `now_ns` with the phase's factor on movement; the new value."""
+
+
+ValueMaker = Callable[[SimulatedInstrument, Random, int], Value]
+"""Makes the value of an instrument, given a source of chance and the time at which it starts."""
 
 
 class MarketStats(Struct, frozen=True):
@@ -58,18 +76,23 @@ class SymbolMarket:
         venue: str,
         source: Source,
         history: int,
+        values: ValueMaker | None = None,
     ) -> None:
-        random = Random(f"{seed}:{instrument.symbol}")
+        # Several venues of one seed have crowds of their own.
+        random = Random(
+            f"{seed}:{instrument.symbol}" if venue == FIRST_VENUE else f"{seed}:{venue}:{instrument.symbol}"
+        )
         self.instrument = instrument
         self.now_ns = start_ns
         self.sequence = 1_000_000 + random.randrange(1_000_000)
         self._venue, self._source = venue, source
         self._scale = Scale(instrument)
-        self._fair = FairValue(seed, instrument, random, start_ns)
+        self._fair: Value = (values or partial(FairValue, seed))(instrument, random, start_ns)
         self._arrivals = Arrivals(random, start_ns, rate / MESSAGES_PER_EVENT)
         self.flow = OrderFlow(random, instrument, self._scale)
         self.flow.plan(start_ns, rate / MESSAGES_PER_EVENT)
         self._history = History(history)
+        self._minutes = Minutes()
         self._rate = rate
         self._trade_id = random.randrange(1_000_000)
         self._events = self._messages = 0
@@ -125,6 +148,9 @@ class SymbolMarket:
             return self.levels(depth)
         return self._history.at(sequence, depth)
 
+    def candles(self, timeframe: str, count: int) -> list[Candle]:
+        return self._minutes.candles(self._venue, self.instrument.symbol, timeframe, count, self.now_ns)
+
     def stats(self) -> MarketStats:
         seen = self.flow.seen
         phases = {phase: self._phase_ns[phase] / 1e9 for phase in Phase}
@@ -164,9 +190,9 @@ class SymbolMarket:
         for key, lots in flow.fills:
             self._trade_id += 1
             price, size = level(key, lots)
-            facts.append(
-                Trade(venue, symbol, price, size, flow.aggressor, self._trade_id, now_ns, now_ns, source)
-            )  # fmt: skip
+            trade = Trade(venue, symbol, price, size, flow.aggressor, self._trade_id, now_ns, now_ns, source)
+            self._minutes.add(trade)
+            facts.append(trade)
         bids, asks = flow.bids, flow.asks
         changed_bids = tuple([level(key, lots) for key, lots in flow.changed_bids.items()])
         changed_asks = tuple([level(key, lots) for key, lots in flow.changed_asks.items()])
@@ -183,7 +209,10 @@ class SymbolMarket:
 
 
 class Market:
-    """Several symbols' truth. `rate` counts messages (trades, deltas, quotes) per second and symbol."""
+    """Several symbols' truth. `rate` counts messages (trades, deltas, quotes) per second and symbol.
+
+    `values` makes what each symbol is worth; by default a walk of this market's own.
+    """
 
     def __init__(
         self,
@@ -192,16 +221,17 @@ class Market:
         instruments: Sequence[SimulatedInstrument] = INSTRUMENTS,
         start_ns: int = START_NS,
         rate: float = 40.0,
-        venue: str = "mock",
+        venue: str = FIRST_VENUE,
         source: Source = "mock",
         history: int = 4096,
+        values: ValueMaker | None = None,
     ) -> None:
         self.seed = seed
         self.venue = venue
         self.source: Source = source
         rate = _checked(rate)
         self._symbols = {
-            instrument.symbol: SymbolMarket(seed, instrument, start_ns, rate, venue, source, history)
+            instrument.symbol: SymbolMarket(seed, instrument, start_ns, rate, venue, source, history, values)
             for instrument in instruments
         }
 
@@ -278,6 +308,10 @@ class Market:
         market = self._market(symbol)
         sequence, bids, asks = market.oldest()
         return BookSnapshot(self.venue, symbol, bids, asks, sequence, market.now_ns, market.now_ns, self.source)
+
+    def candles(self, symbol: str, timeframe: str, count: int) -> list[Candle]:
+        """The newest candles of what was traded since the market began, oldest first; the last one may still grow."""
+        return self._market(symbol).candles(timeframe, count)
 
     def stats(self, symbol: str) -> MarketStats:
         return self._market(symbol).stats()

@@ -14,7 +14,7 @@ from connectors.base.channel import Channel, SymbolStream
 from connectors.base.connection import Connection
 from connectors.base.link import Link, WebSocketLink
 from connectors.base.polling import PollDesk, Poller, newest_snapshot
-from connectors.base.refusal import is_web_page, refusal
+from connectors.base.refusal import FIREWALL_HINT, is_web_page, refusal
 from connectors.base.rest import RestClient
 from connectors.base.runtime import SYSTEM_RUNTIME, Patience, Runtime
 from connectors.base.venue import Request, Venue
@@ -22,7 +22,8 @@ from engine.connector import Callback, Stream
 from engine.errors import Disconnected, FeedError, InvalidSymbol, StreamUnsupported
 from engine.feed.feed import Feed
 from engine.feed.sync import NoBook, WholeBooks
-from engine.market.events import BookSnapshot, Quote, Source
+from engine.market.candle import Candle
+from engine.market.events import BookSnapshot, Quote, Source, Trade
 from engine.market.instrument import Instrument, nearest_symbols
 
 log = logging.getLogger(__name__)
@@ -76,10 +77,10 @@ class StreamingConnector(Venue):
         what = f"{urlsplit(request.url).hostname}"
         if 200 <= response.status < 300:
             if is_web_page(response.body, response.headers):
-                raise Disconnected(f"{what} answered with a web page instead of data")
+                raise Disconnected(f"{what} answered with a web page instead of data", hint=FIREWALL_HINT)
             return response.body
         own = self.rest_error(response.status, response.body, response.headers)
-        raise own or refusal(response.status, response.body, response.headers, what)
+        raise own or self.advise(refusal(response.status, response.body, response.headers, what))
 
     # The Connector
 
@@ -156,6 +157,20 @@ class StreamingConnector(Venue):
             self._listed = listed
         return listed
 
+    def fetch_candles(self, symbol: str, timeframe: str, count: int = 500) -> list[Candle]:
+        """See `CandleSource`."""
+        self._need_timeframe(timeframe)
+        try:
+            request = self.candles_request(symbol, timeframe, max(count, 1))
+            take_turn(self, self._closed, request.cost)
+            body = self.fetch(request, self.patience.fetch_s)
+            return self.decode_candles(symbol, timeframe, body, self.runtime.clock.now_ns())[-max(count, 1) :]
+        except InvalidSymbol as error:
+            error.hint = did_you_mean(self.near(symbol))
+            raise
+        finally:
+            self.release_calls()
+
     def close(self) -> None:
         self._closed.set()
         self._rest_client.close()
@@ -177,7 +192,7 @@ class StreamingConnector(Venue):
     def book_cost(self, symbol: str, depth: int) -> float:
         return self.snapshot_request(symbol, depth).cost
 
-    def book(self, symbol: str, depth: int, source: Source) -> BookSnapshot | Quote:
+    def book(self, symbol: str, depth: int, source: Source) -> BookSnapshot | Quote | Trade:
         body = self.fetch(self.snapshot_request(symbol, depth), self.patience.fetch_s)
         return self.decode_snapshot(symbol, body, self.runtime.clock.now_ns(), source)
 
@@ -219,6 +234,12 @@ class StreamingConnector(Venue):
         with self._lock:
             if connection in self._connections:
                 self._connections.remove(connection)
+
+    def _need_timeframe(self, timeframe: str) -> None:
+        offered = self.capabilities.candles
+        if timeframe not in offered:
+            there = f"There are: {', '.join(offered)}." if offered else "This venue gives none."
+            raise FeedError(f"{self.name} has no candles of {timeframe!r}", hint=there)
 
     def _refuse_when_closed(self) -> None:
         if self._closed.is_set():

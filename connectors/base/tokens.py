@@ -23,6 +23,9 @@ class TokenPair(Struct, frozen=True):
     access: str
     refresh: str = ""
 
+    def __repr__(self) -> str:
+        return "TokenPair(***)"
+
 
 class _Kept(Struct):
     origin: str

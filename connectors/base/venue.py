@@ -9,15 +9,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Literal, Protocol
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from engine.connector import Capabilities
-from engine.errors import FeedError
+from engine.errors import Blocked, FeedError
 from engine.feed.feed import STALE_AFTER_S
 from engine.feed.sync import Continuity
+from engine.market.candle import Candle
 from engine.market.events import BookSnapshot, MarketEvent, Source
 from engine.market.instrument import Instrument
+
+NO_KEY_HINT = "needs no key for market data: something on the way asks for one. Check the proxy and the addresses set."
 
 
 class Request(Struct, frozen=True):
@@ -33,6 +37,10 @@ class Request(Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
     cost: float = 1.0
     body: bytes | None = None
+
+    def __repr__(self) -> str:
+        # Headers and paths may hold keys.
+        return f"Request(to {urlsplit(self.url).hostname}, cost={self.cost:g})"
 
 
 class Control(Struct, frozen=True, gc=False):
@@ -88,6 +96,9 @@ class Conversation(Protocol):
             DecodeError: the frame cannot be read.
         """
 
+    def errands(self, now_ns: int) -> Sequence[str]:
+        """The frames that somebody outside the session wants sent; asked for many times a second once `ready`."""
+
     def heartbeat(self) -> str:
         """The frame to send every `Limits.heartbeat_interval_s`."""
 
@@ -129,6 +140,10 @@ class Venue(ABC):
     capabilities: ClassVar[Capabilities]
     continuity: ClassVar[Continuity]
     limits: ClassVar[Limits] = Limits()
+    location_hint: ClassVar[str] = ""
+    """What to do where this venue does not serve the place: another of its hosts, or another venue."""
+    key_hint: ClassVar[str] = ""
+    """What to do about a key that is missing or refused: the variable to set."""
     crossed_allowed: ClassVar[bool] = False
     snapshot_depth: ClassVar[int] = 1000
 
@@ -139,9 +154,24 @@ class Venue(ABC):
         """The value of `<NAME>_<KEY>` (BINANCE_WS_URL …), else `default`."""
         return self._settings.get(f"{self.name.upper()}_{key}", "") or default
 
+    def advise(self, error: FeedError) -> FeedError:
+        """The error with this venue's own remedy, where it has a better one than the common words."""
+        if isinstance(error, Blocked):
+            key_hint = self.key_hint if self.capabilities.key_needed else f"{self.name} {NO_KEY_HINT}"
+            error.hint = {"location": self.location_hint, "key": key_hint}.get(error.why) or error.hint
+        return error
+
     @abstractmethod
     def stream_url(self, symbols: Sequence[str]) -> str:
         """Where to connect for these symbols."""
+
+    def addresses(self) -> Sequence[str]:
+        """Where this venue is reached, for whoever wants to know whether it can be; without any secret.
+
+        Raises:
+            EngineError: no address is set.
+        """
+        return (self.stream_url(()),)
 
     @abstractmethod
     def subscribe(self, symbols: Sequence[str]) -> list[str]:
@@ -174,6 +204,10 @@ class Venue(ABC):
         """Those of these symbols that the venue is known not to have; asked before `subscribe`."""
         return ()
 
+    def rests(self, symbol: str, now_ns: int) -> str:
+        """Why this symbol may well be silent now, in words (its market is closed); empty where it should speak."""
+        return ""
+
     @abstractmethod
     def decode(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent | Control]:
         """What one frame says, in order; empty for frames that are of no interest.
@@ -193,6 +227,10 @@ class Venue(ABC):
     def fresh(self) -> Venue:
         """A reader for one pass over a recording: itself, unless decoding remembers what it has read."""
         return self
+
+    def snapshot_levels(self, waiting: int) -> int:
+        """How many levels a side to ask for when so many symbols wait for their snapshot at once."""
+        return self.snapshot_depth
 
     # The four that follow are left out by a venue without REST; it says so in `capabilities.polling`, its continuity
     # does not recover by `rest`, and it overrides `instruments`.
@@ -228,6 +266,22 @@ class Venue(ABC):
             DecodeError: the body cannot be read.
         """
         raise FeedError(f"{self.name} gives no list by REST")
+
+    def candles_request(self, symbol: str, timeframe: str, count: int) -> Request:
+        """The call for one symbol's newest candles; only asked for timeframes that `capabilities.candles` names.
+
+        Raises:
+            FeedError: there is none.
+        """
+        raise FeedError(f"{self.name} gives no candles")
+
+    def decode_candles(self, symbol: str, timeframe: str, body: bytes, received_ns: int) -> list[Candle]:
+        """The candles in the body of that response, oldest first.
+
+        Raises:
+            DecodeError: the body cannot be read.
+        """
+        raise FeedError(f"{self.name} gives no candles")
 
     def server_time_request(self) -> Request | None:
         """The call for the venue's clock, None where it has none."""

@@ -22,8 +22,11 @@ from connectors.base import Patience
 from connectors.ccxt_any import CcxtConnector, _first_newer
 from engine.connector import Connector, Stream
 from engine.errors import Blocked, ConfigError, DecodeError, Disconnected, InvalidSymbol, RateLimited
-from engine.market.events import BookSnapshot, FeedState, FeedStatus, MarketEvent, Trade
+from engine.feed.hub import Hub
+from engine.feed.mailbox import Mailbox
+from engine.market.events import BookSnapshot, FeedState, FeedStatus, MarketEvent, Source, Trade
 from engine.plugins import discover, variants
+from tests.app.support import wait_until
 from tests.fakes.binance import FakeBinance
 from tests.fakes.ccxt_rig import RememberingTruth
 from tests.fakes.http_server import HttpResponse
@@ -75,9 +78,21 @@ def test_a_name_that_ccxt_does_not_know_says_which_is_near() -> None:
     assert "bybit" in caught.value.hint
 
 
-def test_an_exchange_without_a_stream_is_polled() -> None:
-    assert not make("zaif").capabilities.streaming
-    assert make("zaif").capabilities.polling
+def test_an_exchange_without_a_stream_is_polled_at_once_and_the_reason_is_told() -> None:
+    class Polled(CcxtConnector):
+        def book(self, symbol: str, depth: int, source: Source) -> BookSnapshot:
+            return BookSnapshot(self.name, symbol, ((1.0, 2.0),), ((3.0, 4.0),), None, None, 5, source)
+
+    (maker,) = Polled.variants({"CCXT_VENUES": "zaif"}).values()
+    connector: Any = maker({})
+    assert (connector.capabilities.streaming, connector.capabilities.polling) == (False, True)
+    hub, mailbox, key = Hub({"ccxt:zaif": connector}), Mailbox(), ("ccxt:zaif", "BTC/JPY", "stream")
+    try:
+        hub.subscribe([key], mailbox)
+        assert hub.notice(key) == "ccxt knows no stream of zaif, only its REST"
+        assert wait_until(lambda: (feed := hub.feed(key)) is not None and feed.state is FeedState.POLLING)
+    finally:
+        hub.close()
 
 
 def test_frames_that_are_not_ours_are_decode_errors() -> None:

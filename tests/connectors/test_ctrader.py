@@ -9,18 +9,18 @@ import threading
 import time
 from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import pytest
 
 from connectors.base import Control
 from connectors.base import ctrader_wire as wire
 from connectors.base.ctrader_book import QuoteMap
+from connectors.base.ctrader_candles import CandleDesk
 from connectors.base.ctrader_login import Keys, Listing, Login
+from connectors.base.redaction import Redactor
 from connectors.base.tokens import TokenPair, TokenStore
 from connectors.ctrader import CtraderConnector
-from engine.connector import Stream
 from engine.errors import (
     Blocked,
     ConfigError,
@@ -32,9 +32,10 @@ from engine.errors import (
 )
 from engine.market.events import BookDelta, BookSnapshot, FeedState, Quote
 from engine.store.verify import recognise, verify
+from tests.connectors.ctrader_rig import Rig
 from tests.connectors.uniswap_rig import Ear
-from tests.fakes.ctrader import ACCOUNT, FakeCtrader, recorded_quotes
-from tests.fakes.rig import PACE, PATIENCE, HurriedRuntime
+from tests.fakes.ctrader import ACCOUNT, recorded_quotes
+from tests.fakes.rig import PACE
 
 LIVE, BLOCKED, INVALID, RECONNECTING = FeedState.LIVE, FeedState.BLOCKED, FeedState.INVALID, FeedState.RECONNECTING
 SECRETS = ("client-secret-1234", "access-token-1", "refresh-token-1", "access-token-2", "refresh-token-2")
@@ -104,7 +105,7 @@ def test_an_id_may_be_deleted_and_inserted_in_one_message() -> None:
     [
         b"", b"{", b"[]", b'{"payloadType":"x"}', b"\xff\xfe", b'{"payload":{}}', b"[" * 100_000,
         frame(2131), frame(2131, symbolId=1, bid=[1]), frame(2155, symbolId=1, newQuotes=[{"id": 1, "size": 5}]),
-        frame(2155, symbolId=1, newQuotes=[{"id": 1, "size": -5, "bid": 5}]),
+        frame(2155, symbolId=1, newQuotes=[{"id": 1, "size": -5, "bid": 5}]), frame(2131, symbolId=1, bid=10**400),
         frame(2155, symbolId=1, newQuotes=[{"id": 1, "size": 5, "bid": 5, "ask": 6}]), frame(2115, symbol=7),
     ],
 )  # fmt: skip
@@ -187,7 +188,8 @@ def test_a_recording_is_verified(tmp_path: Path) -> None:
 
 def login(tmp_path: Path, *, account: int = ACCOUNT, live: bool = False) -> Login:
     tokens = TokenStore(tmp_path / "tokens.json", TokenPair("access-token-1", "refresh-token-1"))
-    return Login(Keys("id", "secret", account, live), tokens, Listing(), lambda identifiers: None)
+    keys, redactor = Keys("id", "secret", account, live), Redactor(["access-token-1", "refresh-token-1"])
+    return Login(keys, tokens, Listing(), CandleDesk(), redactor, lambda identifiers: None)
 
 
 def sent(answers: Any) -> list[int]:
@@ -345,70 +347,6 @@ def test_it_is_not_polled() -> None:
 # ---- live, through the transport
 
 
-class Rig:
-    """A fake host, the connector on it; leaving it checks that nothing was broken, said twice or left behind."""
-
-    def __init__(self, folder: Path, **settings: str) -> None:
-        self.venue = FakeCtrader(pace=PACE)
-        self.folder = folder
-        self.settings = settings
-        self.connector: CtraderConnector
-        self.forgiven = False
-        """Whether the test breaks the venue's rules on purpose."""
-
-    def __enter__(self) -> Self:
-        self.venue.start()
-        self._threads = set(threading.enumerate())
-        keys = {
-            "CTRADER_WS_URL": self.venue.ws_url, "CTRADER_CLIENT_ID": "client-id",
-            "CTRADER_CLIENT_SECRET": "client-secret-1234", "CTRADER_ACCESS_TOKEN": "access-token-1",
-            "CTRADER_REFRESH_TOKEN": "refresh-token-1", "CTRADER_TOKEN_FILE": str(self.folder / "tokens.json"),
-        }  # fmt: skip
-        self.connector = CtraderConnector(keys | self.settings, runtime=HurriedRuntime(1), patience=PATIENCE)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        begun = time.monotonic()
-        self.connector.close()
-        took_s = time.monotonic() - begun
-        self.venue.wait_for(lambda: not self._left() and not self.venue.sockets, 2.0)
-        left = self._left()
-        self.venue.stop()
-        if kind is None:
-            assert not left
-            assert took_s < 2.0
-            assert self.forgiven or not self.venue.violations, self.venue.violations
-            assert self.venue.most <= 1
-
-    def start(self, symbol: str = "EURUSD") -> tuple[Ear, Stream]:
-        ear = Ear()
-        return ear, self.connector.start_stream(symbol, ear)
-
-    def live(self, symbol: str = "EURUSD") -> tuple[Ear, Stream]:
-        ear, stream = self.start(symbol)
-        ear.until(lambda: ear.state is LIVE and ear.books, "LIVE")
-        self.true(symbol, stream)
-        return ear, stream
-
-    def true(self, symbol: str, stream: Stream) -> None:
-        """Wait until the shown book is the true one."""
-
-        def same() -> bool:
-            view = stream.feed.view
-            return view is not None and (view.bids[:20], view.asks[:20]) == self.venue.book(symbol)
-
-        assert self.venue.wait_for(same, 8.0), (stream.feed.view, self.venue.book(symbol))
-
-    def _left(self) -> list[str]:
-        return [
-            thread.name
-            for thread in threading.enumerate()
-            if thread not in self._threads and not thread.name.startswith("fake-")
-        ]
-
-
 @pytest.fixture
 def rig(tmp_path: Path) -> Rig:
     return Rig(tmp_path)
@@ -478,7 +416,7 @@ def test_a_crossed_book_is_shown(rig: Rig) -> None:
 def test_a_lost_depth_message_is_noticed_by_the_best_prices_and_the_book_comes_back(rig: Rig) -> None:
     with rig:
         ear, stream = rig.live()
-        rig.venue.lost_depth = 1
+        rig.venue.gap("EURUSD")
         rig.venue.replace("EURUSD", [(107_000, 100_000_000)], [(107_010, 100_000_000)])
 
         def speak() -> bool:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from connectors.base import Control
 from connectors.finnhub import SYMBOLS, FinnhubConnector
-from engine.errors import Blocked, DecodeError, FeedError, RateLimited
+from engine.errors import Blocked, DecodeError, FeedError, InvalidSymbol, RateLimited
 from engine.market.events import FeedState, FeedStatus, MarketEvent, Quote, Trade
 from engine.market.instrument import Instrument
 from engine.settings import load_settings
@@ -208,7 +208,7 @@ def test_a_feed_without_a_book_is_live_as_soon_as_a_trade_comes(stage: Stage) ->
     stream = stage.connector().start_stream(BTC, ear)
     stage.until(lambda: stage.venue.subscribed(BTC), "a subscription")
     assert FeedState.LIVE not in ear.states
-    stage.venue.step(20)
+    stage.venue.step(times=20)
     stage.until(lambda: len(ear.trades) == len(stage.venue.sent[BTC]) > 0, "every print")
     assert ear.state is FeedState.LIVE
     assert ear.states.index(FeedState.LIVE) == len(ear.states) - 1
@@ -224,7 +224,7 @@ def test_many_symbols_share_the_one_connection(stage: Stage) -> None:
     for symbol, ear in ears.items():
         connector.start_stream(symbol, ear)
     stage.until(lambda: all(stage.venue.subscribed(symbol) for symbol in ears), "subscriptions")
-    stage.venue.step(30)
+    stage.venue.step(times=30)
     stage.until(lambda: all(ear.trades for ear in ears.values()), "trades of both")
     assert {one.symbol for one in ears[ETH].trades} == {ETH}
     assert (stage.venue.accepted, stage.venue.killed) == (1, 0)
@@ -234,13 +234,13 @@ def test_a_broken_connection_is_made_anew_after_the_first_has_gone(stage: Stage)
     ear = Ear()
     stage.connector(connect_per_s=10.0).start_stream(BTC, ear)
     stage.until(lambda: stage.venue.subscribed(BTC), "a subscription")
-    stage.venue.step(20)
+    stage.venue.step(times=20)
     stage.until(lambda: ear.state is FeedState.LIVE, "LIVE")
     for session in list(stage.venue.sessions):
         Session.rst(session)
     stage.until(lambda: stage.venue.accepted == 2 and stage.venue.subscribed(BTC), "a second connection")
     assert FeedState.RECONNECTING in ear.states
-    stage.venue.step(20)
+    stage.venue.step(times=20)
     stage.until(lambda: ear.state is FeedState.LIVE, "LIVE again")
     assert stage.venue.killed == 0
 
@@ -299,12 +299,12 @@ def test_silence_is_stale_after_a_minute_and_a_print_ends_it(stage: Stage) -> No
     ear = Ear()
     stage.connector().start_stream(BTC, ear)
     stage.until(lambda: stage.venue.subscribed(BTC), "a subscription")
-    stage.venue.step(20)
+    stage.venue.step(times=20)
     stage.until(lambda: ear.state is FeedState.LIVE, "LIVE")
     begun = time.monotonic()
     stage.until(lambda: ear.state is FeedState.STALE, "STALE", 10.0)
     assert time.monotonic() - begun > 5.0
-    stage.venue.step(20)
+    stage.venue.step(times=20)
     stage.until(lambda: ear.state is FeedState.LIVE, "LIVE again")
     assert stage.venue.accepted == 1
 
@@ -334,11 +334,92 @@ def test_bid_and_ask_are_polled_where_the_plan_has_them(stage: Stage) -> None:
     assert stream.feed.view is None
 
 
-def test_bid_and_ask_are_refused_with_a_reason_where_it_has_not(stage: Stage) -> None:
+def test_without_a_paid_plan_the_last_price_is_polled_and_told_once(stage: Stage) -> None:
     ear = Ear()
-    stage.connector().start_polling(BTC, ear, 1.0)
-    stage.until(lambda: ear.state is FeedState.BLOCKED, "BLOCKED")
-    assert "paid plan" in ear.statuses[-1].hint
+    stage.venue.step(times=30)
+    stream = stage.connector().start_polling(BTC, ear, 1.0)
+    stage.until(lambda: ear.trades, "a price")
+    (first,) = ear.trades
+    assert (first.source, first.size, first.aggressor) == ("poll", 0.0, 0)
+    assert first.price == float(stage.venue.truth.trades(BTC)[-1].price)
+    assert first.exchange_ns is not None
+    asked = len(stage.venue.entries("http"))
+    stage.until(lambda: len(stage.venue.entries("http")) >= asked + 3, "more polls")
+    assert ear.trades == [first]
+    assert (ear.state, stream.feed.view) == (FeedState.POLLING, None)
+    stage.venue.step(times=30)
+    stage.until(lambda: len(ear.trades) == 2, "the next price")
+    assert sum(["/stock/bidask" in entry.text for entry in stage.venue.entries("http")]) == 1
+
+
+def test_a_symbol_without_a_price_is_invalid_and_near_ones_are_named(stage: Stage) -> None:
+    ear = Ear()
+    stage.connector().start_polling("AAPLE", ear, 1.0)
+    stage.until(lambda: ear.state is FeedState.INVALID, "INVALID")
+    assert "AAPL" in ear.statuses[-1].hint
+
+
+def test_while_the_stream_is_away_the_last_price_is_polled_and_no_print_is_lost_or_told_twice(stage: Stage) -> None:
+    ear = Ear()
+    stage.connector(connect_per_s=10.0).start_stream(BTC, ear)
+    stage.until(lambda: stage.venue.subscribed(BTC), "a subscription")
+    stage.venue.step(times=20)
+    stage.until(lambda: ear.state is FeedState.LIVE, "LIVE")
+    stage.venue.refuse(503, times=None)
+    for session in list(stage.venue.sessions):
+        Session.rst(session)
+    stage.until(lambda: ear.state is FeedState.POLLING and ear.trades[-1].source == "poll", "a polled price", 20.0)
+    stage.venue.accept_all()
+    stage.until(lambda: stage.venue.subscribed(BTC), "the return", 20.0)
+    stage.venue.step(times=20)
+    stage.until(lambda: ear.state is FeedState.LIVE, "LIVE again")
+    streamed = [(one.price, one.size) for one in ear.trades if one.source == "stream"]
+    assert streamed == [(float(one.price), float(one.size)) for one in stage.venue.sent[BTC]]
+    assert all(one.size == 0.0 for one in ear.trades if one.source == "poll")
+
+
+def test_a_streamed_symbol_that_rest_does_not_know_is_no_invalid_one(stage: Stage) -> None:
+    connector, ear = stage.connector(), Ear()
+    connector.start_stream(BTC, ear)
+    stage.until(lambda: stage.venue.subscribed(BTC), "a subscription")
+    nothing = b'{"c":0,"d":null,"dp":null,"h":0,"l":0,"o":0,"pc":0,"t":0}'
+    with pytest.raises(InvalidSymbol):
+        connector.decode_price(BTC, nothing, AT, "poll")
+    stage.venue.step(times=20)
+    stage.until(lambda: ear.trades, "a trade")
+    with pytest.raises(FeedError) as caught:
+        connector.decode_price(BTC, nothing, AT, "poll")
+    assert not isinstance(caught.value, InvalidSymbol)
+
+
+@pytest.mark.parametrize("wrong", [b"", b"[]", b'{"c":"x"}', b"\xff", b"[" * 100_000])
+def test_a_price_that_cannot_be_read_is_a_decode_error(finnhub: FinnhubConnector, wrong: bytes) -> None:
+    with pytest.raises(DecodeError):
+        finnhub.decode_price("AAPL", wrong, AT, "poll")
+
+
+SATURDAY = 1_700_308_800 * 10**9  # 2023-11-18 12:00 UTC
+
+
+def test_markets_that_are_closed_are_known_by_their_symbols(finnhub: FinnhubConnector) -> None:
+    assert "American market is closed" in finnhub.rests("AAPL", SATURDAY)
+    assert "currency market is closed" in finnhub.rests("OANDA:EUR_USD", SATURDAY)
+    assert finnhub.rests("BINANCE:BTCUSDT", SATURDAY) == ""
+    assert finnhub.rests("SAP.DE", SATURDAY) == ""
+    tuesday = SATURDAY + 3 * 86_400 * 10**9
+    assert finnhub.rests("AAPL", tuesday) == finnhub.rests("OANDA:EUR_USD", tuesday) == ""
+
+
+def test_silence_of_a_closed_market_says_so(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    connector, ear = stage.connector(stale_after_s=5.0), Ear()
+    monkeypatch.setattr(connector, "rests", lambda symbol, now_ns: "the market is closed now")
+    connector.start_stream(BTC, ear)
+    stage.until(lambda: stage.venue.subscribed(BTC), "a subscription")
+    stage.venue.step(times=20)
+    stage.until(lambda: ear.state is FeedState.STALE and ear.statuses[-1].reason == "the market is closed now", "why")
+    stage.venue.step(times=20)
+    stage.until(lambda: ear.state is FeedState.LIVE, "LIVE again")
+    assert stage.venue.accepted == 1
 
 
 def test_while_the_stream_is_away_quotes_are_polled_and_then_trades_return(stage: Stage) -> None:
@@ -346,7 +427,7 @@ def test_while_the_stream_is_away_quotes_are_polled_and_then_trades_return(stage
     ear = Ear()
     stage.connector(connect_per_s=10.0).start_stream(BTC, ear)
     stage.until(lambda: stage.venue.subscribed(BTC), "a subscription")
-    stage.venue.step(20)
+    stage.venue.step(times=20)
     stage.until(lambda: ear.state is FeedState.LIVE, "LIVE")
     stage.venue.refuse(503, times=None)
     for session in list(stage.venue.sessions):

@@ -11,7 +11,7 @@ import pytest
 from connectors.base.uniswap_link import PoolFrame, SwapFrame
 from connectors.base.uniswap_math import Pool, State, ladder, mid, sqrt_price_of
 from connectors.uniswap import LEVELS, UniswapConnector
-from engine.errors import Blocked, ConfigError, DecodeError, Disconnected, InvalidSymbol, RateLimited, StreamUnsupported
+from engine.errors import Blocked, ConfigError, DecodeError, Disconnected, InvalidSymbol, RateLimited
 from engine.market.events import BUY, SELL, BookSnapshot, FeedState, Quote, Trade
 from tests.connectors.uniswap_rig import KEY, SYMBOL, Ear, Rig
 from tests.fakes.http_server import HttpResponse
@@ -118,9 +118,11 @@ def test_without_an_address_nothing_starts_and_the_hint_names_the_variable() -> 
         assert "HTTPS" in caught.value.hint
 
 
-def test_it_is_not_polled() -> None:
-    with pytest.raises(StreamUnsupported):
-        UniswapConnector().start_polling(SYMBOL, Ear(), 1.0)
+@pytest.mark.parametrize("url", ["wss://node.example/v3/k3y-k3y-k3y", "node.example/v3/k3y-k3y-k3y"])
+def test_an_address_that_is_not_http_is_refused_without_being_shown(url: str) -> None:
+    with pytest.raises(ConfigError, match="UNISWAP_RPC_URL must begin with https://") as caught:
+        UniswapConnector({"UNISWAP_RPC_URL": url})
+    assert "k3y" not in f"{caught.value}{caught.value.hint}"
 
 
 # ---- live, through the transport
@@ -347,6 +349,14 @@ def test_a_refused_key_blocks_and_is_not_shown(status: int, caplog: pytest.LogCa
     assert "***" in str(caught.value)
     assert KEY not in f"{ear.statuses}{caught.value}{caplog.text}"
     assert KEY in node.paths[0]
+
+
+def test_user_and_password_of_an_address_are_sent_as_http_wants_them() -> None:
+    node = FakeNode(FakePool.recorded())
+    with Rig(node, UNISWAP_RPC_URL=f"http://me:p%40ss@127.0.0.1:{node.port}/") as rig:
+        rig.live()
+        (header,) = {(entry.headers or {}).get("authorization") for entry in node.entries("http")}
+        assert header == "Basic bWU6cEBzcw=="
 
 
 def test_a_second_node_takes_over_from_the_first() -> None:

@@ -200,7 +200,7 @@ def _names_never_found() -> Iterator[Event]:
             raise OSError("no such name")
         return real(host, *rest, **more)
 
-    socket.getaddrinfo = look_up  # type: ignore[assignment]
+    socket.getaddrinfo = look_up
     try:
         yield asked
     finally:

@@ -65,6 +65,8 @@ def answer(truth: Truth, request: HttpRequest, now: int) -> HttpResponse:
         if not set(wanted) <= set(truth.symbols):
             return error(400, -1121, "Invalid symbol.")
         return HttpResponse(body=_json(exchange_info([truth.listing(symbol) for symbol in wanted], now)))
+    if request.path == "/api/v3/klines":
+        return _symbol_error(truth, query) or HttpResponse(body=_json(_klines(truth, query["symbol"], now)))
     if request.path == "/api/v3/trades":
         refusal = _symbol_error(truth, query)
         if refusal is not None:
@@ -116,7 +118,8 @@ def with_weight(response: HttpResponse, used: int) -> HttpResponse:
 def weight(request: HttpRequest) -> int:
     """The request weight as of 2026-07."""
     if request.path != "/api/v3/depth":
-        return {"/api/v3/exchangeInfo": 20, "/api/v3/trades": 25}.get(request.path, 1)
+        weights = {"/api/v3/exchangeInfo": 20, "/api/v3/trades": 25, "/api/v3/klines": 2}
+        return weights.get(request.path, 1)
     limit = request.query.get("limit", "100")
     size = int(limit) if limit.isdigit() else 100
     return 5 if size <= 100 else 25 if size <= 500 else 50 if size <= 1_000 else 250
@@ -128,6 +131,18 @@ def _symbol_error(truth: Truth, query: Mapping[str, str]) -> HttpResponse | None
     if query["symbol"] not in truth.symbols:
         return error(400, -1121, "Invalid symbol.")
     return None
+
+
+def _klines(truth: Truth, symbol: str, now: int) -> list[list[object]]:
+    """Everything that was traded, as the candle of the present minute."""
+    prints = truth.trades(symbol)
+    prices = [float(one.price) for one in prints]
+    if not prices:
+        return []
+    begin = now // 60_000 * 60_000
+    volume = f"{sum([float(one.size) for one in prints]):.8f}"
+    shown = [f"{price:.8f}" for price in (prices[0], max(prices), min(prices), prices[-1])]
+    return [[begin, *shown, volume, begin + 59_999, "0.0", len(prices), "0.0", "0.0", "0"]]
 
 
 def _past_trade(one: Print, now: int) -> dict[str, object]:

@@ -317,9 +317,9 @@ class FakeServer:
                     self.changed.notify_all()
 
         thread = threading.Thread(target=run, name=name, daemon=True)
-        with self.changed:
+        with self.changed:  # `stop` joins what it finds here: nothing that has not begun
             self._threads.add(thread)
-        thread.start()
+            thread.start()
 
     def _accept(self) -> None:
         try:

@@ -12,6 +12,8 @@ from engine.market.instrument import Instrument
 
 KINDS = ("spot", "swap", "future")
 """What is listed; options by the thousand are not."""
+PUBLIC = ("public", "rest", "spot")
+"""What the library calls the address of the calls that need no key."""
 TICK_SIZE, DECIMAL_PLACES = 4, 2
 
 
@@ -68,6 +70,15 @@ def first_websocket(urls: Any) -> str:
     if isinstance(urls, str):
         return urls if urls.startswith("ws") else ""
     return next((found for value in values if (found := first_websocket(value))), "")
+
+
+def first_rest(urls: Any) -> str:
+    """Some address of the venue's public calls; empty when it has none."""
+    if isinstance(urls, str):
+        return urls if urls.startswith("http") else ""
+    values: Mapping[str, Any] = urls if isinstance(urls, Mapping) else {}
+    names = sorted(values, key=lambda name: (name not in PUBLIC, name))
+    return next((found for name in names if (found := first_rest(values[name]))), "")
 
 
 def _quote(market: Mapping[str, Any]) -> str:
