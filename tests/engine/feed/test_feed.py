@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from engine.clock import ManualClock
-from engine.feed.feed import MISSING_TRADES_KEPT, Feed
+from engine.feed.feed import Feed
 from engine.feed.sync import WholeBooks
+from engine.feed.trade_numbers import MISSING_TRADES_KEPT
 from engine.market.events import BookDelta, BookSnapshot, FeedState, FeedStatus, MarketEvent, Quote, Source, Trade
 from tests.engine.support import (
     ASKS,
@@ -223,7 +224,7 @@ def test_a_trade_said_twice_is_dropped() -> None:
 def test_a_huge_hole_in_the_trade_numbers_costs_a_bounded_memory() -> None:
     feed = make_feed()
     push_all(feed, [trade(1), trade(10**12)])
-    assert len(feed._missing_trades) == MISSING_TRADES_KEPT
+    assert len(feed._trades.missing) == MISSING_TRADES_KEPT
     assert feed.push(trade(10**12 - 1)) == (trade(10**12 - 1),)
     assert feed.push(trade(2)) == ()
 
