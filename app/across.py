@@ -9,7 +9,7 @@ from msgspec import Struct
 from engine.feed.feed import Feed
 from engine.feed.hub import STREAM
 from engine.feed.mailbox import FeedKey
-from engine.market.consolidated import ConsolidatedBook, ConsolidatedView, Member, Said, Step
+from engine.market.consolidated import ConsolidatedBook, ConsolidatedView, Member, Said
 from engine.market.events import FeedState
 
 
@@ -39,12 +39,12 @@ def key_of(member: Member) -> FeedKey:
 
 
 def look(view: AcrossView, feed_of: Callable[[FeedKey], Feed | None], now_ns: int) -> ConsolidatedView:
-    """All members as they stand at `now_ns`."""
+    """All members as they stand at `now_ns`, by exact prices: only the ladder groups levels, in the browser."""
     book = ConsolidatedBook(view.members)
     for member in view.members:
         book.take(member, said(feed_of(key_of(member)), now_ns))
         book.include(member, member.venue not in view.off)
-    return book.read(now_ns, Step(view.step) if view.step else None)
+    return book.read(now_ns)
 
 
 def said(feed: Feed | None, now_ns: int) -> Said:

@@ -51,6 +51,7 @@ _STYLE = """
 .td-warn .td-chip { color: color-mix(in srgb, #d55e00 60%, currentColor); }
 .td-letter { display: inline-block; width: 1.15rem; border-radius: 3px; text-align: center; font-weight: 700;
   font-size: 0.75rem; color: #10131a; }
+.td-gaps .td-letter { line-height: 1.1rem; }
 .td-v0 { background: #4da3e8; } .td-v1 { background: #f0a500; } .td-v2 { background: #2fbf8f; }
 .td-v3 { background: #e57fb8; } .td-v4 { background: #d8c63a; } .td-v5 { background: #ff7a45; }
 .td-gaps { min-height: 3.1rem; margin-top: 0.5rem; font-size: 0.85rem; line-height: 1.5rem;

@@ -82,14 +82,19 @@ def _instrument(names: UnifiedNames, listings: Mapping[str, Listing]) -> str:
     """The unified name that is wanted; what is wrong with it is said, with near ones at every venue."""
     offered = names.names(LEAST)
     asked = str(st.session_state.get("instrument") or st.query_params.get("instrument") or "")
-    meant = names.resolve(asked) if asked else next((name for name in [*SUGGESTED, *offered] if name in offered), None)
-    if meant is not None and meant != asked:
-        st.session_state["instrument"] = meant
+    if any(listing.state == "loading" for listing in listings.values()):
+        st.selectbox("Instrument", [asked or "…"], disabled=True, key="instrument-to-come")
+        return names.resolve(asked) or asked
+    first = next((offered.index(name) for name in SUGGESTED if name in offered), 0)
+    options = offered if not asked or asked in offered else [*offered, asked]
     chosen = st.selectbox(
-        "Instrument", offered if not asked or meant in offered else [*offered, meant or asked], key="instrument",
-        bind="query-params", accept_new_options=True, placeholder="BASE/QUOTE, or as a venue spells it",
+        "Instrument", options, index=first if options else None, key="instrument", bind="query-params",
+        accept_new_options=True, placeholder="BASE/QUOTE, or as a venue spells it",
     )  # fmt: skip
-    name = str(chosen or "")
+    written = str(chosen or "")
+    name = names.resolve(written) or written
+    if name != written:
+        st.caption(f"{plain(written)} is {plain(name)}.")
     ready = {venue: listing for venue, listing in listings.items() if listing.state == "ready"}
     if name and ready:
         _complain(name, names, ready)

@@ -294,11 +294,13 @@ class Book:
 
     def top_bids(self) -> tuple[Column, Column]:
         """Prices and sizes of the best `depth` bids, highest first; the same objects while they have not changed."""
-        return self._bids.columns()
+        side = self._bids
+        return side.top or side.columns()
 
     def top_asks(self) -> tuple[Column, Column]:
         """Prices and sizes of the best `depth` asks, lowest first; the same objects while they have not changed."""
-        return self._asks.columns()
+        side = self._asks
+        return side.top or side.columns()
 
     def bids(self, depth: int | None = None) -> Levels:
         """The best `depth` bids (all for None), highest first."""

@@ -67,13 +67,13 @@ def test_a_feed_says_why_it_does_not_count_and_what_to_do() -> None:
     assert said(None, 0).reason == "starting"
 
 
-def test_who_is_left_out_does_not_count_and_a_step_groups() -> None:
+def test_who_is_left_out_does_not_count_and_nothing_is_rounded() -> None:
     feeds = Feeds()
     feeds.book(ONE, 99.3, 100.2)
     feeds.book(TWO, 99.4, 100.1)
     whole = look(view(frozenset({"two"}), 0.5), feeds, feeds.clock.now_ns())
     assert [venue.standing for venue in whole.venues] == [Standing.LIVE, Standing.OFF]
-    assert [level.price for level in (*whole.bids, *whole.asks)] == [99.0, 100.5]
+    assert [level.price for level in (*whole.bids, *whole.asks)] == [99.3, 100.2]
 
 
 def test_a_recording_ages_by_its_own_clock() -> None:
