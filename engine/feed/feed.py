@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from engine.clock import SYSTEM_CLOCK, Clock
 from engine.errors import DecodeError
+from engine.feed.compare import changes, same_levels, sound
 from engine.feed.picture import Picture
 from engine.feed.quality import FeedQuality
 from engine.feed.settlement import Settlement
@@ -244,7 +245,7 @@ class Feed:
                     quality.out_of_order += 1
                 return _NOTHING
         if not (
-            (0.0 < quote.bid < quote.ask < _INFINITY or (self.crossed_allowed and _sound(quote.bid, quote.ask)))
+            (0.0 < quote.bid < quote.ask < _INFINITY or (self.crossed_allowed and sound(quote.bid, quote.ask)))
             and 0.0 <= quote.bid_size < _INFINITY
             and 0.0 <= quote.ask_size < _INFINITY
         ):
@@ -353,33 +354,9 @@ class Feed:
 
     def _go_live(self, snapshot: BookSnapshot, deltas: list[BookDelta]) -> tuple[MarketEvent, ...]:
         """Build the book from a snapshot and the updates that continue it, and publish what is new of it."""
-        book = self._book
-        settlement = self._settlement
-        settlement.begin(snapshot)
-        try:
-            book.replace(snapshot.bids, snapshot.asks)
-            wrong = settlement.settle(snapshot) if settlement.needed else ""
-            crossed = book.crossed
-            observer = self.observer
-            if observer is not None and (self.crossed_allowed or not crossed):
-                observer.on_book(snapshot.received_ns, book, None)
-            for delta in deltas:
-                before = book.sizes_of(delta.bids, delta.asks)
-                book.apply(delta.bids, delta.asks)
-                wrong = wrong or (settlement.settle(delta) if settlement.needed else "")
-                crossed = crossed or book.crossed
-                if observer is not None and (self.crossed_allowed or not crossed):
-                    # What was kept takes effect now that there is a book.
-                    observer.on_book(snapshot.received_ns, book, Changes(delta.bids, delta.asks, *before))
-                self.quality.applied += 1
-        except DecodeError as error:
-            self.quality.decode_errors += 1
-            return self._lose(str(error), snapshot.received_ns)
+        wrong = self._build(snapshot, deltas)
         if wrong:
             return self._lose(wrong, snapshot.received_ns)
-        if crossed and not self.crossed_allowed:
-            self.quality.crossed += 1
-            return self._lose("the book is crossed after its snapshot", snapshot.received_ns)
         self.needs_snapshot = False
         newest: BookSnapshot | BookDelta = deltas[-1] if deltas else snapshot
         self._last_delta = deltas[-1] if deltas else None
@@ -399,7 +376,11 @@ class Feed:
         self._catching_up = False
         if held is not None and forward:
             # Nobody was told that the old stream ended: what the new one knows more is one update to the readers.
-            opening = (self._difference(held, newest.exchange_ns, received_ns, source),)
+            bids, asks = changes(held[0], self._book.bids()), changes(held[1], self._book.asks())
+            first, exchange_ns = (published or 0) + 1, newest.exchange_ns
+            opening = (
+                BookDelta(self.venue, self.symbol, bids, asks, first, last, exchange_ns, received_ns, source),
+            )  # fmt: skip
         elif published is None or snapshot.sequence is None or last is None or snapshot.sequence > published:
             opening = (snapshot, *deltas)
         elif last <= published and self._opened:
@@ -421,6 +402,35 @@ class Feed:
         self._picture.change(last, newest.exchange_ns, received_ns, source)
         return (*status, *opening)
 
+    def _build(self, snapshot: BookSnapshot, deltas: list[BookDelta]) -> str:
+        """Make the book of a snapshot and the updates that continue it; what is wrong with it, or nothing."""
+        book, settlement, observer = self._book, self._settlement, self.observer
+        # A polled picture stays on show while the stream's book catches up: it is drawn while its book stands.
+        self._picture.draw()
+        settlement.begin(snapshot)
+        try:
+            book.replace(snapshot.bids, snapshot.asks)
+            wrong = settlement.settle(snapshot) if settlement.needed else ""
+            crossed = book.crossed
+            if observer is not None and (self.crossed_allowed or not crossed):
+                observer.on_book(snapshot.received_ns, book, None)
+            for delta in deltas:
+                before = book.sizes_of(delta.bids, delta.asks)
+                book.apply(delta.bids, delta.asks)
+                wrong = wrong or (settlement.settle(delta) if settlement.needed else "")
+                crossed = crossed or book.crossed
+                if observer is not None and (self.crossed_allowed or not crossed):
+                    # What was kept takes effect now that there is a book.
+                    observer.on_book(snapshot.received_ns, book, Changes(delta.bids, delta.asks, *before))
+                self.quality.applied += 1
+        except DecodeError as error:
+            self.quality.decode_errors += 1
+            return str(error)
+        if crossed and not wrong and not self.crossed_allowed:
+            self.quality.crossed += 1
+            return "the book is crossed after its snapshot"
+        return wrong
+
     def _replace(self, snapshot: BookSnapshot, polled: bool) -> tuple[MarketEvent, ...]:
         """Show a whole book; a repeated or older one refreshes the age and nothing else."""
         sequence = snapshot.sequence
@@ -429,7 +439,12 @@ class Feed:
             self.quality.duplicates += repeated
             if repeated:
                 return self._say_data(snapshot, polled)
-        elif sequence is None and self._picture.exists and self._polled is not None and _same(snapshot, self._polled):
+        elif (
+            sequence is None
+            and self._picture.exists
+            and self._polled is not None
+            and same_levels(snapshot, self._polled)
+        ):
             self.quality.duplicates += 1
             return self._say_data(snapshot, polled)
         self._settlement.forget()
@@ -500,16 +515,6 @@ class Feed:
             BookSnapshot(
                 self.venue, self.symbol, bids, asks, last, delta.exchange_ns, delta.received_ns, delta.source
             ),
-        )  # fmt: skip
-
-    def _difference(
-        self, held: tuple[Levels, Levels], exchange_ns: int | None, received_ns: int, source: Source
-    ) -> BookDelta:
-        """The one update that turns the book that the readers hold into ours."""
-        first = (self._published or 0) + 1
-        bids, asks = _changes(held[0], self._book.bids()), _changes(held[1], self._book.asks())
-        return BookDelta(
-            self.venue, self.symbol, bids, asks, first, self.sync.last, exchange_ns, received_ns, source
         )  # fmt: skip
 
     def _agrees(self, quote: Quote) -> bool:
@@ -602,17 +607,3 @@ class Feed:
         status = FeedStatus(self.venue, self.symbol, state, reason, "", attempt, None, now_ns, source)
         self._set_status(status)
         return (status,)
-
-
-def _sound(bid: float, ask: float) -> bool:
-    return 0.0 < bid < _INFINITY and 0.0 < ask < _INFINITY
-
-
-def _changes(old: Levels, new: Levels) -> Levels:
-    before, after = dict(old), dict(new)
-    gone = [(price, 0.0) for price in before if price not in after]
-    return (*gone, *[level for level in new if before.get(level[0]) != level[1]])
-
-
-def _same(one: BookSnapshot, other: BookSnapshot) -> bool:
-    return one.bids == other.bids and one.asks == other.asks

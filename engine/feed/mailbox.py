@@ -207,12 +207,13 @@ class Mailbox:
 
     def drain(self) -> list[Mail]:
         """What came since the last drain, one `Mail` per feed that had anything."""
-        mail = []
         with self._lock:
-            for key, box in self._boxes.items():
-                if box.events:
-                    mail.append(_empty(key, box))
-        return mail
+            taken = [(box.feed, _empty(key, box)) for key, box in self._boxes.items() if box.events]
+        # Pictures are drawn here, on the reader's thread and without the lock: the line does not wait for them.
+        for feed, mail in taken:
+            if feed is not None:
+                mail.view = feed.view
+        return [mail for _, mail in taken]
 
     def close(self) -> None:
         with self._lock:
@@ -221,8 +222,7 @@ class Mailbox:
 
 
 def _empty(key: FeedKey, box: _Box) -> Mail:
-    view = box.feed.view if box.feed is not None else None
-    mail = Mail(key, view, list(box.points), list(box.trades), list(box.statuses), box.events, box.newest_ns)
+    mail = Mail(key, None, list(box.points), list(box.trades), list(box.statuses), box.events, box.newest_ns)
     box.feed = box.newest_ns = None
     box.points.clear()
     box.trades.clear()

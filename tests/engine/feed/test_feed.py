@@ -419,6 +419,22 @@ def test_who_joins_while_the_stream_catches_up_with_the_polls_gets_the_newest_bo
     assert (found.sequence, feed.view.sequence, feed.view.source) == (125, 125, "stream")
 
 
+def test_the_picture_of_a_poll_stays_its_own_while_the_stream_catches_up_looked_at_or_not() -> None:
+    feed = make_feed()
+    newest = snapshot(120, ((100.0, 7.0),), source="poll")
+    feed.push(newest)
+    push_all(feed, [delta(101), snapshot(100), delta(102, bids=((100.0, 3.0),))])
+
+    view = feed.view
+    assert view is not None
+    assert (view.sequence, view.source, view.bids) == (120, "poll", newest.bids)
+
+    feed.push(delta(103, 121, bids=((100.0, 8.0),)))
+    view = feed.view
+    assert view is not None
+    assert (view.sequence, view.bid_sizes[0]) == (121, 8.0)
+
+
 def test_a_stream_whose_snapshot_is_older_than_the_last_poll_opens_once_with_the_joined_book() -> None:
     feed = make_feed()
     feed.push(snapshot(120, source="poll"))
