@@ -98,7 +98,7 @@ ensure_node() {
 
 make_venv
 install "$root/requirements.txt"
-install "$root/requirements-dev.txt" "$root/requirements.txt"
+install "$root/requirements-dev.txt" "$root/requirements.txt" "$root/requirements-futu.txt"
 : >"$setup_log"
 [[ "$scope" == fast ]] || ensure_chromium
 ensure_node

@@ -12,10 +12,15 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 import streamlit as st  # noqa: E402
+from streamlit.runtime.pages_manager import PagesManager  # noqa: E402
 
 from app.wiring import engine, start_live_plane  # noqa: E402
 from engine.errors import ConfigError  # noqa: E402
 from engine.process import close_engine, services  # noqa: E402
+
+# A folder called `pages` makes Streamlit run its files by themselves until `st.navigation` was called once: the first
+# visitor whose address names a page would see it without its frame, or be told that there is no such page.
+PagesManager.uses_pages_directory = False
 
 try:
     engine()

@@ -13,6 +13,11 @@ from app.style import PAGE_ICON, apply_style  # noqa: E402
 
 st.set_page_config(page_title="Tapedeck", page_icon=PAGE_ICON, layout="wide", initial_sidebar_state="auto")
 apply_style()
+PAGES = ROOT / "app" / "pages"
 st.navigation(
-    [st.Page(ROOT / "app" / "pages" / "live_trading.py", title="Live Trading", default=True)], position="top"
+    [
+        st.Page(PAGES / "live_trading.py", title="Live Trading", default=True),
+        st.Page(PAGES / "across_venues.py", title="Across Venues", url_path="across"),
+    ],
+    position="top",
 ).run()

@@ -10,7 +10,7 @@ PAGE_ICON = str(Path(__file__).resolve().parent / "assets" / "icon.png")
 
 _STYLE = """
 <style>
-.stMainBlockContainer { padding: 3.2rem 1.2rem 2rem 1.2rem; }
+.stMainBlockContainer { padding: 3.9rem 1.2rem 2rem 1.2rem; }
 [data-testid="stSidebarHeader"] { height: 2rem; margin-bottom: 0; }
 [data-testid="stSidebarUserContent"] { padding-top: 0; }
 [data-testid="stSidebar"] .stVerticalBlock { gap: 0.7rem; }
@@ -35,6 +35,37 @@ _STYLE = """
 [data-testid="stApp"]:not([data-test-connection-state="CONNECTED"]) .td-live { font-size: 0; }
 [data-testid="stApp"]:not([data-test-connection-state="CONNECTED"]) .td-live::after {
   content: "🔌 No connection to the server – what follows is old"; font-size: 1.25rem; }
+.td-across { width: 100%; border-collapse: collapse; margin-top: 0.5rem; font-size: 0.85rem;
+  font-variant-numeric: tabular-nums; }
+.td-across th { text-align: right; font-weight: 600; font-size: 0.75rem; opacity: 0.7; padding: 0.1rem 0.5rem; }
+.td-across td { text-align: right; padding: 0.25rem 0.5rem; border-top: 1px solid var(--st-border-color, #8884);
+  white-space: nowrap; }
+.td-across :is(th, td):nth-child(-n+2) { text-align: left; }
+.td-across td:nth-child(2) { max-width: 17rem; overflow: hidden; text-overflow: ellipsis; }
+.td-across i { font-style: normal; opacity: 0.75; font-size: 0.78rem; }
+.td-across tr:is(.td-warn, .td-wait) td:nth-child(n+3) { opacity: 0.5; }
+.td-best { box-shadow: inset 0 -2px 0 currentColor; font-weight: 700; }
+.td-chip { border: 1px solid currentColor; border-radius: 4px; padding: 0 0.35rem; font-size: 0.72rem; font-weight: 600;
+  text-transform: uppercase; letter-spacing: 0.03em; }
+.td-good .td-chip { color: color-mix(in srgb, #0072b2 50%, currentColor); }
+.td-warn .td-chip { color: color-mix(in srgb, #d55e00 60%, currentColor); }
+.td-letter { display: inline-block; width: 1.15rem; border-radius: 3px; text-align: center; font-weight: 700;
+  font-size: 0.75rem; color: #10131a; }
+.td-gaps .td-letter { line-height: 1.1rem; }
+.td-v0 { background: #4da3e8; } .td-v1 { background: #f0a500; } .td-v2 { background: #2fbf8f; }
+.td-v3 { background: #e57fb8; } .td-v4 { background: #d8c63a; } .td-v5 { background: #ff7a45; }
+.td-gaps { min-height: 3.1rem; margin-top: 0.5rem; font-size: 0.85rem; line-height: 1.5rem;
+  font-variant-numeric: tabular-nums; }
+@media (max-width: 640px) {
+  .td-across thead { display: none; }
+  .td-across tr { display: grid; grid-template-columns: repeat(4, 1fr); padding: 0.3rem 0;
+    border-top: 1px solid var(--st-border-color, #8884); }
+  .td-across td { border: 0; padding: 0.05rem 0.2rem; text-align: left; }
+  .td-across td:nth-child(-n+2) { grid-column: span 2; max-width: 100%; }
+  .td-across td:nth-child(n+3)::before { content: attr(data-label); display: block; opacity: 0.6; font-size: 0.7rem;
+    line-height: 1; }
+  .td-gaps { min-height: 6rem; }
+}
 @media (max-width: 640px) { .stMainBlockContainer { padding: 3.9rem 0.6rem 1rem 0.6rem; } }
 </style>
 """

@@ -14,11 +14,9 @@ from app.live.source import HubSource
 from app.live.tickets import TicketOffice
 from connectors.base.playback import PlaybackConnector
 from connectors.base.venue import Venue
-from engine.connector import Connector
 from engine.engine import Engine
-from engine.errors import EngineError, PluginError
 from engine.feed.mailbox import FeedKey
-from engine.plugins import discover, frame_readers, variants
+from engine.plugins import discover, frame_readers, make_connectors
 from engine.process import get_engine, services
 from engine.settings import Settings, load_settings
 from engine.store.verify import recognise
@@ -86,16 +84,9 @@ def _build_engine() -> Engine:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     chosen = settings()
     logging.basicConfig(level=chosen.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    found = discover("connectors", "start_stream")
+    connectors, errors = make_connectors(chosen.venue_settings)
     strategies = discover("strategies", "on_book")
-    errors = [*found.errors, *strategies.errors]
-    connectors: dict[str, Connector] = {}
-    for plugin in found.found.values():
-        for name, make in variants(plugin, chosen.venue_settings).items():
-            try:
-                connectors[name] = make(chosen.venue_settings)
-            except EngineError as error:
-                errors.append(PluginError(f"connectors/{name}: {error}", hint=error.hint))
+    errors += strategies.errors
     return Engine(connectors, strategies.found, plugin_errors=errors, linger_s=chosen.linger_s)
 
 

@@ -89,6 +89,14 @@ def number(value: float | None, decimals: int = 0, unit: str = "") -> str:
     return UNKNOWN if value is None or value != value else f"{value:,.{decimals}f}{unit}"
 
 
+def amount(value: float | None) -> str:
+    """A size, with fewer decimals the larger it is; unknown is "–"."""
+    if value is None:
+        return UNKNOWN
+    places = next((places for least, places in ((1000, 0), (100, 1), (10, 2), (0.1, 3)) if abs(value) >= least), 4)
+    return number(value, places)
+
+
 def seconds(value: float | None) -> str:
     """A duration: `0.4 s`, `12 s`, `3 min`."""
     if value is None:

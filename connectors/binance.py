@@ -32,7 +32,7 @@ from engine.market.instrument import Instrument
 __all__ = ["STREAMS", "SYMBOLS_PER_FRAME", "BinanceConnector"]
 
 STREAMS = ("depth@100ms", "trade", "bookTicker")
-QUOTE_ENDING = ord('"')
+QUOTE_ENDING, TRADE_ENDING, BOOK_ENDING = b'"e]'
 
 
 class _Ticker(Struct, gc=False):
@@ -106,8 +106,12 @@ class BinanceConnector(BinanceMarket):
         gap_detection="update numbers",
         test_network="testnet and demo (set BINANCE_WS_URL and BINANCE_REST_URL)",
         regions_blocked="the United States and other restricted locations (HTTP 451)",
-        note="Market-data hosts without account access are the default.",
+        note="The hosts for market data alone (*.binance.vision) are the default; binance.us has hosts of its own.",
         candles=TIMEFRAMES,
+    )
+    location_hint = (
+        "In the United States set BINANCE_WS_URL=wss://stream.binance.us:9443 and "
+        "BINANCE_REST_URL=https://api.binance.us; elsewhere choose another venue, such as kraken or coinbase."
     )
     continuity = RangeContinuity()
     limits = Limits(
@@ -140,9 +144,10 @@ class BinanceConnector(BinanceMarket):
                 return (
                     Quote("binance", data.s, data.b, data.B, data.a, data.A, data.u, None, received_ns, "stream"),
                 )  # fmt: skip
-            handler = _BY_ENDING.get(ending)
-            if handler is not None:
-                return handler(frame, received_ns)
+            if ending == TRADE_ENDING:
+                return _on_trade(frame, received_ns)
+            if ending == BOOK_ENDING:
+                return _on_depth(frame, received_ns)
             return self._decode_other(frame, received_ns)
         except (msgspec.ValidationError, IndexError):
             return self._decode_other(frame, received_ns)
@@ -193,7 +198,6 @@ def _on_aggregate_trade(frame: bytes, received_ns: int) -> tuple[MarketEvent, ..
     return (Trade("binance", data.s, data.p, data.q, side, data.a, _ns(data.T), received_ns, "stream"),)
 
 
-_BY_ENDING = {ord("]"): _on_depth, ord("e"): _on_trade}
 _RAW = {b"depthUpdate": _on_depth, b"trade": _on_trade, b"aggTrade": _on_aggregate_trade}
 
 

@@ -103,6 +103,7 @@ class BinanceUsdmConnector(BinanceMarket):
         note="Futures: prices are those of contracts, not of the coins.",
         candles=TIMEFRAMES,
     )
+    location_hint = "Binance has no other host for futures: choose another venue; kraken and coinbase have the coins."
     continuity = ChainedContinuity()
     limits = Limits(
         silence_s=45.0,

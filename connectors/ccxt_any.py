@@ -36,7 +36,7 @@ from connectors.base.unified.listing import Listing, first_rest, first_websocket
 from connectors.base.unified.recorded import HOSTS, RecordedExchange
 from connectors.base.unified.wire import Told, decode, events, levels, stamp_ns
 from engine.connector import Callback, Capabilities, Stream
-from engine.errors import ConfigError, DecodeError, Disconnected, StreamUnsupported
+from engine.errors import ConfigError, DecodeError, Disconnected, FeedError, StreamUnsupported
 from engine.feed.sync import WholeBooks
 from engine.market.events import BookSnapshot, MarketEvent, Source
 from engine.market.instrument import Instrument, nearest_symbols
@@ -77,6 +77,12 @@ class CcxtConnector(StreamingConnector):
         """The exchanges named in CCXT_VENUES, each under its name. A wrong one raises ConfigError when it is made."""
         wanted = [name.strip().lower() for name in settings.get("CCXT_VENUES", "").split(",") if name.strip()]
         return {f"ccxt:{name}": partial(_connector, cls, name) for name in dict.fromkeys(wanted)}
+
+    @classmethod
+    def variant(cls, name: str) -> Callable[[Mapping[str, str]], Any] | None:
+        """The maker of `ccxt:<id>`, listed in CCXT_VENUES or not; None for a name of another form."""
+        prefix, _, exchange = name.partition(":")
+        return partial(_connector, cls, exchange.lower()) if prefix == "ccxt" and exchange else None
 
     @classmethod
     def frame_readers(cls) -> dict[str, Any]:
@@ -143,6 +149,9 @@ class CcxtConnector(StreamingConnector):
     def book(self, symbol: str, depth: int, source: Source) -> BookSnapshot:
         book, own = self._calls().book(symbol, depth)
         bids, asks = levels(book["bids"], depth), levels(book["asks"], depth)
+        if not bids and not asks:
+            # What ccxt cannot read it gives as nothing.
+            raise DecodeError(f"{self.name}: no book of {symbol} in the answer")
         now_ns = self.runtime.clock.now_ns()
         return BookSnapshot(self.name, own, bids, asks, None, stamp_ns(book.get("timestamp")), now_ns, source)
 
@@ -192,8 +201,11 @@ class CcxtConnector(StreamingConnector):
                 raise Disconnected(f"the {self.name} connector is closed")
             desk = self._desks.get(get_ident())
             if desk is None:
-                desk = self._desks[get_ident()] = _Calls(self.name, self._open_exchange, self.patience.fetch_s)
+                desk = self._desks[get_ident()] = _Calls(self._translate, self._open_exchange, self.patience.fetch_s)
             return desk
+
+    def _translate(self, error: BaseException) -> FeedError:
+        return self.advise(translate(error, self.name))
 
     def _make(self) -> Any:
         """A new exchange object, its addresses replaced where the settings say so."""
@@ -222,10 +234,12 @@ class CcxtConnector(StreamingConnector):
 class _Calls:
     """REST calls of one thread, on an exchange object and a loop of its own."""
 
-    def __init__(self, venue: str, open_exchange: Callable[[], Any], timeout_s: float) -> None:
+    def __init__(
+        self, translation: Callable[[BaseException], FeedError], open_exchange: Callable[[], Any], timeout_s: float
+    ) -> None:
         self._open_exchange = open_exchange
         self._timeout_s = timeout_s
-        self._loop = OwnLoop(partial(translate, venue=venue), lambda error, message: None)
+        self._loop = OwnLoop(translation, lambda error, message: None)
         self._opened: tuple[Any, Listing] | None = None
         self._limited = True
         """Whether the venue takes a number of levels that is ours, not one of its own few."""
@@ -273,17 +287,22 @@ def _connector(base: type[CcxtConnector], name: str, settings: Mapping[str, str]
         hint = f"Did you mean {near}?" if near else "See ccxt's list of exchanges."
         raise ConfigError(f"CCXT_VENUES: ccxt knows no exchange {name!r}", hint=hint)
     streams = kinds_of[name]
+    own_hosts = f"CCXT_{name.upper()}_WS_URL and CCXT_{name.upper()}_REST_URL"
     card = Capabilities(
         streaming=streams,
         polling=True,
         depth=DEPTH,
         trades=streams,
         gap_detection="only where ccxt checks numbers or checksums",
-        regions_blocked=BLOCKED_IN.get(name, ""),
+        test_network=f"where {name} has one: set {own_hosts}",
+        regions_blocked=BLOCKED_IN.get(name, "not known"),
         note="Through ccxt: whole books of 100 levels a side. Sizes of contract markets are in contracts.",
     )
+    location_hint = f"If {name} has other hosts for this place, set {own_hosts}; else choose another venue."
     own: type[CcxtConnector] = type(
-        f"Ccxt_{name}", (base,), {"name": f"ccxt:{name}", "exchange_id": name, "capabilities": card}
+        f"Ccxt_{name}",
+        (base,),
+        {"name": f"ccxt:{name}", "exchange_id": name, "capabilities": card, "location_hint": location_hint},
     )
     return own(settings)
 

@@ -149,9 +149,11 @@ class CoinbaseConnector(StreamingConnector):
         depth=50_000,
         trades=True,
         gap_detection="numbers of a connection's frames",
+        test_network="none: the sandbox plays orders only",
         regions_blocked="some dollar products outside the United States",
         note="The whole book of every product; the first frame of a big one is 5 MB.",
     )
+    location_hint = "Coinbase does not serve this place: choose another venue, such as kraken or binance."
     continuity = Unnumbered(recovery="resubscribe")
     limits = Limits(
         silence_s=8.0,

@@ -79,9 +79,12 @@ class CtraderConnector(StreamingConnector):
         gap_detection="best quotes against best prices",
         key_needed=True,
         test_network="demo accounts (CTRADER_HOST=demo, the default)",
+        regions_blocked="depends on the broker",
         note="How deep the book is depends on the broker; some show one level. Over-the-counter: no public trades.",
         candles=tuple(PERIODS),
     )
+    location_hint = "cTrader's hosts refuse this place: ask the broker, or choose another venue."
+    key_hint = "Check CTRADER_CLIENT_ID, CTRADER_CLIENT_SECRET and CTRADER_ACCESS_TOKEN."
     continuity = QuoteMapContinuity()
     crossed_allowed = True
     limits = Limits(

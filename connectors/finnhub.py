@@ -30,6 +30,7 @@ from connectors.base.connection import Connection
 from connectors.base.keyed_link import KeyedLink
 from connectors.base.market_hours import currencies_rest, shares_rest
 from connectors.base.redaction import Redactor
+from connectors.base.refusal import RESTRICTED
 from connectors.base.stamps import unix_ns
 from engine.connector import Callback, Capabilities, Stream
 from engine.errors import Blocked, DecodeError, FeedError, InvalidSymbol, RateLimited
@@ -103,12 +104,16 @@ class FinnhubConnector(StreamingConnector):
         polling=True,
         depth=0,
         trades=True,
+        gap_detection="none: its trades carry no numbers",
         key_needed=True,
+        test_network="none",
         note=(
             "No depth: trades; by polling the last price, on paid plans bid and ask. One connection and 50 symbols per "
             "free key."
         ),
     )
+    location_hint = "Finnhub does not serve this place: choose another venue."
+    key_hint = KEY_HINT
     continuity = NoBook()
     limits = Limits(
         silence_s=120.0,
@@ -294,7 +299,7 @@ class FinnhubConnector(StreamingConnector):
     def rest_error(self, status: int, body: bytes, headers: Mapping[str, str]) -> Exception | None:
         if status == 401:
             return Blocked("finnhub does not accept the key", hint=KEY_HINT)
-        if status == 403:
+        if status == 403 and not RESTRICTED.search(body):
             return _NotInPlan(
                 "this is not part of the finnhub key's plan", hint="It needs a paid plan; stream trades instead."
             )

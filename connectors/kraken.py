@@ -221,6 +221,9 @@ class KrakenConnector(StreamingConnector):
         regions_blocked="some products per account and country; too many attempts are refused for about ten minutes",
         note="WebSocket v2. A lost change beyond the ten best levels shows once it comes among them.",
     )
+    location_hint = (
+        "Kraken does not serve this place or product here: choose another venue, such as coinbase or binance."
+    )
     continuity = Unnumbered(KrakenChecksum(), "resubscribe")
     snapshot_depth = DEPTH
     limits = Limits(

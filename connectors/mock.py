@@ -6,11 +6,15 @@ Its documentation is connectors/base/simulated_wire.py. Book rule, as at Binance
 3. From then on every update begins where the last one ended; if not, updates are missing: begin again.
 
 Everything that a venue can do wrong can be switched on in `connector.faults`.
+
+There are several such venues of one market: `mock`, and `mock:<name>` for each name in MOCK_VENUES.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import count
 from threading import Event, get_ident
 from typing import Any
@@ -39,6 +43,8 @@ from connectors.base.simulated_wire import (
     encode,
 )
 from connectors.base.simulator import INSTRUMENTS, Market, MarketStats
+from connectors.base.simulator_symbols import SimulatedInstrument
+from connectors.base.simulator_venues import CommonWorth, FollowedValue, VenueCharacter, character_of
 from engine.connector import Callback, Capabilities, Stream
 from engine.errors import ConfigError, DecodeError, Disconnected, InvalidSymbol, StreamUnsupported
 from engine.feed.sync import RangeContinuity
@@ -51,12 +57,19 @@ MODES = ("stream", "rest")
 HISTORY = 512
 """Updates of each symbol's truth that are remembered: enough for a stale snapshot, and to check a book that runs."""
 
+VENUES = "alpha,beta,gamma"
+VENUE_NAME = re.compile(r"[a-z0-9]{1,20}")
+ORDINARY = VenueCharacter()
+
 UNABLE = frozenset({Fault.BAD_CHECKSUM})
 """Faults that only other venues can have: this one sends no checksums."""
 
 
 class MockConnector(StreamingConnector):
-    """The simulated exchange as a venue. Settings: MOCK_SEED, MOCK_RATE, MOCK_SYMBOLS (comma between), MOCK_MODE."""
+    """The simulated exchange as a venue. Settings: MOCK_SEED, MOCK_RATE, MOCK_SYMBOLS (comma between), MOCK_MODE.
+
+    With a `worth` that it shares with others it is one of several venues of one market, with a `character` of its own.
+    """
 
     name = "mock"
     capabilities = Capabilities(
@@ -66,9 +79,11 @@ class MockConnector(StreamingConnector):
         trades=True,
         gap_detection="update numbers",
         source="mock",
+        test_network="it is one",
         note="Invented data: a seeded simulation, for trying things out and for breaking them on purpose.",
         candles=tuple(SECONDS),
     )
+    location_hint = "The simulated exchange only plays this: clear the fault."
     continuity = RangeContinuity()
     limits = Limits(
         silence_s=6.0,
@@ -82,18 +97,47 @@ class MockConnector(StreamingConnector):
         backoff_cap_s=10.0,
     )
 
-    def __init__(self, settings: Mapping[str, str] | None = None, **options: Any) -> None:
+    @classmethod
+    def variants(cls, settings: Mapping[str, str]) -> dict[str, Callable[[Mapping[str, str]], Any]]:
+        """This venue, and those named in MOCK_VENUES (alpha,beta,gamma; `none` for none), all of one market.
+
+        A wrong name raises ConfigError when it is made.
+        """
+        asked = [name.strip().lower() for name in (settings.get("MOCK_VENUES", "") or VENUES).split(",")]
+        names = [name for name in dict.fromkeys(asked) if name and name != "none"]
+        worth = _Worth()
+        makers = {f"{cls.name}:{name}": partial(_venue, cls, name, worth) for name in names}
+        return {cls.name: partial(_venue, cls, "", worth), **makers}
+
+    def __init__(
+        self,
+        settings: Mapping[str, str] | None = None,
+        *,
+        worth: CommonWorth | None = None,
+        character: VenueCharacter = ORDINARY,
+        **options: Any,
+    ) -> None:
         super().__init__(settings, **options)
         clock = self.runtime.clock
-        names = [name.strip() for name in self.setting("SYMBOLS", "").split(",") if name.strip()]
         self.faults = FaultBoard(clock=clock, supported=[fault for fault in Fault if fault not in UNABLE])
         self._requests = count(1)
         self._waiting: dict[int, Event] = {}
         self._mode = _mode(self.setting("MODE", "stream"))
-        seed, rate = _number("MOCK_SEED", self.setting("SEED", "1")), self.setting("RATE", "40")
-        market = Market(int(seed), instruments=_listed(names), start_ns=clock.now_ns(), history=HISTORY)
-        self.exchange = SimulatedExchange(market, self.faults, clock, _rate(_number("MOCK_RATE", rate)))
+        market = Market(
+            _seed(self._settings),
+            instruments=[character.lists(one) for one in _listed(self.setting("SYMBOLS", ""))],
+            start_ns=clock.now_ns(),
+            venue=self.name,
+            history=HISTORY,
+            values=partial(FollowedValue, worth, character) if worth is not None else None,
+        )
+        rate = _rate(_number("MOCK_RATE", self.setting("RATE", "40")))
+        self.exchange = SimulatedExchange(market, self.faults, clock, rate, latency_s=character.latency_s)
         self._answers = SimulatedRest(self.exchange)
+
+    def setting(self, key: str, default: str) -> str:
+        """The value of `MOCK_<KEY>`, else `default`: the same for all venues of this kind."""
+        return self._settings.get(f"MOCK_{key}", "") or default
 
     @property
     def rate(self) -> float:
@@ -156,14 +200,14 @@ class MockConnector(StreamingConnector):
         kind = type(wire)
         if kind is WireDelta:
             return (
-                BookDelta("mock", wire.s, wire.b, wire.a, wire.U, wire.u, wire.E, received_ns, "mock"),
+                BookDelta(self.name, wire.s, wire.b, wire.a, wire.U, wire.u, wire.E, received_ns, "mock"),
             )  # fmt: skip
         if kind is WireQuote:
             return (
-                Quote("mock", wire.s, wire.b, wire.B, wire.a, wire.A, wire.u, wire.E, received_ns, "mock"),
+                Quote(self.name, wire.s, wire.b, wire.B, wire.a, wire.A, wire.u, wire.E, received_ns, "mock"),
             )  # fmt: skip
         if kind is WireTrade:
-            return (Trade("mock", wire.s, wire.p, wire.q, wire.m, wire.i, wire.E, received_ns, "mock"),)
+            return (Trade(self.name, wire.s, wire.p, wire.q, wire.m, wire.i, wire.E, received_ns, "mock"),)
         assert isinstance(wire, WireNotice)
         return (Control(wire.kind, wire.s, wire.reason, wire.id),)
 
@@ -210,7 +254,7 @@ class MockConnector(StreamingConnector):
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise DecodeError(f"mock book of {symbol}: {error}") from error
         source = "mock" if source == "stream" else source
-        return BookSnapshot("mock", symbol, book.bids, book.asks, book.u, book.E, received_ns, source)
+        return BookSnapshot(self.name, symbol, book.bids, book.asks, book.u, book.E, received_ns, source)
 
     def instruments_request(self) -> Request:
         return Request("mock://exchange/instruments")
@@ -220,7 +264,7 @@ class MockConnector(StreamingConnector):
             listed = decode_instruments(body).listed
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise DecodeError(f"mock instruments: {error}") from error
-        return [Instrument("mock", one.s, one.base, one.quote, one.tick, one.lot) for one in listed]
+        return [Instrument(self.name, one.s, one.base, one.quote, one.tick, one.lot) for one in listed]
 
     def candles_request(self, symbol: str, timeframe: str, count: int) -> Request:
         query = f"symbol={quote(symbol, safe='')}&timeframe={timeframe}&count={count}"
@@ -251,13 +295,45 @@ class MockConnector(StreamingConnector):
         return url.startswith("mock:")
 
 
-def _listed(names: Sequence[str]) -> Sequence[Any]:
+class _Worth:
+    """The worth that several venues share, made with the first of them."""
+
+    def __init__(self) -> None:
+        self._made: CommonWorth | None = None
+
+    def get(self, settings: Mapping[str, str]) -> CommonWorth:
+        if self._made is None:
+            self._made = CommonWorth(_seed(settings), INSTRUMENTS)
+        return self._made
+
+
+def _venue(base: type[MockConnector], name: str, worth: _Worth, settings: Mapping[str, str]) -> MockConnector:
+    """One of several simulated venues of one market; `name` is empty for the plain one.
+
+    Raises:
+        ConfigError: no name for a venue.
+    """
+    if not name:
+        return base(settings, worth=worth.get(settings))
+    if not VENUE_NAME.fullmatch(name):
+        raise ConfigError(f"MOCK_VENUES: {name!r} is no name for a venue", hint="Use up to 20 letters and digits.")
+    own: type[MockConnector] = type(f"Mock_{name}", (base,), {"name": f"{base.name}:{name}"})
+    return own(settings, worth=worth.get(settings), character=character_of(name))
+
+
+def _listed(text: str) -> Sequence[SimulatedInstrument]:
+    """The instruments named in `text` (commas between), all for none."""
     known = {instrument.symbol: instrument for instrument in INSTRUMENTS}
+    names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
         if name not in known:
             near = ", ".join(nearest_symbols(name, known)) or ", ".join(known)
             raise ConfigError(f"MOCK_SYMBOLS: the mock knows no {name!r}", hint=f"There are: {near}.")
     return [known[name] for name in names] or INSTRUMENTS
+
+
+def _seed(settings: Mapping[str, str]) -> int:
+    return int(_number("MOCK_SEED", settings.get("MOCK_SEED", "") or "1"))
 
 
 def _mode(mode: str) -> str:

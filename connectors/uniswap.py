@@ -56,8 +56,11 @@ class UniswapConnector(StreamingConnector):
         key_needed=True,
         source="synthetic",
         test_network="any node of your own (set UNISWAP_RPC_URL and UNISWAP_POOLS)",
+        regions_blocked="depends on the provider of the node",
         note="Derived from the pools' liquidity once per block; no orders rest here. Prices include the pool's fee.",
     )
+    location_hint = "The node's provider does not serve this place: set UNISWAP_RPC_URL to another node."
+    key_hint = KEY_HINT
     continuity = WholeBooks()
     limits = Limits(
         silence_s=60.0, stale_after_s=60.0, connect_per_s=0.5, connect_burst=3, rest_per_s=10.0, backoff_cap_s=30.0

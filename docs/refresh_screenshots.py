@@ -1,4 +1,4 @@
-"""Takes the pictures of the README anew: `.venv/bin/python docs/refresh_screenshots.py` (needs a Chromium).
+"""Takes the pictures of the documentation anew: `.venv/bin/python docs/refresh_screenshots.py` (needs a Chromium).
 
 Starts the dashboard on the mock as a person would, lets it run until the chart is full, and writes docs/images/*.png.
 """
@@ -14,24 +14,31 @@ sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import Browser, sync_playwright  # noqa: E402
 
-from tests.app.pages.dashboard import dashboard, expect_state, launch  # noqa: E402
+from tests.app.pages.dashboard import dashboard, launch  # noqa: E402
 from tests.conftest import find_chromium  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 VIEW = "/?connector=mock&run=1&strategy=book_pressure&book_pressure.threshold=0.4"
 FULL_CHART_S = 65.0
 SETTLED_S = 6.0
-SYMBOL = "BTC/USDT"
+CARD = '.td-card[data-symbol="BTC/USDT"][data-state="live"]'
+ACROSS = (
+    "/across?venues=mock:alpha&venues=mock:beta&venues=mock:gamma&run=1"
+    "&fee-mock:alpha=0.05&fee-mock:beta=0.05&fee-mock:gamma=0.05"
+)
+ROW = '.td-across tr[data-venue="mock:gamma"][data-standing="live"]'
 
 
-def take(browser: Browser, address: str, name: str, width: int, height: int, scheme: str, after_s: float) -> None:
-    """One picture of the page at a size and in a colour scheme, after it has run for a while."""
+def take(
+    browser: Browser, address: str, name: str, width: int, height: int, scheme: str, after_s: float, live: str = CARD
+) -> None:
+    """One picture of the page at `address` at a size and in a colour scheme, `after_s` after `live` is on it."""
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme="dark" if scheme == "dark" else "light"
     )
     page = context.new_page()
-    page.goto(address + VIEW)
-    expect_state(page, SYMBOL, "live", 20)
+    page.goto(address)
+    page.locator(live).first.wait_for(timeout=20_000)
     page.wait_for_timeout(after_s * 1000)
     page.screenshot(path=IMAGES / name)
     context.close()
@@ -45,9 +52,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = launch(playwright, chromium)
         with dashboard(Path(folder) / "app.log", {"MOCK_SEED": "7", "MOCK_RATE": "60"}) as address:
-            take(browser, address, "live_trading.png", 1440, 1130, "dark", FULL_CHART_S)
-            take(browser, address, "live_trading_light.png", 1440, 1130, "light", SETTLED_S)
-            take(browser, address, "live_trading_phone.png", 390, 844, "dark", SETTLED_S)
+            live, across = address + VIEW, address + ACROSS
+            take(browser, live, "live_trading.png", 1440, 1130, "dark", FULL_CHART_S)
+            take(browser, live, "live_trading_light.png", 1440, 1130, "light", SETTLED_S)
+            take(browser, live, "live_trading_phone.png", 390, 844, "dark", SETTLED_S)
+            take(browser, across, "across_venues.png", 1280, 1000, "dark", SETTLED_S, ROW)
+            take(browser, across, "across_venues_light.png", 1280, 1000, "light", SETTLED_S, ROW)
+            take(browser, across, "across_venues_phone.png", 390, 844, "dark", SETTLED_S, ROW)
         browser.close()
 
 

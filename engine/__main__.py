@@ -1,75 +1,40 @@
-"""`python -m engine verify CAPTURE`: plays a capture through the line and says what it found."""
+"""The engine's commands, without a page.
+
+`python -m engine verify CAPTURE` plays a capture through the line and says what it found.
+`python -m engine smoke VENUE SYMBOL` watches a venue for a minute and says whether what came was sound.
+`python -m engine flow CAPTURE …` analyses the order flow of a capture and writes it to files.
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from pathlib import Path
 
-import msgspec
+from engine.commands import flow, smoke, verify
+from engine.errors import EngineError
 
-from engine.errors import EngineError, StoreError
-from engine.plugins import frame_readers
-from engine.store.verify import Report, recognise, verify
+INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 0 when nothing is wrong, 1 when something is, 2 when the call itself is."""
+    """Run one command; 0 when nothing is wrong, 1 when something is, 2 when the call itself is, 130 after Ctrl-C."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except EngineError as error:
+        said = str(error).rstrip(".")
+        print(f"error: {said}." + (f" {error.hint}" if error.hint else ""), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m engine", description="What runs with the lights off.")
     commands = parser.add_subparsers(dest="command", required=True)
-    command = commands.add_parser("verify", help="play a capture through the line and report what it holds")
-    command.add_argument("capture", type=Path, help="a capture file (.jsonl or .jsonl.gz)")
-    command.add_argument("--connector", help="read it as this venue's; recognised from the file otherwise")
-    command.add_argument("--json", action="store_true", help="print one JSON object")
-    options = parser.parse_args(arguments)
-    try:
-        return _verify(options.capture, options.connector, options.json)
-    except EngineError as error:
-        print(f"error: {error}" + (f" {error.hint}" if error.hint else ""), file=sys.stderr)
-        return 2
-
-
-def _verify(path: Path, connector: str | None, as_json: bool) -> int:
-    readers = frame_readers()
-    if connector is None:
-        reader = recognise(path, readers)
-    elif connector in readers:
-        reader = readers[connector]
-    else:
-        raise StoreError(f"no connector named {connector!r} reads captures", hint=f"There are: {', '.join(readers)}.")
-    report = verify(path, reader)
-    print(_as_json(report) if as_json else _as_text(path, report))
-    for problem in report.problems if as_json else ():
-        print(problem, file=sys.stderr)
-    return 1 if report.problem_count else 0
-
-
-def _as_json(report: Report) -> str:
-    content = msgspec.to_builtins(report)
-    del content["problem_count"]
-    return json.dumps(content, indent=1)
-
-
-def _as_text(path: Path, report: Report) -> str:
-    lines = [
-        f"{path.name}: {report.connector}, {report.frames} frames in {report.seconds} s, "
-        f"{report.dropped_frames} dropped"
-    ]  # fmt: skip
-    for symbol, found in report.symbols.items():
-        bids, asks = found["levels"]
-        lines.append(
-            f"  {symbol}: {found['state']}, {found['applied']} updates applied, {found['ignored']} older ignored, "
-            f"{found['gaps']} gaps, {found['crossed']} crossed, checksums {found['checksums_ok']} ok "
-            f"{found['checksums_bad']} bad; {bids}+{asks} levels; "
-            f"{found['trades']} trades, bought {found['buy_volume']}, sold {found['sell_volume']}"
-        )
-    lines += [f"  wrong: {problem}" for problem in report.problems]
-    if report.problem_count > len(report.problems):
-        lines.append(f"  … and {report.problem_count - len(report.problems)} more")
-    if not report.problem_count:
-        lines.append("  nothing wrong")
-    return "\n".join(lines)
+    for command in (verify, smoke, flow):
+        command.add(commands)
+    return parser
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 
 class EngineError(Exception):
     """Base of every error that the project raises on purpose."""
@@ -54,7 +56,14 @@ class StreamUnsupported(FeedError):
 
 
 class Blocked(FeedError):
-    """The venue refuses us for good: region, credentials, eligibility."""
+    """The venue refuses us for good; `why` says for what, where that is known, so that a venue can advise in its words.
+
+    `location`: it does not serve this place. `key`: it wants credentials, or others.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", why: Literal["", "location", "key"] = "") -> None:
+        super().__init__(message, hint=hint)
+        self.why = why
 
 
 class InvalidSymbol(FeedError):

@@ -12,7 +12,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from engine.errors import PluginError
+from engine.connector import Connector
+from engine.errors import ConfigError, EngineError, PluginError
+from engine.market.instrument import nearest_symbols
 from engine.store.verify import FrameReader
 
 log = logging.getLogger(__name__)
@@ -55,6 +57,45 @@ def variants(plugin: Any, settings: Mapping[str, str]) -> Mapping[str, Callable[
     """
     own = getattr(plugin, "variants", None)
     return own(settings) if own is not None else {plugin.name: plugin}
+
+
+def make_connectors(settings: Mapping[str, str]) -> tuple[dict[str, Connector], list[PluginError]]:
+    """Every connector that is there and can be made with these settings, by name; and what could not, and why."""
+    plugins = discover("connectors", "start_stream")
+    made: dict[str, Connector] = {}
+    errors = list(plugins.errors)
+    for plugin in plugins.found.values():
+        for name, make in variants(plugin, settings).items():
+            try:
+                made[name] = make(settings)
+            except EngineError as error:
+                errors.append(PluginError(f"connectors/{name}: {error}", hint=error.hint))
+    return made, errors
+
+
+def make_connector(name: str, settings: Mapping[str, str]) -> Connector:
+    """The one connector of that name. A plugin with a class method `variant(name)` may know more than it lists.
+
+    Raises:
+        ConfigError: there is none; the hint names those that there are.
+        EngineError: it cannot be made with these settings.
+    """
+    plugins = discover("connectors", "start_stream")
+    known: dict[str, Callable[[Mapping[str, str]], Any]] = {}
+    for plugin in plugins.found.values():
+        known |= variants(plugin, settings)
+        more = getattr(plugin, "variant", None)
+        if name not in known and more is not None and (make := more(name)) is not None:
+            known[name] = make
+    if name in known:
+        connector: Connector = known[name](settings)
+        return connector
+    broken = [error for error in plugins.errors if f"/{name}." in str(error)]
+    if broken:
+        raise broken[0]
+    near = nearest_symbols(name, known, limit=1)
+    hint = f"Did you mean {near[0]}? " if near else ""
+    raise ConfigError(f"there is no connector named {name!r}", hint=f"{hint}There are: {', '.join(sorted(known))}.")
 
 
 def frame_readers() -> dict[str, FrameReader]:

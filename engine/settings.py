@@ -28,7 +28,7 @@ _PROCESS_SECRET = token_urlsafe(32)
 _VENUE_SCHEMES = {"_WS_URL": ("ws", "wss"), "_REST_URL": ("http", "https")}
 _VENUE_KEY = "_API_KEY"
 _KEY = re.compile(r"[A-Za-z0-9_.-]+")
-_VENUE_PREFIXES = ("MOCK_", "UNISWAP_", "CTRADER_", "CCXT_")
+_VENUE_PREFIXES = ("MOCK_", "UNISWAP_", "CTRADER_", "FUTU_", "CCXT_")
 _SECRET_ENDINGS = ("_KEY", "_SECRET", "_TOKEN", "_CLIENT_ID", "_RPC_URL")
 """A node's address carries its key in the path."""
 _HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
@@ -40,8 +40,8 @@ class Settings:
     """Everything that can be set; never changes while the process lives.
 
     `venue_settings` goes to every connector: the variables that end in `_WS_URL`, `_REST_URL` or `_API_KEY` or begin
-    with `MOCK_`, `UNISWAP_`, `CTRADER_` or `CCXT_`, by their full names. `linger_s` (0 … 3600) is how long an upstream
-    stays after its last reader left. `allowed_hosts` are the names by which browsers may call us (`*`: any).
+    with `MOCK_`, `UNISWAP_`, `CTRADER_`, `FUTU_` or `CCXT_`, by their full names. `linger_s` (0 … 3600) is how long an
+    upstream stays after its last reader left. `allowed_hosts` are the names by which browsers may call us (`*`: any).
     `ticket_secret` signs the data socket's tickets; by default it is random and ends with the process.
     """
 

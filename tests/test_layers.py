@@ -35,8 +35,8 @@ FLOORS = (
     ("engine.feed.hub",),
     ("engine.trading", "engine.strategy", "engine.alerts", "engine.bus", "engine.store"),
     ("engine.plugins",),
-    ("engine.engine",),
-    ("engine.process",),
+    ("engine.engine", "engine.smoke"),
+    ("engine.process", "engine.commands"),
     ("engine.__main__",),
 )
 
@@ -45,6 +45,7 @@ DOORS = {
     "websocket": ("connectors.base",),
     "urllib3": ("connectors.base",),
     "ccxt": ("connectors.ccxt_any", "engine.trading.live"),
+    "futu": ("connectors.base.futu_door",),
     "duckdb": ("engine.store.duckdb_store",),
     "psycopg": ("engine.store.postgres_store",),
     "redis": ("engine.bus.redis_bus",),

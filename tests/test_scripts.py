@@ -46,7 +46,7 @@ class House:
         self.path = folder / "bin"
         self.root.mkdir()
         self.path.mkdir()
-        for name in ("run_app.sh", "run_tests.sh", "requirements.txt", "requirements-dev.txt"):
+        for name in ("run_app.sh", "run_tests.sh", "requirements.txt", "requirements-dev.txt", "requirements-futu.txt"):
             shutil.copy(ROOT / name, self.root / name)
         for tool in (
             "dirname",
@@ -272,7 +272,9 @@ def test_a_chromium_that_cannot_be_had_is_one_sentence_and_the_checks_go_on(hous
     assert "== lint" in result.stdout
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-scale.txt"])
+@pytest.mark.parametrize(
+    "name", ["requirements.txt", "requirements-dev.txt", "requirements-scale.txt", "requirements-futu.txt"]
+)
 def test_every_requirement_has_one_exact_version_and_a_reason(name: str) -> None:
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     wanted = [line for line in lines if line and not line.startswith(("#", "-r "))]

@@ -1,5 +1,6 @@
 // The entry: one hub per page holds every feed's state, feeds the panels, and draws on the browser's own frames.
 
+import { AcrossPanel } from './across.js';
 import { decode } from './codec.js';
 import { Connection } from './connection.js';
 import { DepthPanel } from './depth.js';
@@ -225,6 +226,7 @@ class Pipe {
   }
 }
 
+export const mountAcross = mounts(AcrossPanel);
 export const mountLadder = mounts(LadderPanel);
 export const mountDepth = mounts(DepthPanel);
 export const mountTape = mounts(TapePanel);

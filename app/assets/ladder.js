@@ -1,45 +1,15 @@
 // The DOM ladder: asks above, bids below, the spread between them.
 
 import * as format from './format.js';
-import { CanvasPanel } from './panel.js';
+import { HEAD, LadderView, LEVELS, MIDDLE, barScale, layoutRows, rowAt, totals, write } from './ladder_view.js';
 import { alpha } from './theme.js';
 
-const LEVELS = 20;
-const HEAD = 20;
-const MIDDLE = 30;
-const LEAST_ROW = 14;
-const MOST_ROW = 22;
 const FLASH_MS = 300;
-const WALL = 6;
 
-/** How many rows per side fit, and how high they are. */
-export function layoutRows(height) {
-  const room = height - HEAD - MIDDLE;
-  const row = Math.max(LEAST_ROW, Math.min(MOST_ROW, Math.floor(room / (2 * LEVELS))));
-  return { row, perSide: Math.max(1, Math.floor(room / (2 * row))) };
-}
-
-/** The size that fills a bar: the largest, unless a wall would flatten all others. */
-export function barScale(sizes) {
-  if (!sizes.length) return 1;
-  const sorted = [...sizes].sort((a, b) => a - b);
-  return Math.min(sorted.at(-1), WALL * sorted[sorted.length >> 1]);
-}
-
-/** Running totals of a list of sizes. */
-export function totals(sizes) {
-  let sum = 0;
-  return sizes.map((size) => (sum += size));
-}
-
-export class LadderPanel extends CanvasPanel {
+export class LadderPanel extends LadderView {
   constructor(hub, parent) {
     super(hub, parent, 'ladder');
-    this.scroll = 0;
     this.flash = null;
-    this.canvas.addEventListener('wheel', (event) => this.#wheel(event), { passive: false });
-    this.canvas.addEventListener('dblclick', () => this.#scrollTo(0));
-    this.canvas.addEventListener('keydown', (event) => this.#key(event));
   }
 
   get parts() {
@@ -58,9 +28,7 @@ export class LadderPanel extends CanvasPanel {
     if (!feed) return;
     this.#noteTrade(nowMs);
     const { row, perSide } = layoutRows(height);
-    this.limit = Math.max(0, Math.max(feed.bids.prices.length, feed.asks.prices.length) - perSide) * row;
-    this.scroll = Math.max(-this.limit, Math.min(this.limit, this.scroll));
-    const middle = HEAD + perSide * row + this.scroll;
+    const middle = this.middleOf(Math.max(feed.bids.prices.length, feed.asks.prices.length), row, perSide);
     const view = { context, width, height, row, middle, nowMs, columns: columnsOf(width), bottom: height };
     const [bidTotals, askTotals] = [totals(feed.bids.sizes), totals(feed.asks.sizes)];
     const shown = Math.min(LEVELS, perSide);
@@ -214,26 +182,6 @@ export class LadderPanel extends CanvasPanel {
       ['from mid', format.bps(((price - feed.mid) / feed.mid) * 1e4)],
     ], pointer.x, y);
   }
-
-  #wheel(event) {
-    const before = this.scroll;
-    this.#scrollTo(this.scroll - event.deltaY * (event.deltaMode === 1 ? 16 : 1));
-    if (this.scroll !== before) event.preventDefault();
-  }
-
-  #scrollTo(scroll) {
-    const limit = this.limit ?? 0;
-    this.scroll = Math.max(-limit, Math.min(limit, scroll));
-    this.touch();
-  }
-
-  #key(event) {
-    const step = { ArrowUp: 32, ArrowDown: -32, PageUp: 200, PageDown: -200 }[event.key];
-    if (event.key === 'Home') this.#scrollTo(0);
-    else if (step) this.#scrollTo(this.scroll + step);
-    else return;
-    event.preventDefault();
-  }
 }
 
 /** Where the columns stand for a width. Totals are left out where there is no room. */
@@ -251,18 +199,4 @@ export function columnsOf(width) {
     ask: { x: side + price, width: side - outer },
     askSum: { x: width - outer, width: outer },
   };
-}
-
-/** Which level lies at a height; null between the sides. */
-export function rowAt(y, middle, row) {
-  if (y < middle) return { isBid: false, index: Math.floor((middle - y) / row) };
-  if (y >= middle + MIDDLE) return { isBid: true, index: Math.floor((y - middle - MIDDLE) / row) };
-  return null;
-}
-
-function write(context, text, x, y, align, color, font) {
-  context.font = font;
-  context.textAlign = align;
-  context.fillStyle = color;
-  context.fillText(text, x, y);
 }

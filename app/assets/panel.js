@@ -104,6 +104,11 @@ export class Panel {
     return this.feed ? [this.feed] : [];
   }
 
+  /** What stands over the picture at the moment; null when all is well. */
+  overlay(nowMs) {
+    return overlayOf(this.feed, this.hub.cut, nowMs);
+  }
+
   update(data) {
     this.data = data;
     this.root.style.height = `${data.height ?? 420}px`;
@@ -182,7 +187,7 @@ export class Panel {
   themed() {}
 
   #showState(nowMs) {
-    const over = overlayOf(this.feed, this.hub.cut, nowMs);
+    const over = this.overlay(nowMs);
     const text = over ? over.word : '';
     if (this.word.textContent !== text) this.word.textContent = text;
     const reason = over ? over.reason : '';
@@ -193,7 +198,7 @@ export class Panel {
     this.root.classList.toggle('td-dim', covered);
     const chips = [];
     if (over && !over.dim) chips.push(over.word);
-    if (this.feed && INVENTED.has(this.feed.source)) chips.push(this.feed.source.toUpperCase());
+    for (const source of new Set(this.feeds.map((feed) => feed.source))) if (INVENTED.has(source)) chips.push(source.toUpperCase());
     const chip = chips.join(' · ');
     if (this.chip.textContent !== chip) this.chip.textContent = chip;
     this.root.dataset.state = over ? text : 'LIVE';

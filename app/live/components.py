@@ -50,6 +50,27 @@ def ladder(feed: FeedKey, *, ticket: str, key: str, height: int = 660) -> None:
     _mount("ladder", "mountLadder", key, {"feed": feed, "ticket": ticket, "height": height})
 
 
+def across(
+    title: str,
+    members: Sequence[tuple[FeedKey, bool]],
+    *,
+    ticket: str,
+    key: str,
+    step: tuple[int, int] | None = None,
+    height: int = 660,
+) -> None:
+    """The consolidated ladder of several feeds; each with whether its levels count if it is live.
+
+    `step` groups levels: whole ticks and how many of their unit make one (5, 100 for 0.05).
+    """
+    shown = {
+        "title": title,
+        "members": [{"key": feed, "on": wanted} for feed, wanted in members],
+        "step": {"ticks": step[0], "unit": step[1]} if step is not None else None,
+    }
+    _mount("across", "mountAcross", key, {**shown, "ticket": ticket, "height": height})
+
+
 def depth(feed: FeedKey, *, ticket: str, key: str, height: int = 320) -> None:
     """Cumulative depth of one feed."""
     _mount("depth", "mountDepth", key, {"feed": feed, "ticket": ticket, "height": height})

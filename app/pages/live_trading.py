@@ -2,14 +2,19 @@
 
 import streamlit as st
 
+from app import address
 from app.panels import capture, controls, diagnosis, faults, market, metrics, signals, status
 from app.tab import current_session
 
+PAGE = "live"
+
+address.resume(PAGE)
 session = current_session()
 with st.sidebar:
     view = controls.show()
-    faults.show(view)
+    faults.show({view.connector: view.symbols})
     capture.show()
+address.keep(PAGE)
 
 session.watch(view.keys, view.strategy)
 if not view.running:

@@ -9,6 +9,7 @@ from app.session import StrategyChoice
 from app.view import POLLING, STREAMING, View
 from app.wiring import directory, engine
 from app.words import plain, sentences
+from connectors.base.venue import Venue
 from engine.connector import Connector
 from engine.strategy.params import parameters
 
@@ -77,22 +78,27 @@ def _no_symbol(connector: Connector) -> None:
 
 def card(connector: Connector) -> None:
     """What the connector can do, as it says of itself."""
+    lines = "\n".join(f"| {name} | {value} |" for name, value in card_rows(connector).items())
+    st.markdown(f"| {connector.name} | |\n|---|---|\n{lines}")
+    if connector.capabilities.note:
+        st.caption(connector.capabilities.note)
+
+
+def card_rows(connector: Connector) -> dict[str, str]:
+    """The rows of a connector's card."""
     can = connector.capabilities
-    rows = {
+    key = f"yes. {connector.key_hint}" if isinstance(connector, Venue) and connector.key_hint else "yes"
+    return {
         "Streaming": "yes" if can.streaming else "no, REST polling only",
         "Polling": "yes" if can.polling else "no",
-        "Depth": f"up to {can.depth} levels per side" if can.depth else "none",
+        "Depth": f"up to {can.depth:,} levels per side" if can.depth else "none",
         "Trades": "yes" if can.trades else "no",
         "Candles": ", ".join(can.candles) or "none",
         "Gap detection": can.gap_detection,
-        "Key needed": "yes" if can.key_needed else "no",
+        "Key needed": key if can.key_needed else "no",
         "Test network": can.test_network or "–",
         "Known to refuse": can.regions_blocked or "–",
     }
-    lines = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
-    st.markdown(f"| {connector.name} | |\n|---|---|\n{lines}")
-    if can.note:
-        st.caption(can.note)
 
 
 def _mode(connector: Connector) -> tuple[str, float]:

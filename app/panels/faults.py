@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
-from app.view import View
 from app.wiring import engine
 from connectors.base.faults import CARDS, PER_SYMBOL, Fault, FaultBoard
 
@@ -17,34 +17,42 @@ AT_NEXT_BOOK = frozenset(
 )
 
 
-def show(view: View) -> None:
-    """Only for connectors that carry a fault board."""
-    connector: Any = engine().connectors[view.connector]
-    board = getattr(connector, "faults", None)
-    if not isinstance(board, FaultBoard):
+def show(symbols: Mapping[str, Sequence[str]]) -> None:
+    """For those of these connectors that carry a fault board; the symbols that are watched at each."""
+    boards = {name: board for name in symbols if (board := _board(name)) is not None}
+    if not boards:
         return
     with st.expander("Simulated market", key="simulated-market"):
-        rate = st.slider("Messages per second and symbol", 1, FASTEST, int(connector.rate), key="mock-rate")
+        first = next(iter(boards))
+        name = first if len(boards) == 1 else str(st.selectbox("At", list(boards), key="fault-venue", required=True))
+        connector: Any = engine().connectors[name]
+        rate = st.slider("Messages per second and symbol", 1, FASTEST, int(connector.rate), key=f"mock-rate-{name}")
         if rate != connector.rate:
             connector.rate = float(rate)
         rest_only = st.toggle(
             "REST only (no stream)",
             connector.mode == "rest",
-            key="mock-rest-only",
+            key=f"mock-rest-only-{name}",
             help="Takes effect at the next start.",
         )
         connector.mode = "rest" if rest_only else "stream"
-        _break(board, view)
+        _break(boards, name, symbols[name])
+
+
+def _board(name: str) -> FaultBoard | None:
+    board = getattr(engine().connectors[name], "faults", None)
+    return board if isinstance(board, FaultBoard) else None
 
 
 @st.fragment
-def _break(board: FaultBoard, view: View) -> None:
+def _break(boards: Mapping[str, FaultBoard], name: str, symbols: Sequence[str]) -> None:
     st.markdown("**Break something**")
+    board = boards[name]
     fault = Fault(str(st.selectbox("Fault", list(board.supported), key="fault", format_func=_name)))
     card = CARDS[fault]
     st.caption(" ".join([card.text, _when(fault)]).strip())
     symbol = str(
-        st.selectbox("For", ["all symbols", *(view.symbols if fault in PER_SYMBOL else ())], key="fault-symbol")
+        st.selectbox("For", ["all symbols", *(symbols if fault in PER_SYMBOL else ())], key=f"fault-symbol-{name}")
     )
     value = (
         st.number_input(card.parameter.capitalize(), value=card.default, key=f"value-{fault}")
@@ -55,15 +63,18 @@ def _break(board: FaultBoard, view: View) -> None:
     if now.button("Once" if card.once else "Switch on", key="fault-on", width="stretch"):
         board.set(fault, symbol="" if symbol == "all symbols" else symbol, value=value)
     if off.button("Clear all", key="fault-clear", width="stretch"):
-        board.clear()
-    _burning(board)
+        for one in boards.values():
+            one.clear()
+    _burning(boards)
 
 
 @st.fragment(run_every=2.0)
-def _burning(board: FaultBoard) -> None:
+def _burning(boards: Mapping[str, FaultBoard]) -> None:
     """What is switched on; some faults end by themselves."""
-    for active in board.active():
-        st.caption(f"🔥 {_name(active.fault)} on {active.symbol or 'all symbols'}")
+    for name, board in boards.items():
+        at = f" at {name}" if len(boards) > 1 else ""
+        for active in board.active():
+            st.caption(f"🔥 {_name(active.fault)} on {active.symbol or 'all symbols'}{at}")
 
 
 def _when(fault: Fault) -> str:

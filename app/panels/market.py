@@ -31,10 +31,15 @@ def show(session: LiveSession, view: View) -> None:
     with right:
         components.ladder(focus, ticket=ticket, key="ladder", height=745)
     if plane is None:
-        components.boot(key="boot")
-        pipe = session.frame_pipe(make_pipe)
-        pipe.watch(keys)
-        _pump(pipe)
+        pump(session)
+
+
+def pump(session: LiveSession) -> None:
+    """Where there is no data socket: frames of all that the tab watches travel as component data."""
+    components.boot(key="boot")
+    pipe = session.frame_pipe(make_pipe)
+    pipe.watch(session.keys)
+    _pump(pipe)
 
 
 @st.fragment(run_every=1 / FRAMES_PER_S)

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app.session import LiveSession
+from app.troubles import CLOCK_REMEDY, NOTABLE_SKEW_MS
 from app.view import View
 from app.wiring import directory
 from app.words import UNKNOWN, decimals_for, number
@@ -79,6 +80,5 @@ def _skew(key: FeedKey, feed: Feed) -> str | None:
         return None
     side = "ahead of" if skew_ms > 0 else "behind"
     how = "measured" if measured else "at least: frames seem to arrive before they were sent"
-    return (
-        f"{key[1]}: this machine's clock runs {abs(skew_ms):,.0f} ms {side} the venue's ({how}). Latencies contain it."
-    )
+    remedy = f" {CLOCK_REMEDY}" if abs(skew_ms) >= NOTABLE_SKEW_MS else " Latencies contain it."
+    return f"{key[1]}: this machine's clock runs {abs(skew_ms):,.0f} ms {side} the venue's ({how}).{remedy}"

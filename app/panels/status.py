@@ -10,8 +10,10 @@ from html import escape
 import streamlit as st
 
 from app.session import LiveSession
+from app.troubles import troubles
 from app.view import STREAMING, View
-from app.words import SILENT_HINT, UNKNOWN, icon, number, plain, seconds, sentences, word
+from app.wiring import engine
+from app.words import UNKNOWN, icon, number, plain, seconds, sentences, word
 from engine.feed.feed import Feed
 from engine.feed.mailbox import FeedKey
 from engine.market.events import FeedState, FeedStatus
@@ -29,7 +31,7 @@ _TOASTS = {
     FeedState.FAILED: "❌ {symbols}: {reason}",
 }
 _LOST = (FeedState.POLLING, FeedState.STALE, FeedState.RECONNECTING)
-_SOURCES = {
+SOURCES = {
     "stream": "stream",
     "poll": "REST poll",
     "replay": "recording",
@@ -100,7 +102,8 @@ def _header(session: LiveSession, view: View, feeds: dict[FeedKey, Feed | None])
     polling = sum(feed.state is FeedState.POLLING for feed in running) if view.mode == STREAMING else 0
     extra = f" • 🔁 {polling} polled instead of streamed" if polling else ""
     invented = (
-        any(feed.status is not None and feed.status.source == "mock" for feed in running) or view.connector == "mock"
+        any(feed.status is not None and feed.status.source == "mock" for feed in running)
+        or engine().connectors[view.connector].capabilities.source == "mock"
     )
     badge = '<span class="td-badge">SIMULATED MARKET</span>' if invented else ""
     st.html(
@@ -136,7 +139,7 @@ def _card(session: LiveSession, key: FeedKey, feed: Feed | None) -> str:
     quality = feed.quality
     mark = icon(feed)
     tone = {"✅": "good", "⚠️": "warn", "❌": "bad"}.get(mark, "wait")
-    source = _SOURCES.get(status.source, status.source) if status is not None else UNKNOWN
+    source = SOURCES.get(status.source, status.source) if status is not None else UNKNOWN
     age_s = quality.age_s(now_ns)
     numbers = (
         f"{'no data yet' if age_s is None else f'{seconds(age_s)} old'} • {quality.updates:,} updates • "
@@ -151,22 +154,4 @@ def _card(session: LiveSession, key: FeedKey, feed: Feed | None) -> str:
 
 
 def _trouble(session: LiveSession, key: FeedKey, feed: Feed) -> str:
-    """Why it is not simply live, in words; empty when it is."""
-    status = feed.status
-    lines = []
-    if notice := session.notice(key):
-        lines.append(notice)
-    if status is not None and status.state is FeedState.STALE:
-        lines.append(f"nothing received for {seconds(feed.quality.age_s(feed.clock.now_ns()))}")
-        lines.append(f"→ {status.hint or SILENT_HINT}")
-    elif status is not None and status.state is not FeedState.LIVE:
-        if status.reason:
-            lines.append(status.reason)
-        if status.attempt:
-            due_s = (status.next_try_ns - feed.clock.now_ns()) / 1e9 if status.next_try_ns is not None else None
-            lines.append(
-                f"attempt {status.attempt}" + (f", next in {seconds(max(0.0, due_s))}" if due_s is not None else "")
-            )
-        if status.hint:
-            lines.append(f"→ {status.hint}")
-    return "".join([f"<small>{escape(line)}</small>" for line in dict.fromkeys(lines)])
+    return "".join([f"<small>{escape(line)}</small>" for line in troubles(feed, session.notice(key))])

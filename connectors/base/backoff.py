@@ -110,9 +110,9 @@ class TokenBucket:
 
 
 class Cooldown:
-    """How long to wait before the next repair: 0, 1, 2, 4 … 60 s, forgiven after 60 s without trouble."""
+    """How long to wait before the next repair: 0, 1, 2, 4 … 60 s, forgiven after 30 s without trouble."""
 
-    def __init__(self, base_s: float = 1.0, cap_s: float = 60.0, forgive_s: float = 60.0) -> None:
+    def __init__(self, base_s: float = 1.0, cap_s: float = 60.0, forgive_s: float = 30.0) -> None:
         self.troubles = 0
         self._base_s = base_s
         self._cap_s = cap_s

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from connectors.base.venue import Control
-from engine.errors import Blocked, DecodeError, FeedError, InvalidSymbol
+from engine.errors import DecodeError, FeedError, InvalidSymbol
 from engine.market.events import BookSnapshot, Levels, Source
 
 SYMBOLS_PER_FRAME = 60
@@ -161,12 +161,6 @@ def refused(venue: str, status: int, body: bytes) -> FeedError | None:
     """The venue's own reading of a failed response; None for what is the same at all venues."""
     if status == 400 and b"-1121" in body:
         return InvalidSymbol(f"{venue} does not list this symbol", hint="Search the venue's own list of instruments.")
-    if status == 451:
-        prefix = venue.upper()
-        return Blocked(
-            f"{venue} refuses this location (HTTP 451)",
-            hint=f"Set {prefix}_WS_URL and {prefix}_REST_URL to hosts that serve your region, or pick another venue.",
-        )
     return None
 
 

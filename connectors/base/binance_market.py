@@ -25,6 +25,9 @@ from engine.market.candle import Candle
 from engine.market.events import BookSnapshot, MarketEvent, Source
 from engine.market.instrument import Instrument
 
+CROWDED_DEPTH = 500
+"""Levels a side when many symbols begin at once. Not fewer: what lies beyond is unknown until it changes."""
+
 
 class BinanceMarket(StreamingConnector):
     """Spot and futures speak the same control frames and the same REST, at other hosts and prices.
@@ -66,6 +69,12 @@ class BinanceMarket(StreamingConnector):
         most, weight = next(one for one in self.depth_weights if wanted <= one[0])
         limit = wanted if self.any_depth else most
         return Request(f"{self._rest}/depth?symbol={quote(symbol)}&limit={limit}", cost=weight)
+
+    def snapshot_levels(self, waiting: int) -> int:
+        """Half as deep where that lets all who wait have their books at once, or twice as many of them."""
+        weights = dict(self.depth_weights)
+        fits = waiting * weights[self.snapshot_depth] <= self.limits.rest_burst
+        return self.snapshot_depth if fits else CROWDED_DEPTH
 
     def decode_snapshot(self, symbol: str, body: bytes, received_ns: int, source: Source) -> BookSnapshot:
         return decode_book(self.name, symbol, body, received_ns, source)

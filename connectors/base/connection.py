@@ -180,7 +180,7 @@ class Connection:
                 session.run()
                 return
             except FeedError as error:
-                failure = error
+                failure = self._venue.advise(error)
             except Exception as error:
                 log.exception("%s: an error that nobody foresaw", self.name)
                 failure = Disconnected(f"internal error: {type(error).__name__}: {error}")
@@ -325,7 +325,9 @@ class Connection:
             rotation = self._rotation
             return session is self._session or (rotation is not None and session is rotation.session)
 
-        Repair(channel, self._carrier, self._worker, self._venue.snapshot_depth, still_wanted).begin(due_ns)
+        waiting = sum([not one.synced for one in session.channels.values()])
+        depth = self._venue.snapshot_levels(waiting)
+        Repair(channel, self._carrier, self._worker, depth, still_wanted).begin(due_ns)
 
     def _on_invalid(self, channel: Channel, reason: str) -> None:
         channel.dead = True

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from connectors.base.refusal import PROXY_HINT
 from engine.errors import Disconnected
 
 SLICE_S = 0.05
@@ -35,14 +36,14 @@ class Dial:
         self._aborted = Event()
         self._lock = Lock()
 
-    def connect(self, host: str, port: int, timeout_s: float, *, tls: bool) -> socket.socket:
-        """A connected socket with `timeout_s` as its timeout.
+    def connect(self, host: str, port: int, timeout_s: float, *, tls: bool, proxied: bool = True) -> socket.socket:
+        """A connected socket with `timeout_s` as its timeout. `proxied`: through the environment's proxy, if any.
 
         Raises:
             Disconnected: not reachable, not trusted, or aborted.
         """
         deadline = time.monotonic() + timeout_s
-        proxy = proxy_for(host, tls=tls)
+        proxy = proxy_for(host, tls=tls) if proxied else None
         try:
             if proxy is None:
                 self._open(host, port, deadline)
@@ -142,9 +143,10 @@ class Dial:
             if not byte or len(answer) > PROXY_ANSWER_BYTES:
                 raise OSError("the proxy closed the connection")
             answer += byte
-        status = answer.split(b"\r\n", 1)[0].decode("latin-1")
-        if status.split(" ")[1:2] != ["200"]:
-            raise OSError(f"the proxy answered {status!r}")
+        line = answer.split(b"\r\n", 1)[0].decode("latin-1")
+        status = line.split(" ")[1] if " " in line else ""
+        if status != "200":
+            raise _ProxyRefusal(line, status)
 
     def _secure(self, host: str, deadline: float) -> None:
         plain = self._current()
@@ -152,6 +154,14 @@ class Dial:
         secured = _trust().wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False)
         self._keep(secured)
         secured.do_handshake()
+
+
+class _ProxyRefusal(OSError):
+    """The proxy does not open the tunnel; `status` is its HTTP status."""
+
+    def __init__(self, line: str, status: str) -> None:
+        super().__init__(f"the proxy answered {line!r}")
+        self.status = status
 
 
 class _Lookup:
@@ -246,4 +256,6 @@ def _hint(error: OSError) -> str:
         return "The venue's certificate is not trusted here: check the date of this machine and any proxy in between."
     if isinstance(error, socket.gaierror):
         return "The name cannot be looked up: check the network and the address in the settings."
+    if isinstance(error, _ProxyRefusal):
+        return PROXY_HINT if error.status == "407" else "The proxy in HTTPS_PROXY does not let us through: check it."
     return "Check the network, or whether a firewall or proxy stands between here and the venue."

@@ -64,7 +64,8 @@ class Fallback:
         for channel in channels:
             if not channel.polled and not channel.dead:
                 channel.tell(FeedState.CONNECTING, f"no stream ({failure}), trying to poll", hint=failure.hint)
-        self._add(channels, f"no stream: {failure} (start the feed again to try it)", 0.0, final=True)
+        reason = f"no stream: {failure} (start the feed again to try it)"
+        self._add(channels, reason, 0.0, final=True, hint=failure.hint)
 
     def try_again(self, channels: Iterable[Channel]) -> None:
         """The stream is tried once more: who is polled stays so until it delivers, others wait as at a beginning."""
@@ -122,7 +123,9 @@ class Fallback:
     def _hasten(self, channels: Iterable[Channel], reason: str) -> None:
         self._add(channels, reason, 0.0)
 
-    def _add(self, channels: Iterable[Channel], reason: str, in_s: float, *, final: bool = False) -> None:
+    def _add(
+        self, channels: Iterable[Channel], reason: str, in_s: float, *, final: bool = False, hint: str = ""
+    ) -> None:
         if self._poller is None:
             return
         due_ns = self._runtime.clock.now_ns() + round(in_s * 1e9)
@@ -131,7 +134,7 @@ class Fallback:
                 continue
             with self._lock:
                 self._standing.add(channel)
-            self._poller.add(channel, self._interval_s, due_ns, reason, final=final)
+            self._poller.add(channel, self._interval_s, due_ns, reason, final=final, hint=hint)
 
 
 def _because(failure: FeedError) -> str:

@@ -21,7 +21,7 @@ from websocket import (
 )
 
 from connectors.base.dial import Dial
-from connectors.base.refusal import refusal
+from connectors.base.refusal import FIREWALL_HINT, is_web_page, refusal
 from engine.errors import Disconnected, FeedError, RateLimited, StreamUnsupported
 
 MAX_FRAME_BYTES = 20 * 1024 * 1024
@@ -96,7 +96,7 @@ class WebSocketLink:
             raise _refused(error, host) from error
         except (WebSocketException, OSError, ValueError) as error:
             self._dial.close()
-            raise Disconnected(f"handshake with {host} failed: {_words(error)}") from error
+            raise Disconnected(f"handshake with {host} failed: {_words(error)}", hint=FIREWALL_HINT) from error
 
     def receive(self, timeout_s: float) -> bytes | None:
         if timeout_s != self._timeout_s:
@@ -218,6 +218,8 @@ def _closed(payload: bytes) -> FeedError:
 
 def _refused(error: WebSocketBadStatusException, host: str) -> FeedError:
     headers = {str(key).lower(): str(value) for key, value in (error.resp_headers or {}).items()}
+    if error.status_code == 200 and is_web_page(error.resp_body or b"", headers):
+        return Disconnected(f"a web page instead of the stream of {host}", hint=FIREWALL_HINT)
     if error.status_code in NO_STREAM_HERE:
         message = f"{host} has no stream at this address (HTTP {error.status_code})"
         return StreamUnsupported(message, hint="Check the stream's address in the settings.")

@@ -35,13 +35,14 @@ class _Entry:
     """One channel that is polled, or will be from `due_ns` on."""
 
     def __init__(
-        self, channel: Channel, interval_s: float, due_ns: int, reason: str, cost: float, *, final: bool
+        self, channel: Channel, interval_s: float, due_ns: int, reason: str, cost: float, *, final: bool, hint: str
     ) -> None:
         self.channel = channel
         self.cost = cost
         self.interval_s = max(SHORTEST_INTERVAL_S, interval_s)
         self.due_ns = due_ns
         self.reason = reason
+        self.hint = hint
         self.final = final
         """Nobody but the poller speaks for this channel: a chosen mode, or a stream that was given up."""
         self.begun = False
@@ -68,17 +69,29 @@ class Poller:
         self._thread = 0
         self._tick_ns = 0
 
-    def add(self, channel: Channel, interval_s: float, due_ns: int, reason: str = "", *, final: bool = False) -> None:
-        """Poll a channel from `due_ns` on; one that is in already begins no later than it would have."""
+    def add(
+        self,
+        channel: Channel,
+        interval_s: float,
+        due_ns: int,
+        reason: str = "",
+        *,
+        final: bool = False,
+        hint: str = "",
+    ) -> None:
+        """Poll a channel from `due_ns` on; one that is in already begins no later than it would have.
+
+        `reason` says why it is polled, `hint` what a person can do about it.
+        """
         cost = self._books.book_cost(channel.symbol, POLL_DEPTH)
         with self._lock:
             if self._stopping.is_set() or (channel in self._refused and not final):
                 return
             entry = self._entries.get(channel)
             if entry is None:
-                self._entries[channel] = _Entry(channel, interval_s, due_ns, reason, cost, final=final)
+                self._entries[channel] = _Entry(channel, interval_s, due_ns, reason, cost, final=final, hint=hint)
             else:
-                entry.reason = reason
+                entry.reason, entry.hint = reason, hint
                 entry.final = entry.final or final
                 if not entry.begun:
                     entry.due_ns = min(entry.due_ns, due_ns)
@@ -187,7 +200,7 @@ class Poller:
             return  # the stream was faster
         channel.polled, channel.poll_error = True, ""
         if feed.state is not FeedState.POLLING:
-            channel.tell(FeedState.POLLING, entry.reason, source="poll")
+            channel.tell(FeedState.POLLING, entry.reason, hint=entry.hint, source="poll")
         if isinstance(snapshot, Trade):
             before, entry.price = entry.price, (snapshot.price, snapshot.exchange_ns)
             if entry.price == before:
@@ -216,7 +229,8 @@ class Poller:
         entry.due_ns = now_ns + round(delay_s * 1e9)
         with channel.lock:
             # A book that is on show grows old by itself; only who has nothing to show is told of every failure.
-            if self._holds(entry) and entry.final and not channel.feed.state.has_data:
+            alone = entry.final or channel.polled
+            if self._holds(entry) and alone and not channel.feed.state.has_data:
                 state = FeedState.STALE if channel.feed.state is FeedState.STALE else FeedState.RECONNECTING
                 attempts = entry.backoff.attempts
                 channel.tell(

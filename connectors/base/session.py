@@ -316,6 +316,9 @@ class Session:
             self._unanswered.discard(channel.symbol)
             if recovery == "resubscribe":
                 self._again_ns[channel.symbol] = due_ns
+            elif recovery == "none":
+                # The next message mends a book that comes whole; only if none does, it is asked for anew.
+                self._again_ns[channel.symbol] = max(due_ns, now_ns + round(self._patience.resubscribe_s * 1e9))
         elif recovery != "rest":
             self._again_ns[channel.symbol] = now_ns + round(self._patience.resubscribe_s * 1e9)
         channel.begin_repair()
@@ -441,7 +444,9 @@ class Session:
                 one.feed.quality.gaps += 1
             raise Untrusted(control.reason or "the venue's numbering broke")
         elif kind == "blocked":
-            raise Blocked(control.reason or "the venue refuses us")
+            raise Blocked(
+                control.reason or "the venue refuses us", why="key" if self.venue.capabilities.key_needed else ""
+            )
         elif kind == "throttled":
             self._messages.throttle(now_ns, THROTTLED_S)
         elif kind == "invalid_symbol" and channel is not None:

@@ -50,7 +50,11 @@ class Inbox:
 class SimulatedExchange:
     """Serves any number of clients from one market; safe to use from any thread."""
 
-    def __init__(self, market: Market, faults: FaultBoard, clock: Clock, rate: float) -> None:
+    def __init__(
+        self, market: Market, faults: FaultBoard, clock: Clock, rate: float, *, latency_s: float = 0.0
+    ) -> None:
+        """`latency_s` is how long everything takes to arrive, without any fault."""
+        self.latency_s = latency_s
         self.market = market
         self.faults = faults
         self.clock = clock
@@ -185,7 +189,9 @@ class SimulatedExchange:
 
     def _due_ns(self, now_ns: int) -> int:
         late = self.faults.peek(Fault.LATENCY)
-        return now_ns + round(late.value * 1e6) if late else 0
+        if late or self.latency_s:
+            return now_ns + round(self.latency_s * 1e9) + (round(late.value * 1e6) if late else 0)
+        return 0
 
     def _subscribe(self, inbox: Inbox, command: WireCommand) -> None:
         known = [symbol for symbol in command.symbols if symbol in self.market.symbols]

@@ -57,7 +57,7 @@ class SimulatedRest:
         """How long the next answer takes."""
         slow = self._faults.take(Fault.SNAPSHOT_SLOW)
         late = self._faults.peek(Fault.LATENCY)
-        return (slow.value if slow else 0.0) + (late.value / 1e3 if late else 0.0)
+        return self._exchange.latency_s + (slow.value if slow else 0.0) + (late.value / 1e3 if late else 0.0)
 
     def _book(self, symbol: str, depth: str) -> Response:
         if self._faults.take(Fault.SNAPSHOT_HTML, symbol):

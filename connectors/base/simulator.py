@@ -10,8 +10,10 @@ are eaten and replenished, more on the side that the fair value and the recent t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from random import Random
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -28,10 +30,24 @@ from engine.market.instrument import Instrument, nearest_symbols
 __all__ = ["INSTRUMENTS", "Fact", "Market", "MarketStats", "Phase", "SymbolMarket", "conflate"]
 
 Fact = Trade | BookDelta | Quote
+FIRST_VENUE = "mock"
 START_NS = 1_700_000_000 * SECOND_NS
 LOWEST_RATE, HIGHEST_RATE = 0.1, 1_000_000.0
 MESSAGES_PER_EVENT = 1.6
 """The first guess; each symbol then learns its own."""
+
+
+class Value(Protocol):
+    """What a symbol is worth in ticks, by those who trade it."""
+
+    ticks: float
+
+    def move(self, now_ns: int, volatility: float) -> float:
+        """Walk on to `now_ns` with the phase's factor on movement; the new value."""
+
+
+ValueMaker = Callable[[SimulatedInstrument, Random, int], Value]
+"""Makes the value of an instrument, given a source of chance and the time at which it starts."""
 
 
 class MarketStats(Struct, frozen=True):
@@ -60,14 +76,18 @@ class SymbolMarket:
         venue: str,
         source: Source,
         history: int,
+        values: ValueMaker | None = None,
     ) -> None:
-        random = Random(f"{seed}:{instrument.symbol}")
+        # Several venues of one seed have crowds of their own.
+        random = Random(
+            f"{seed}:{instrument.symbol}" if venue == FIRST_VENUE else f"{seed}:{venue}:{instrument.symbol}"
+        )
         self.instrument = instrument
         self.now_ns = start_ns
         self.sequence = 1_000_000 + random.randrange(1_000_000)
         self._venue, self._source = venue, source
         self._scale = Scale(instrument)
-        self._fair = FairValue(seed, instrument, random, start_ns)
+        self._fair: Value = (values or partial(FairValue, seed))(instrument, random, start_ns)
         self._arrivals = Arrivals(random, start_ns, rate / MESSAGES_PER_EVENT)
         self.flow = OrderFlow(random, instrument, self._scale)
         self.flow.plan(start_ns, rate / MESSAGES_PER_EVENT)
@@ -189,7 +209,10 @@ class SymbolMarket:
 
 
 class Market:
-    """Several symbols' truth. `rate` counts messages (trades, deltas, quotes) per second and symbol."""
+    """Several symbols' truth. `rate` counts messages (trades, deltas, quotes) per second and symbol.
+
+    `values` makes what each symbol is worth; by default a walk of this market's own.
+    """
 
     def __init__(
         self,
@@ -198,16 +221,17 @@ class Market:
         instruments: Sequence[SimulatedInstrument] = INSTRUMENTS,
         start_ns: int = START_NS,
         rate: float = 40.0,
-        venue: str = "mock",
+        venue: str = FIRST_VENUE,
         source: Source = "mock",
         history: int = 4096,
+        values: ValueMaker | None = None,
     ) -> None:
         self.seed = seed
         self.venue = venue
         self.source: Source = source
         rate = _checked(rate)
         self._symbols = {
-            instrument.symbol: SymbolMarket(seed, instrument, start_ns, rate, venue, source, history)
+            instrument.symbol: SymbolMarket(seed, instrument, start_ns, rate, venue, source, history, values)
             for instrument in instruments
         }
 

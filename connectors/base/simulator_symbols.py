@@ -14,7 +14,8 @@ class SimulatedInstrument(Struct, frozen=True):
 
     `tick` and `lot` are decimals as text, `price` is where it starts. `spread` is typical and counts ticks; `depth` is
     the typical size of a level away from the touch in units of the base; `volatility` counts ticks per square root of a
-    second. `beta` is how strongly (and in which direction) it follows its `group`.
+    second. `beta` is how strongly (and in which direction) it follows its `group`. `name` is the unified name where a
+    venue spells the symbol in its own way.
     """
 
     symbol: str
@@ -26,6 +27,12 @@ class SimulatedInstrument(Struct, frozen=True):
     volatility: float
     group: str
     beta: float
+    name: str = ""
+
+    @property
+    def unified(self) -> str:
+        """`BASE/QUOTE`."""
+        return self.name or self.symbol
 
     @property
     def price_decimals(self) -> int:
@@ -44,7 +51,7 @@ class SimulatedInstrument(Struct, frozen=True):
 
     def public(self, venue: str) -> Instrument:
         """The instrument as a venue lists it."""
-        base, quote = self.symbol.split("/")
+        base, quote = self.unified.split("/")
         return Instrument(venue, self.symbol, base, quote, float(self.tick), float(self.lot))
 
 

@@ -14,7 +14,7 @@ from connectors.base.channel import Channel, SymbolStream
 from connectors.base.connection import Connection
 from connectors.base.link import Link, WebSocketLink
 from connectors.base.polling import PollDesk, Poller, newest_snapshot
-from connectors.base.refusal import is_web_page, refusal
+from connectors.base.refusal import FIREWALL_HINT, is_web_page, refusal
 from connectors.base.rest import RestClient
 from connectors.base.runtime import SYSTEM_RUNTIME, Patience, Runtime
 from connectors.base.venue import Request, Venue
@@ -77,10 +77,10 @@ class StreamingConnector(Venue):
         what = f"{urlsplit(request.url).hostname}"
         if 200 <= response.status < 300:
             if is_web_page(response.body, response.headers):
-                raise Disconnected(f"{what} answered with a web page instead of data")
+                raise Disconnected(f"{what} answered with a web page instead of data", hint=FIREWALL_HINT)
             return response.body
         own = self.rest_error(response.status, response.body, response.headers)
-        raise own or refusal(response.status, response.body, response.headers, what)
+        raise own or self.advise(refusal(response.status, response.body, response.headers, what))
 
     # The Connector
 

@@ -14,12 +14,14 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from engine.connector import Capabilities
-from engine.errors import FeedError
+from engine.errors import Blocked, FeedError
 from engine.feed.feed import STALE_AFTER_S
 from engine.feed.sync import Continuity
 from engine.market.candle import Candle
 from engine.market.events import BookSnapshot, MarketEvent, Source
 from engine.market.instrument import Instrument
+
+NO_KEY_HINT = "needs no key for market data: something on the way asks for one. Check the proxy and the addresses set."
 
 
 class Request(Struct, frozen=True):
@@ -138,6 +140,10 @@ class Venue(ABC):
     capabilities: ClassVar[Capabilities]
     continuity: ClassVar[Continuity]
     limits: ClassVar[Limits] = Limits()
+    location_hint: ClassVar[str] = ""
+    """What to do where this venue does not serve the place: another of its hosts, or another venue."""
+    key_hint: ClassVar[str] = ""
+    """What to do about a key that is missing or refused: the variable to set."""
     crossed_allowed: ClassVar[bool] = False
     snapshot_depth: ClassVar[int] = 1000
 
@@ -147,6 +153,13 @@ class Venue(ABC):
     def setting(self, key: str, default: str) -> str:
         """The value of `<NAME>_<KEY>` (BINANCE_WS_URL …), else `default`."""
         return self._settings.get(f"{self.name.upper()}_{key}", "") or default
+
+    def advise(self, error: FeedError) -> FeedError:
+        """The error with this venue's own remedy, where it has a better one than the common words."""
+        if isinstance(error, Blocked):
+            key_hint = self.key_hint if self.capabilities.key_needed else f"{self.name} {NO_KEY_HINT}"
+            error.hint = {"location": self.location_hint, "key": key_hint}.get(error.why) or error.hint
+        return error
 
     @abstractmethod
     def stream_url(self, symbols: Sequence[str]) -> str:
@@ -214,6 +227,10 @@ class Venue(ABC):
     def fresh(self) -> Venue:
         """A reader for one pass over a recording: itself, unless decoding remembers what it has read."""
         return self
+
+    def snapshot_levels(self, waiting: int) -> int:
+        """How many levels a side to ask for when so many symbols wait for their snapshot at once."""
+        return self.snapshot_depth
 
     # The four that follow are left out by a venue without REST; it says so in `capabilities.polling`, its continuity
     # does not recover by `rest`, and it overrides `instruments`.

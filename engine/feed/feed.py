@@ -11,6 +11,7 @@ from engine.errors import DecodeError
 from engine.feed.checksum import Digits
 from engine.feed.quality import FeedQuality
 from engine.feed.sync import BookSync, Checked, Continuity, NoBook, Verdict
+from engine.flow.section import Changes, Observer
 from engine.market.book import Book, BookView
 from engine.market.events import (
     BookDelta,
@@ -64,7 +65,11 @@ class Feed:
         self.view: BookView | None = None
         self.quote: Quote | None = None
         self.status: FeedStatus | None = None
+        self.observer: Observer | None = None
+        """Told of every quote, book and trade; set it before the first event."""
         self._book = Book(depth)
+        self._observed: int | None = None
+        """The number of the last quote that the observer was told of."""
         self._lock = Lock()
         self._published: int | None = None
         self._polled: BookSnapshot | None = None
@@ -208,6 +213,15 @@ class Feed:
         quality = self.quality
         quality.observe(quote.received_ns, quote.exchange_ns)
         sequence = quote.sequence
+        observer = self.observer
+        if observer is not None:
+            # Told even where the book is ahead of it: quotes are a stream of their own, in their own order.
+            observed = self._observed
+            if (sequence is None or observed is None or sequence >= observed) and (
+                quote.bid > 0.0 and quote.ask < _INFINITY
+            ):
+                self._observed = sequence
+                observer.on_bbo(quote.received_ns, quote.bid, quote.bid_size, quote.ask, quote.ask_size)
         if sequence is not None:
             sync = self.sync
             if sync.live and sync.last is not None and sequence <= sync.last:
@@ -255,12 +269,16 @@ class Feed:
                     del self._missing_trades[identifier]
                     self.quality.out_of_order += 1
                     self.quality.trades += 1
+                    if self.observer is not None:
+                        self._observe_trade(self.observer, trade)
                     return (trade,)
                 else:
                     self.quality.duplicates += 1
                     return _NOTHING
             self._last_trade = identifier
         self.quality.trades += 1
+        if self.observer is not None:
+            self._observe_trade(self.observer, trade)
         return (trade,) if not self._silent else (*self._revive(trade.received_ns, trade.source), trade)
 
     def _push_delta(self, delta: BookDelta) -> tuple[MarketEvent, ...]:
@@ -341,10 +359,17 @@ class Feed:
             book.replace(snapshot.bids, snapshot.asks)
             wrong = self._settle(snapshot) if self._settles else ""
             crossed = book.crossed
+            observer = self.observer
+            if observer is not None and (self.crossed_allowed or not crossed):
+                observer.on_book(snapshot.received_ns, book, None)
             for delta in deltas:
+                before = book.sizes_of(delta.bids, delta.asks)
                 book.apply(delta.bids, delta.asks)
                 wrong = wrong or (self._settle(delta) if self._settles else "")
                 crossed = crossed or book.crossed
+                if observer is not None and (self.crossed_allowed or not crossed):
+                    # What was kept takes effect now that there is a book.
+                    observer.on_book(snapshot.received_ns, book, Changes(delta.bids, delta.asks, *before))
                 self.quality.applied += 1
         except DecodeError as error:
             self.quality.decode_errors += 1
@@ -428,10 +453,13 @@ class Feed:
             self._opened = True
             self._published = sequence
         self._picture(snapshot.exchange_ns, snapshot.received_ns, snapshot.source, sequence)
+        if self.observer is not None:
+            self.observer.on_book(snapshot.received_ns, self._book, None)
         return status if behind else (*status, snapshot)
 
     def _apply(self, delta: BookDelta) -> tuple[MarketEvent, ...]:
-        book = self._book
+        book, observer = self._book, self.observer
+        before = book.sizes_of(delta.bids, delta.asks) if observer is not None else None
         try:
             book.apply(delta.bids, delta.asks)
         except DecodeError as error:
@@ -446,6 +474,8 @@ class Feed:
             which = f"update {delta.last_sequence}" if delta.last_sequence is not None else "an update"
             return self._lose(f"the book is crossed after {which}", delta.received_ns)
         self.quality.applied += 1
+        if observer is not None and before is not None:
+            observer.on_book(delta.received_ns, book, Changes(delta.bids, delta.asks, *before))
         self._last_delta = delta
         revived = self._revive(delta.received_ns, delta.source) if self._silent else _NOTHING
         if self._catching_up:
@@ -544,7 +574,14 @@ class Feed:
         status = self.status
         return status is not None and status.source == "poll" and self.view is not None
 
+    def _observe_trade(self, observer: Observer, trade: Trade) -> None:
+        observer.on_trade(
+            trade.received_ns, trade.price, trade.size, trade.aggressor, trade.exchange_ns, trade.trade_id
+        )  # fmt: skip
+
     def _drop_book(self) -> None:
+        if self.observer is not None and any(self._book.levels):
+            self.observer.on_reset(self.clock.now_ns(), "the book is lost")
         self._opened = self._catching_up = False
         self._forget_digits()
         self._book.clear()

@@ -89,10 +89,11 @@ class _Side:
     `near` holds, in ascending order, every price from `low` to `high`: the best levels. Others stand only in `sizes`.
     """
 
-    __slots__ = ("depth", "high", "low", "near", "rising", "sizes", "top")
+    __slots__ = ("depth", "high", "low", "near", "reserve", "rising", "sizes", "top")
 
     def __init__(self, depth: int, *, rising: bool) -> None:
         self.depth = depth
+        self.reserve = depth * WINDOW
         self.rising = rising
         self.clear()
 
@@ -118,51 +119,65 @@ class _Side:
         self.top = None
         self.near = sorted(self.sizes)
         self.low, self.high = 0.0, _INFINITY
-        if len(self.near) > self.depth * WINDOW:
+        if len(self.near) > self.reserve:
             self._shorten()
 
     def _shorten(self) -> None:
         """Keep only the best of `near`, and remember to where it reaches."""
-        reserve = self.depth * WINDOW
         if self.rising:
-            del self.near[reserve:]
+            del self.near[self.reserve :]
             self.high = self.near[-1]
         else:
-            del self.near[:-reserve]
+            del self.near[: -self.reserve]
             self.low = self.near[0]
 
     def apply(self, levels: Sequence[Level]) -> None:
-        sizes, near, low, high = self.sizes, self.near, self.low, self.high
-        touched = False
+        sizes, near, low, high, infinity = self.sizes, self.near, self.low, self.high, _INFINITY
+        remove = sizes.pop
+        count = len(sizes)
+        moved = False
         for price, size in levels:
-            if 0.0 < size < _INFINITY:
-                if low <= price <= high:
-                    if price not in sizes:
-                        if not 0.0 < price < _INFINITY:
-                            raise DecodeError(f"price {price} in an update: prices must be above zero and finite")
-                        insort(near, price)
-                    touched = True
-                elif not 0.0 < price < _INFINITY:
-                    raise DecodeError(f"price {price} in an update: prices must be above zero and finite")
+            if 0.0 < size < infinity:
                 sizes[price] = size
+                if len(sizes) != count:  # cheaper than to look it up before: the price is new
+                    count += 1
+                    if not 0.0 < price < infinity:
+                        raise DecodeError(f"price {price} in an update: prices must be above zero and finite")
+                    if low <= price <= high:
+                        insort(near, price)
+                        moved = True
             elif size == 0.0:
-                if price in sizes:
-                    del sizes[price]
+                if remove(price, None) is not None:
+                    count -= 1
                     if low <= price <= high:
                         del near[bisect_left(near, price)]
-                        touched = True
-                elif not 0.0 < price < _INFINITY:
+                        moved = True
+                elif not 0.0 < price < infinity:
                     # What it meant to remove is still there.
                     raise DecodeError(f"price {price} in an update: prices must be above zero and finite")
             else:
                 raise DecodeError(f"size {size} at price {price} in an update: sizes must not be negative")
-        if touched:
+        if moved or self._reach(levels):
             self.top = None
             kept = len(near)
-            if kept < self.depth and kept < len(sizes):
+            if kept < self.depth and kept < count:
                 self.refill()
-            elif kept > self.depth * WINDOW * 2:
+            elif kept > self.reserve * 2:
                 self._shorten()
+
+    def _reach(self, levels: Sequence[Level]) -> bool:
+        """Whether any of these prices lies among the best."""
+        low, high = self.low, self.high
+        return any(low <= price <= high for price, _ in levels)
+
+    def total(self, low: float, high: float) -> float:
+        """The size that stands from `low` (included) to `high` (not). Who asks far from the top widens the window."""
+        while not (self.low <= low and high <= self.high) and len(self.near) < len(self.sizes):
+            self.reserve = max(self.reserve, len(self.near)) * 2
+            self.refill()
+        near = self.near
+        prices = near[bisect_left(near, low) : bisect_left(near, high)]
+        return sum(map(self.sizes.__getitem__, prices)) if prices else 0.0
 
     def prices(self, depth: int | None) -> list[float]:
         """The best `depth` prices, best first; all for None."""
@@ -250,6 +265,19 @@ class Book:
         if asks:
             self._asks.apply(asks)
 
+    def sizes_of(self, bids: Iterable[Level], asks: Iterable[Level]) -> tuple[list[float], list[float]]:
+        """The sizes that stand at the prices of these levels, in their order; 0 where there is none."""
+        bid, ask = self._bids.sizes.get, self._asks.sizes.get
+        return [bid(price, 0.0) for price, _ in bids], [ask(price, 0.0) for price, _ in asks]
+
+    def bid_total(self, low: float, high: float) -> float:
+        """The size of the bids from `low` (included) to `high` (not)."""
+        return self._bids.total(low, high)
+
+    def ask_total(self, low: float, high: float) -> float:
+        """The size of the asks from `low` (included) to `high` (not)."""
+        return self._asks.total(low, high)
+
     def truncate(self, depth: int) -> tuple[list[float], list[float]]:
         """Forget levels beyond `depth` per side, for venues that do not delete them; the bids and asks that went."""
         return self._bids.truncate(depth), self._asks.truncate(depth)
@@ -264,11 +292,13 @@ class Book:
 
     def top_bids(self) -> tuple[Column, Column]:
         """Prices and sizes of the best `depth` bids, highest first; the same objects while they have not changed."""
-        return self._bids.columns()
+        side = self._bids
+        return side.top or side.columns()
 
     def top_asks(self) -> tuple[Column, Column]:
         """Prices and sizes of the best `depth` asks, lowest first; the same objects while they have not changed."""
-        return self._asks.columns()
+        side = self._asks
+        return side.top or side.columns()
 
     def bids(self, depth: int | None = None) -> Levels:
         """The best `depth` bids (all for None), highest first."""

@@ -7,6 +7,15 @@ from difflib import SequenceMatcher
 
 from msgspec import Struct
 
+RENAMED = {"XBT": "BTC", "XDG": "DOGE"}
+"""Old names that some venues still write, and today's."""
+
+
+def asset(name: str) -> str:
+    """An asset as everybody writes it today: `BTC` for `XBT`, `DOGE` for `XDG`."""
+    upper = name.strip().upper()
+    return RENAMED.get(upper, upper)
+
 
 class Instrument(Struct, frozen=True):
     """One tradable thing at one venue.
@@ -27,15 +36,19 @@ class Instrument(Struct, frozen=True):
     @property
     def unified(self) -> str:
         """`BASE/QUOTE`, the form that is the same at every venue; of a future `BASE/QUOTE:CONTRACT`."""
-        return f"{self.base}/{self.quote}:{self.contract}" if self.contract else f"{self.base}/{self.quote}"
+        name = f"{asset(self.base)}/{asset(self.quote)}"
+        return f"{name}:{self.contract}" if self.contract else name
 
 
 def _plain(text: str) -> str:
-    return "".join(character for character in text.upper() if character.isalnum()).replace("XBT", "BTC")
+    letters = "".join(character for character in text.upper() if character.isalnum())
+    for old, new in RENAMED.items():
+        letters = letters.replace(old, new)
+    return letters
 
 
 def nearest_symbols(wrong: str, known: Iterable[str], limit: int = 3) -> list[str]:
-    """The `limit` known symbols most like `wrong`, best first; punctuation and XBT/BTC do not count."""
+    """The `limit` known symbols most like `wrong`, best first; punctuation, XBT/BTC and XDG/DOGE do not count."""
     wanted = _plain(wrong)
     if not wanted:
         return []

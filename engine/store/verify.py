@@ -171,6 +171,13 @@ class Verification:
             report.problem("line 0: the capture holds no frame")
         return report
 
+    def new_feed(self, symbol: str) -> Feed:
+        """The line of a symbol that the capture names for the first time."""
+        reader = self._reader
+        return Feed(
+            reader.name, symbol, reader.continuity, clock=self._clock, crossed_allowed=reader.crossed_allowed
+        )  # fmt: skip
+
     def _new_decoder(self, record: Record) -> Callable[[bytes, int], Sequence[Any]]:
         way = (record.connection, record.url)
         decoder = self._decoders[way] = self._reader.recorded_decoder(record.url, record.connection)
@@ -185,10 +192,7 @@ class Verification:
                 continue
             feed = self.feeds.get(symbol)
             if feed is None:
-                feed = self.feeds[symbol] = Feed(
-                    self._reader.name, symbol, self._reader.continuity,
-                    clock=self._clock, crossed_allowed=self._reader.crossed_allowed,
-                )  # fmt: skip
+                feed = self.feeds[symbol] = self.new_feed(symbol)
                 self._tapes[symbol] = _Tape()
             if record.channel == "ws":
                 self._connections[symbol] = record.connection

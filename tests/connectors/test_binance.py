@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.base import Control
+from connectors.base.refusal import refusal
 from connectors.binance import STREAMS, SYMBOLS_PER_FRAME, BinanceConnector
 from engine.clock import ManualClock
 from engine.errors import Blocked, DecodeError, InvalidSymbol
@@ -381,7 +382,7 @@ def test_the_venues_clock_is_read_in_nanoseconds(binance: BinanceConnector, stam
 
 def test_the_venues_refusals_are_named(binance: BinanceConnector) -> None:
     assert isinstance(binance.rest_error(400, b'{"code":-1121,"msg":"Invalid symbol."}', {}), InvalidSymbol)
-    blocked = binance.rest_error(451, b"", {})
+    blocked = binance.advise(refusal(451, b"", {}, "the request"))
     assert isinstance(blocked, Blocked)
     assert "BINANCE_WS_URL" in blocked.hint
     assert binance.rest_error(400, b'{"code":-1100}', {}) is None
@@ -406,3 +407,11 @@ def test_the_venues_own_list_of_a_capture_is_read(binance: BinanceConnector) -> 
     assert damages == []
     assert found["NKNUSDT"].unified == "NKN/USDT"
     assert all(one.tick and one.lot for one in found.values())
+
+
+def test_many_symbols_at_once_ask_for_half_the_levels() -> None:
+    venue = BinanceConnector()
+
+    assert venue.snapshot_levels(1) == 1_000
+    assert venue.snapshot_levels(20) == 1_000
+    assert venue.snapshot_levels(21) == 500

@@ -374,3 +374,43 @@ def test_stats_are_those_of_the_market() -> None:
             pass
         assert connector.stats(BTC).events > 0
         assert msgspec.json.encode(connector.stats(BTC))
+
+
+def several(settings: dict[str, str]) -> dict[str, MockConnector]:
+    return {name: make(settings) for name, make in MockConnector.variants(settings).items()}
+
+
+def test_there_are_several_simulated_venues_and_settings_name_them() -> None:
+    assert list(MockConnector.variants({})) == ["mock", "mock:alpha", "mock:beta", "mock:gamma"]
+    assert list(MockConnector.variants({"MOCK_VENUES": "beta, Zeta,beta"})) == ["mock", "mock:beta", "mock:zeta"]
+    assert list(MockConnector.variants({"MOCK_VENUES": "none"})) == ["mock"]
+    made = MockConnector.variants({"MOCK_VENUES": "no:name"})
+    with pytest.raises(ConfigError, match="MOCK_VENUES"):
+        made["mock:no:name"]({})
+
+
+def test_each_simulated_venue_says_who_it_is_and_obeys_the_common_settings() -> None:
+    made = several({"MOCK_SYMBOLS": "BTC/USDT", "MOCK_RATE": "80", "MOCK_VENUES": "alpha,gamma"})
+    try:
+        for name, connector in made.items():
+            assert (connector.name, connector.rate) == (name, 80.0)
+            [instrument] = connector.instruments()
+            assert (instrument.venue, instrument.unified) == (name, "BTC/USDT")
+            assert connector.capabilities.source == "mock"
+            book = connector.fetch_snapshot(instrument.symbol, 5)
+            assert (book.venue, book.symbol) == (name, instrument.symbol)
+    finally:
+        for connector in made.values():
+            connector.close()
+
+
+def test_a_venues_own_latency_shows_in_its_stream() -> None:
+    settings = {"MOCK_SYMBOLS": "BTC/USDT", "MOCK_VENUES": "gamma"}
+    connector = QuickMock.variants(settings)["mock:gamma"](settings)
+    try:
+        with listening(connector, "XBT/USDT") as heard:
+            heard.wait(lambda: heard.count(BookDelta) > 20, "it speaks")
+            arrivals = [event for event in heard.events if isinstance(event, BookDelta)]
+        assert min(event.received_ns - (event.exchange_ns or 0) for event in arrivals) >= 120_000_000
+    finally:
+        connector.close()

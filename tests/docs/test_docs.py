@@ -434,6 +434,7 @@ def test_every_command_names_a_script_and_options_that_exist() -> None:
     help_of = {
         "./run_app.sh": run("./run_app.sh", "--help"),
         "verify": run(sys.executable, "-m", "engine", "verify", "--help"),
+        "smoke": run(sys.executable, "-m", "engine", "smoke", "--help"),
     }
     tests_usage = (ROOT / "run_tests.sh").read_text(encoding="utf-8")
     for page, words in commands():
@@ -443,9 +444,11 @@ def test_every_command_names_a_script_and_options_that_exist() -> None:
             assert all(option in help_of[program] for option in own), (page, words)
         elif program == "./run_tests.sh":
             assert all(f"    {scope})" in tests_usage for scope in rest), (page, words)
-        elif program == ".venv/bin/python" and rest[:3] == ["-m", "engine", "verify"]:
+        elif program == ".venv/bin/python" and rest[:2] == ["-m", "engine"] and rest[2] in help_of:
             options = [word for word in rest[3:] if word.startswith("--")]
-            assert all(option in help_of["verify"] for option in options), (page, words)
+            assert all(option in help_of[rest[2]] for option in options), (page, words)
+        elif program == ".venv/bin/python" and rest[:4] == ["-m", "pip", "install", "-r"]:
+            assert (ROOT / rest[4]).is_file(), (page, words)
         elif program == ".venv/bin/streamlit":
             assert rest[0] == "run", (page, words)
             assert (ROOT / rest[1]).is_file(), (page, words)

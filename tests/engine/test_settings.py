@@ -48,6 +48,7 @@ def test_venues_get_their_addresses_and_the_mock_its_switches(tmp_path: Path) ->
         "MOCK_WS_URL": "ws://127.0.0.1:9001",
         "UNISWAP_RPC_URL": "https://node.example/v3/key",
         "CTRADER_CLIENT_ID": "7",
+        "FUTU_PORT": "11111",
         "CCXT_VENUES": "bybit,okx",
         "CCXT_OKX_WS_URL": "ws://127.0.0.1:9002",
         "HOME": "/root",

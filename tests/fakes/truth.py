@@ -99,8 +99,15 @@ class SimulatorTruth:
     the venue's snapshots do.
     """
 
-    def __init__(self, symbols: Sequence[str] = DEFAULT_SYMBOLS, *, seed: int = 1, history: int = HISTORY) -> None:
-        known = {instrument.symbol.replace("/", ""): instrument for instrument in INSTRUMENTS}
+    def __init__(
+        self,
+        symbols: Sequence[str] = DEFAULT_SYMBOLS,
+        *,
+        seed: int = 1,
+        history: int = HISTORY,
+        instruments: Sequence[SimulatedInstrument] = INSTRUMENTS,
+    ) -> None:
+        known = {instrument.symbol.replace("/", ""): instrument for instrument in instruments}
         self._instruments: dict[str, SimulatedInstrument] = {symbol: known[symbol] for symbol in symbols}
         self._market = Market(seed, instruments=list(self._instruments.values()), history=history)
         self._random = Random(seed)

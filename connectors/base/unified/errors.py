@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from connectors.base.refusal import BAN_S, refusal
+from connectors.base.refusal import BAN_S, KEY_HINT, LOCATION_HINT, PACE_HINT, refusal
 from engine.errors import Blocked, Disconnected, FeedError, InvalidSymbol, RateLimited, StreamUnsupported
 
 LONGEST = 240
@@ -37,12 +37,12 @@ def translate(error: BaseException, venue: str) -> FeedError:
     if "BadSymbol" in names:
         return InvalidSymbol(said, hint="Search the venue's own list of instruments.")
     if "RestrictedLocation" in names:
-        return Blocked(said, hint="The venue refuses this location: pick another venue or another of its hosts.")
+        return Blocked(said, hint=LOCATION_HINT, why="location")
     if names & {"RateLimitExceeded", "DDoSProtection"}:
         wait_s = BAN_S if status is not None and status[1] == "418" else None
-        return RateLimited(said, retry_after_s=wait_s, hint="The venue asks to slow down; the pace is lowered.")
+        return RateLimited(said, retry_after_s=wait_s, hint=PACE_HINT)
     if "AuthenticationError" in names:
-        return Blocked(said, hint="The venue wants valid credentials: check the key in the settings.")
+        return Blocked(said, hint=KEY_HINT, why="key")
     if "NotSupported" in names:
         return StreamUnsupported(said, hint="This venue is polled by REST instead.")
     if status is not None and "NetworkError" in names:

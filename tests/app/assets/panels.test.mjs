@@ -3,7 +3,8 @@ import { test } from 'node:test';
 
 import { reach, totalAt } from '../../../app/assets/depth.js';
 import * as format from '../../../app/assets/format.js';
-import { barScale, columnsOf, layoutRows, rowAt, totals } from '../../../app/assets/ladder.js';
+import { columnsOf } from '../../../app/assets/ladder.js';
+import { barScale, layoutRows, rowAt, totals } from '../../../app/assets/ladder_view.js';
 import { overlayOf } from '../../../app/assets/panel.js';
 import { columns, gapShapes, wallClock, yRange } from '../../../app/assets/price.js';
 import { lowLine } from '../../../app/assets/quotes.js';

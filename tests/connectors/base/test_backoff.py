@@ -81,13 +81,13 @@ def test_the_first_repair_is_at_once_and_each_later_one_after_twice_the_pause() 
     assert due == [0, 1, 3, 7, 15, 31, 63, 123, 183]
 
 
-def test_a_minute_without_trouble_is_forgiven() -> None:
+def test_half_a_minute_without_trouble_is_forgiven() -> None:
     cooldown = Cooldown()
     cooldown.next_due_ns(0)
     cooldown.next_due_ns(0)
-    assert cooldown.next_due_ns(61 * S) == 61 * S
-    assert cooldown.next_due_ns(62 * S) == 62 * S
-    assert cooldown.next_due_ns(62 * S) == 64 * S
+    assert cooldown.next_due_ns(32 * S) == 32 * S
+    assert cooldown.next_due_ns(33 * S) == 33 * S
+    assert cooldown.next_due_ns(33 * S) == 35 * S
 
 
 def test_a_window_forgets() -> None:

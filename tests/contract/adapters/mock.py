@@ -117,6 +117,9 @@ class MockAdapter(Adapter):
     def refuse(self, status: int, retry_after_s: int | None = None, times: int | None = 1) -> None:
         self.set(Fault.HANDSHAKE_REFUSED, value=status, count=times)
 
+    def resume(self) -> None:
+        self.heal()
+
     def malformed(self) -> Mapping[str, bytes]:
         return {
             **JUNK,
