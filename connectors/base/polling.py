@@ -176,6 +176,9 @@ class Poller:
 
     def _poll(self, entry: _Entry, now_ns: int) -> None:
         channel = entry.channel
+        if channel.dead:
+            self.drop(channel)
+            return
         entry.begun = True
         interval_s = max(entry.interval_s, self._crowded_s())
         entry.due_ns = now_ns + round(interval_s * (1.0 + JITTER * (2.0 * self._runtime.random() - 1.0)) * 1e9)

@@ -131,6 +131,8 @@ class FakeCoinbase(FakeVenue):
     def on_gone(self, session: Session) -> None:
         with self.market:
             self._clients.pop(session.number, None)
+            for script in self._scripts.values():
+                script.forget()
 
     def on_text(self, session: Session, text: str) -> None:
         with self.market:
