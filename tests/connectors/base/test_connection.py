@@ -472,6 +472,20 @@ def test_a_venue_that_refuses_polling_too_is_not_asked_again_and_again(stage: St
     stage.until(LIVE)
 
 
+@with_(silence_s=600.0)
+def test_a_quiet_stream_with_a_whole_book_is_not_replaced_by_polling(stage: Stage) -> None:
+    stage.live()
+    stage.exchange.link.silent = True
+    stage.until(STALE)
+    connector = stage.connector
+    [channel] = connector._connections[0].channels.values()
+    connector._poller.add(channel, 1.0, stage.world.clock.now_ns(), "because it is slow")
+    stage.world.pass_(5.0)
+    assert POLLING not in stage.listener.states
+    stage.exchange.link.silent = False
+    stage.until(LIVE)
+
+
 # ---- subscriptions that the venue answers
 
 
