@@ -126,7 +126,7 @@ def _state(session: LiveSession, venue: VenueView) -> tuple[str, str]:
         return (feed.state.value if feed is not None else "live"), notice
     word = venue.standing.value
     if venue.standing is Standing.WAITING and feed is not None and feed.status is not None:
-        word = feed.state.value.replace("_", " ")
+        word = "no book" if feed.state.has_data else feed.state.value.replace("_", " ")
     why = venue.why if venue.why != word else ""
     return word, f"evicted: {why}" if why and venue.standing is not Standing.OFF else why or "evicted"
 
