@@ -1,8 +1,8 @@
 """The Live Trading page in a real browser: how often it paints, how late, and what it costs.
 
 Starts the dashboard on the mock as a user does (`./run_app.sh`), opens it in the system's Chromium and measures, one
-after the other: painting and latency over `--minutes`, with memory of browser and server beside it; whether zoom and
-scroll stay; what each further tab costs the server; and the page with 20 symbols at 100 messages a second each.
+after the other: painting and latency over `--minutes`; whether zoom and scroll stay; what each further tab costs the
+server; the page with 20 symbols at 100 messages a second each; and the memory of browser and server over `--minutes`.
 `--only` picks some of them.
 
 Words. *Wire to pixel*: from the server's stamp on an update (taken when the frame was received) to the end of the draw
@@ -26,13 +26,14 @@ from tempfile import gettempdir
 from playwright.sync_api import sync_playwright
 
 from benchmarks.machine import Machine, circumstances, write_between
-from benchmarks.page import Run, launch_page, serve
+from benchmarks.memory import memory
+from benchmarks.page import Run, chromium, launch_page, serve
 from benchmarks.scenarios import Outcome, busy, extra_tabs, painting, views
 
 SECRET = "benchmark-secret-of-this-run"
 THREE = ("BTC/USDT", "ETH/USDT", "SOL/USDT")
 BUSY_RATE = 100
-PARTS = ("painting", "views", "tabs", "busy")
+PARTS = ("painting", "views", "tabs", "busy", "memory")
 
 
 def main() -> int:
@@ -40,7 +41,7 @@ def main() -> int:
     os.environ["TICKET_SECRET"] = SECRET
     failures: list[str] = []
     with sync_playwright() as playwright:
-        if set(options.only) - {"busy"}:
+        if set(options.only) - {"busy", "memory"}:
             with serve(options.log, options.rate) as address, launch_page(playwright, address, THREE) as page:
                 run = Run(address, page, THREE, options)
                 for name, part in (("painting", painting), ("views", views), ("tabs", extra_tabs)):
@@ -49,6 +50,9 @@ def main() -> int:
         if "busy" in options.only:
             with serve(options.log, BUSY_RATE) as address:
                 failures += _tell("busy", options, partial(busy, playwright, address, options))
+    if "memory" in options.only:
+        with serve(options.log, options.rate) as address:
+            failures += _tell("memory", options, partial(memory, address, THREE, chromium(), options.minutes))
     for failure in failures:
         print(f"MISSED: {failure}", file=sys.stderr)
     return 1 if failures else 0
@@ -70,7 +74,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.live_page", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--minutes", type=float, default=10.0, help="how long painting and memory are watched")
+    parser.add_argument("--minutes", type=float, default=10.0, help="how long painting, and then memory, are watched")
     parser.add_argument("--rate", type=float, default=50.0, help="messages per second and symbol of the mock")
     parser.add_argument("--tabs", type=int, nargs="+", default=[1, 2, 5, 10, 20], help="numbers of further tabs")
     parser.add_argument("--tab-seconds", type=float, default=20.0, help="how long each number of tabs is watched")

@@ -31,6 +31,16 @@ def rss_mb(pid: int) -> float:
     return int(found[1]) / 1024 if found else 0.0
 
 
+def proportional_mb(pid: int) -> float:
+    """A process's memory in MB, of what it shares with others only its part; 0 once it is gone."""
+    try:
+        said = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")
+    except OSError:
+        return 0.0
+    found = re.search(r"^Pss:\s+(\d+)", said, re.M)
+    return int(found[1]) / 1024 if found else 0.0
+
+
 def command_of(pid: int) -> str:
     """The command line of a process; empty once it is gone."""
     try:

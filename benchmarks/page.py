@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from msgspec import Struct, field
 from playwright.sync_api import CDPSession, Page, Playwright
 
-from benchmarks.machine import Machine, below_me, cpu_s, rss_mb
+from benchmarks.machine import Machine, below_me, cpu_s
 from tests.app.pages.dashboard import dashboard, launch, settle
 
 SCRIPT = Path(__file__).with_name("browser.js")
@@ -59,6 +59,18 @@ def ages(newest: float, oldest: float, events: int) -> list[float]:
     return [newest + step * place for place in range(events)]
 
 
+def chromium() -> str:
+    """The path of the system's Chromium.
+
+    Raises:
+        SystemExit: there is none.
+    """
+    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if found is None:
+        raise SystemExit("no Chromium: install one or set CHROMIUM to its path")
+    return found
+
+
 @contextmanager
 def serve(log: Path, rate: float, **further: str) -> Iterator[str]:
     """The dashboard with the mock at `rate` messages per second and symbol; its address."""
@@ -72,10 +84,7 @@ def launch_page(
     playwright: Playwright, address: str, symbols: Sequence[str], *, connector: str = "mock", **query: str
 ) -> Iterator[Page]:
     """A running page with its panels painting, watched by browser.js."""
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        raise SystemExit("no Chromium: install one or set CHROMIUM to its path")
-    browser = launch(playwright, chromium)
+    browser = launch(playwright, chromium())
     try:
         page = browser.new_context(viewport={"width": 1280, "height": 1000}).new_page()
         chosen = [("connector", connector), ("run", "1"), *[("symbols", name) for name in symbols], *query.items()]
@@ -107,16 +116,6 @@ class Run:
         """Seconds for which the page's main thread was busy so far."""
         metrics = self.devtools.send("Performance.getMetrics")["metrics"]
         return float(next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration"))
-
-    def heap_mb(self) -> float:
-        """The page's JavaScript heap after a forced collection."""
-        self.devtools.send("HeapProfiler.collectGarbage")
-        return float(self.devtools.send("Runtime.getHeapUsage")["usedSize"]) / 2**20
-
-    def browser_mb(self) -> tuple[float, float]:
-        """Resident memory of the page's renderer and of all of Chromium's processes together."""
-        renderers = sum(map(rss_mb, below_me("--type=renderer")))
-        return renderers, sum(map(rss_mb, below_me("chrom", "--")))
 
     def browser_cpu_s(self) -> float:
         return sum(_cpu_if_there(pid) for pid in below_me("chrom", "--"))

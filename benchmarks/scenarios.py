@@ -7,13 +7,13 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from playwright.sync_api import Playwright
 
-from benchmarks.machine import cpu_s, percentile, rss_mb, slope
+from benchmarks.machine import cpu_s, percentile, slope
 from benchmarks.page import PANELS, Run, Samples, launch_page
 from benchmarks.tape import ROOT
 from tests.app.pages.dashboard import settle
@@ -21,27 +21,17 @@ from tests.app.pages.dashboard import settle
 Outcome = tuple[str, list[str]]
 
 LATENCY_MS, PAINTED_HZ, TAB_PERCENT = 70.0, 19.0, 0.3
-HEAP_MB_PER_MIN, BROWSER_MB_PER_MIN, SERVER_MB_PER_MIN = 0.2, 2.0, 1.0
-"""What counts as flat: the least squares slope after two minutes, when the page's windows of history are full."""
-SETTLED_MIN, JUDGED_MIN = 2.0, 5.0
-MEMORY_EVERY_S = 30.0
 SETTLE_MS = 1000
 CLICKS = 10
 
 
 def painting(run: Run) -> Outcome:
-    """Painted pictures, latency, cost and memory over the whole time."""
+    """Painted pictures, latency and cost over the whole time."""
     seconds = run.options.minutes * 60
-    samples, memory = Samples(), list[tuple[float, ...]]()
+    samples = Samples()
     before, begun = _counters(run), time.monotonic()
-    due_s = 0.0
-    for passed_s in run.watch(seconds, samples):
-        if passed_s >= due_s:
-            due_s += MEMORY_EVERY_S
-            memory.append((passed_s / 60, run.heap_mb(), *run.browser_mb(), rss_mb(run.server)))
-            # A forced collection stops the page for a moment, which is no part of its life.
-            run.page.wait_for_timeout(SETTLE_MS)
-            run.page.evaluate("window.__bench.reset()")
+    for _ in run.watch(seconds, samples):
+        pass
     took_s = time.monotonic() - begun
     after = _counters(run)
     rates = {name: (after["painted"][name] - before["painted"][name]) / took_s for name in PANELS}
@@ -50,12 +40,11 @@ def painting(run: Run) -> Outcome:
     text, failures = _latency_table(samples, f"{len(run.symbols)} symbols × {run.options.rate:g} messages/s")
     text = f"{_title(run, seconds)}\n\n{text}\n\n{_painted_table(rates)}\n\n{_cost(before, after, took_s)}\n\n"
     text += f"Remounts of any panel, canvas or chart: {remounts}{'' if same else ', and a panel is another one'}. "
-    text += f"Frames lost: {after['counts']['resyncs'] - before['counts']['resyncs']}.\n\n"
-    memory_text, memory_failures = _memory_table(memory)
+    text += f"Frames lost: {after['counts']['resyncs'] - before['counts']['resyncs']}."
     # Every frame shows in the quotes; the ladder is painted when its book has changed.
     failures += [f"painted {rates['quotes']:.1f} Hz"] if rates["quotes"] < PAINTED_HZ else []
     failures += [f"{remounts} remounts"] if remounts or not same else []
-    return text + memory_text, failures + memory_failures
+    return text, failures
 
 
 def views(run: Run) -> Outcome:
@@ -189,25 +178,6 @@ def _cost(before: dict[str, Any], after: dict[str, Any], took_s: float) -> str:
         f"Tasks over 50 ms on the main thread: {after['tasks'][0] - before['tasks'][0]}, the longest "
         f"{after['tasks'][1]:.0f} ms."
     )
-
-
-def _memory_table(memory: Sequence[tuple[float, ...]]) -> Outcome:
-    names = ("page's heap after collection", "renderer, resident", "all of Chromium, resident", "server, resident")
-    bars = (HEAP_MB_PER_MIN, BROWSER_MB_PER_MIN, BROWSER_MB_PER_MIN, SERVER_MB_PER_MIN)
-    settled = SETTLED_MIN if memory[-1][0] >= JUDGED_MIN else 0.0
-    lines = ["| memory in MB | at first | at the end | most | slope per minute |", "|---|---:|---:|---:|---:|"]
-    failures = []
-    for column, (name, bar) in enumerate(zip(names, bars, strict=True), start=1):
-        values = [(row[0], row[column]) for row in memory if row[0] >= settled]
-        rise = slope(values)
-        figures = [value for _, value in values] or [0.0]
-        lines.append(f"| {name} | {figures[0]:.1f} | {figures[-1]:.1f} | {max(figures):.1f} | {rise:+.2f} |")
-        if settled and rise > bar:
-            failures.append(f"{name}: {rise:+.2f} MB per minute")
-    since = (
-        f"counted from minute {SETTLED_MIN:g}" if settled else f"too short to judge: {JUDGED_MIN:g} minutes are needed"
-    )
-    return "\n".join([*lines, "", f"Memory is {since}."]), failures
 
 
 def _server_percent(run: Run, seconds: float) -> float:

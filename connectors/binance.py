@@ -32,7 +32,7 @@ from engine.market.instrument import Instrument
 __all__ = ["STREAMS", "SYMBOLS_PER_FRAME", "BinanceConnector"]
 
 STREAMS = ("depth@100ms", "trade", "bookTicker")
-QUOTE_ENDING = ord('"')
+QUOTE_ENDING, TRADE_ENDING, BOOK_ENDING = b'"e]'
 
 
 class _Ticker(Struct, gc=False):
@@ -144,9 +144,10 @@ class BinanceConnector(BinanceMarket):
                 return (
                     Quote("binance", data.s, data.b, data.B, data.a, data.A, data.u, None, received_ns, "stream"),
                 )  # fmt: skip
-            handler = _BY_ENDING.get(ending)
-            if handler is not None:
-                return handler(frame, received_ns)
+            if ending == TRADE_ENDING:
+                return _on_trade(frame, received_ns)
+            if ending == BOOK_ENDING:
+                return _on_depth(frame, received_ns)
             return self._decode_other(frame, received_ns)
         except (msgspec.ValidationError, IndexError):
             return self._decode_other(frame, received_ns)
@@ -197,7 +198,6 @@ def _on_aggregate_trade(frame: bytes, received_ns: int) -> tuple[MarketEvent, ..
     return (Trade("binance", data.s, data.p, data.q, side, data.a, _ns(data.T), received_ns, "stream"),)
 
 
-_BY_ENDING = {ord("]"): _on_depth, ord("e"): _on_trade}
 _RAW = {b"depthUpdate": _on_depth, b"trade": _on_trade, b"aggTrade": _on_aggregate_trade}
 
 

@@ -149,6 +149,9 @@ class CcxtConnector(StreamingConnector):
     def book(self, symbol: str, depth: int, source: Source) -> BookSnapshot:
         book, own = self._calls().book(symbol, depth)
         bids, asks = levels(book["bids"], depth), levels(book["asks"], depth)
+        if not bids and not asks:
+            # What ccxt cannot read it gives as nothing.
+            raise DecodeError(f"{self.name}: no book of {symbol} in the answer")
         now_ns = self.runtime.clock.now_ns()
         return BookSnapshot(self.name, own, bids, asks, None, stamp_ns(book.get("timestamp")), now_ns, source)
 

@@ -31,7 +31,8 @@ from engine.feed.sync import Unnumbered
 from engine.market.events import BUY, SELL, UNKNOWN_SIDE, BookDelta, BookSnapshot, Level, MarketEvent, Source, Trade
 from engine.market.instrument import Instrument
 
-CHANNELS = ("level2", "market_trades")
+CHANNELS = ("market_trades", "level2")
+# The book comes last: once it is there the trades flow, so that a second connection takes over without losing one.
 PRODUCTS_PER_FRAME = 30
 AGGRESSORS = {"BUY": SELL, "SELL": BUY}
 """By the maker's side, which is what the venue tells; `UNKNOWN_ORDER_SIDE` and whatever else may come is unknown."""
@@ -190,7 +191,7 @@ class CoinbaseConnector(StreamingConnector):
         return _frames("unsubscribe", CHANNELS, symbols)
 
     def resubscribe(self, symbols: Sequence[str]) -> list[str]:
-        book = CHANNELS[:1]
+        book = CHANNELS[-1:]
         return [*_frames("unsubscribe", book, symbols), *_frames("subscribe", book, symbols)]
 
     def decode(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent | Control]:

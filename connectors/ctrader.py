@@ -7,6 +7,8 @@ subscribes is in connectors/base/ctrader_login.py. Book rule:
 3. There are no numbers and no checksums. When the best quotes stay more than three ticks away from the best prices
    (2131) for two seconds, the book is asked for anew.
 4. Several liquidity providers may cross each other: shown as it is.
+5. After a depth message that cannot be read the symbol's book (every book, if it does not even say which) is asked for
+   anew, for nothing else would show that it is incomplete.
 
 {"payloadType":2131,"payload":{"symbolId":1,"bid":108541,"timestamp":1700000000000}}: a side that is missing has not
 changed. {"payloadType":2155,"payload":{"symbolId":1,"newQuotes":[{"id":"9","size":"100000000","bid":"108541"}],
@@ -15,6 +17,7 @@ changed. {"payloadType":2155,"payload":{"symbolId":1,"newQuotes":[{"id":"9","siz
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,9 +33,10 @@ from connectors.base.ctrader_book import QuoteMap
 from connectors.base.ctrader_candles import MOST, PERIODS, REQUESTS_PER_S, CandleDesk, candle
 from connectors.base.ctrader_login import Keys, Listing, Login
 from connectors.base.redaction import DiscreetLink, Redactor
+from connectors.base.stamps import unix_ns
 from connectors.base.tokens import TokenPair, TokenStore
 from engine.connector import Callback, Capabilities, Stream
-from engine.errors import ConfigError, Disconnected, FeedError, InvalidSymbol, StreamUnsupported
+from engine.errors import ConfigError, DecodeError, Disconnected, FeedError, InvalidSymbol, StreamUnsupported
 from engine.feed.sync import Recovery, Verdict
 from engine.market.candle import Candle
 from engine.market.events import BookDelta, BookSnapshot, MarketEvent, Quote, Source
@@ -40,6 +44,8 @@ from engine.market.instrument import Instrument
 
 HOSTS = ("demo", "live")
 TOKEN_FILE = "data/ctrader_tokens.json"
+DEPTH_MARK, SYMBOL_MARK = re.compile(rb'"payloadType"\s*:\s*"?2155\b'), re.compile(rb'"symbolId"\s*:\s*"?(\d{1,18})\b')
+"""How a depth message and its symbol are known although the whole cannot be read."""
 WANTED = ("CLIENT_ID", "CLIENT_SECRET", "ACCESS_TOKEN")
 KEYS_HINT = (
     "Register an application at openapi.ctrader.com, then set CTRADER_CLIENT_ID, CTRADER_CLIENT_SECRET, "
@@ -111,6 +117,8 @@ class CtraderConnector(StreamingConnector):
         self._candles = CandleDesk()
         self._history_budget = TokenBucket(REQUESTS_PER_S, 1)
         self._maps: dict[int, QuoteMap] = {}
+        self._doubted: set[str] = set()
+        """Symbols of which an update could not be read."""
         self._talk = self._new_login()
         self._errand: Link | None = None
         self._errand_lock = Lock()
@@ -188,6 +196,26 @@ class CtraderConnector(StreamingConnector):
         return self._talk.unsubscribe(self._identifiers(symbols))
 
     def decode(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent | Control]:
+        try:
+            said = self._decode(frame, received_ns)
+        except DecodeError:
+            if DEPTH_MARK.search(frame):
+                self._doubted |= self._symbols_in(frame)
+            raise
+        if not self._doubted:
+            return said
+        doubts = [Control("lost", symbol, "an update could not be read") for symbol in sorted(self._doubted)]
+        self._doubted.clear()
+        return (*doubts, *said)
+
+    @classmethod
+    def recognises(cls, url: str) -> bool:
+        try:
+            return (urlsplit(url).hostname or "").endswith(".ctraderapi.com")
+        except ValueError:  # not an address at all
+            return False
+
+    def _decode(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent | Control]:
         message = wire.read_message(frame)
         kind = message.payloadType
         if kind == wire.SPOT:
@@ -198,15 +226,16 @@ class CtraderConnector(StreamingConnector):
             return (Control("heartbeat"),)
         if kind == wire.ACCOUNT_AUTHORISED:
             self._maps.clear()  # a new session: what the one before said does not continue
+            self._doubted.clear()
         self._listing.learn(message)
         return (Control("talk", frame=frame),)
 
-    @classmethod
-    def recognises(cls, url: str) -> bool:
-        try:
-            return (urlsplit(url).hostname or "").endswith(".ctraderapi.com")
-        except ValueError:  # not an address at all
-            return False
+    def _symbols_in(self, frame: bytes) -> set[str]:
+        """The symbol that a broken depth message is about; all of those that have a depth when it does not say."""
+        named = SYMBOL_MARK.search(frame)
+        identifiers = [int(named[1])] if named is not None else list(self._maps)
+        found = [self._listing.symbols.get(identifier) for identifier in identifiers]
+        return {one.symbolName for one in found if one is not None}
 
     def _on_spot(self, spot: wire.Spot, received_ns: int) -> Sequence[MarketEvent | Control]:
         listed, depth = self._listing.symbols.get(spot.symbolId), self._map(spot.symbolId)
@@ -215,7 +244,7 @@ class CtraderConnector(StreamingConnector):
         if listed is None or not depth.note(spot):
             return ()
         bid, ask = depth.bid or 0, depth.ask or 0
-        stamp = spot.timestamp * 1_000_000 if spot.timestamp is not None else None
+        stamp = unix_ns(spot.timestamp) if spot.timestamp is not None else None
         quote = Quote(
             "ctrader", listed.symbolName, bid / wire.PRICE_UNIT, depth.size_at(True, bid), ask / wire.PRICE_UNIT,
             depth.size_at(False, ask), None, stamp, received_ns, "stream",

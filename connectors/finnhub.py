@@ -31,6 +31,7 @@ from connectors.base.keyed_link import KeyedLink
 from connectors.base.market_hours import currencies_rest, shares_rest
 from connectors.base.redaction import Redactor
 from connectors.base.refusal import RESTRICTED
+from connectors.base.stamps import unix_ns
 from engine.connector import Callback, Capabilities, Stream
 from engine.errors import Blocked, DecodeError, FeedError, InvalidSymbol, RateLimited
 from engine.feed.sync import NoBook
@@ -174,10 +175,7 @@ class FinnhubConnector(StreamingConnector):
         except _UNREADABLE as error:
             raise DecodeError(f"finnhub frame: {error}") from error
         if message.type == "trade":
-            return [
-                Trade("finnhub", one.s, one.p, one.v, UNKNOWN_SIDE, None, one.t * 1_000_000, received_ns, "stream")
-                for one in message.data
-            ]
+            return [_trade(one, received_ns) for one in message.data]
         if message.type == "ping":
             return (Control("heartbeat"),)
         if message.type != "error":
@@ -228,7 +226,7 @@ class FinnhubConnector(StreamingConnector):
             raise _NoQuote(
                 f"finnhub has no bid and ask for {symbol} now", hint="Is the symbol right and its market open?"
             )
-        exchange_ns = found.t * 1_000_000 if found.t else None
+        exchange_ns = unix_ns(found.t) if found.t else None
         return Quote(
             self.name,
             symbol,
@@ -258,7 +256,7 @@ class FinnhubConnector(StreamingConnector):
                 raise FeedError(f"finnhub has no last price of {symbol} by REST", hint="Its trades come by the stream.")
             raise InvalidSymbol(f"finnhub knows no price of {symbol}")
         return Trade(
-            self.name, symbol, found.c, 0.0, UNKNOWN_SIDE, None, found.t * 1_000_000_000, received_ns, source
+            self.name, symbol, found.c, 0.0, UNKNOWN_SIDE, None, unix_ns(found.t * 1_000), received_ns, source
         )  # fmt: skip
 
     def rests(self, symbol: str, now_ns: int) -> str:
@@ -339,6 +337,13 @@ class FinnhubConnector(StreamingConnector):
                 f"finnhub carries {SYMBOLS} symbols per key", hint="Stop watching another finnhub symbol first."
             )
         return super()._new_connection()
+
+
+def _trade(one: _Print, received_ns: int) -> Trade:
+    at_ns = unix_ns(one.t)
+    if at_ns is None:
+        raise DecodeError(f"finnhub frame: the time of a print of {one.s} is none")
+    return Trade("finnhub", one.s, one.p, one.v, UNKNOWN_SIDE, None, at_ns, received_ns, "stream")
 
 
 def _instrument(row: _Row) -> Instrument:

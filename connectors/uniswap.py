@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from connectors.base import Control, Limits, Link, StreamingConnector
+from connectors.base.stamps import unix_ns
 from connectors.base.uniswap_chain import ChainReader, default_listings, parse_listings
 from connectors.base.uniswap_link import BlockLink, InvalidFrame, Memory, PoolFrame, SwapFrame
 from connectors.base.uniswap_math import Pool, State, ladder, quote, ratio
@@ -161,7 +162,7 @@ class UniswapConnector(StreamingConnector):
 
     def _book(self, symbol: str, pool: Pool, state: State, time_s: int, received_ns: int, levels: int) -> BookSnapshot:
         bids, asks = ladder(pool, state, levels, net=self._net)
-        return BookSnapshot(self.name, symbol, bids, asks, None, time_s * 10**9, received_ns, "synthetic")
+        return BookSnapshot(self.name, symbol, bids, asks, None, unix_ns(time_s * 1_000), received_ns, "synthetic")
 
     def _quotes(self, said: PoolFrame, state: State, book: BookSnapshot) -> Sequence[Quote]:
         """The marginal prices, with the sizes of the first stretches; none where a side is empty or without the fee."""
@@ -192,7 +193,7 @@ def _trade(said: PoolFrame, swap: SwapFrame, received_ns: int) -> Trade | None:
     unit, paid_unit = 10 ** decimals[0], 10 ** decimals[1]
     price = ratio(abs(paid) * unit, abs(base) * paid_unit)
     side = BUY if base < 0 else SELL
-    stamp = swap.time * 10**9 if swap.time is not None else None
+    stamp = unix_ns(swap.time * 1_000) if swap.time is not None else None
     return Trade(
         "uniswap", said.symbol, price, ratio(abs(base), unit), side, f"{swap.block}-{swap.transaction}-{swap.index}",
         stamp, received_ns, "synthetic",

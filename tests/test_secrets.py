@@ -28,7 +28,6 @@ from engine.errors import EngineError
 from engine.market.codec import encode
 from engine.market.events import FeedState, FeedStatus, MarketEvent
 from engine.settings import load_settings
-from tests.fakes import finnhub as fake_finnhub
 from tests.fakes.ctrader import FakeCtrader
 from tests.fakes.finnhub import FakeFinnhub
 from tests.fakes.http_server import HttpResponse
@@ -164,16 +163,16 @@ def demand_silence(watch: Watch, records: Records) -> None:
 # ---- Finnhub: the key travels in the stream's address and in a header
 
 
-def finnhub(key: str = FINNHUB_KEY) -> tuple[FakeFinnhub, Watch]:
-    venue = FakeFinnhub(SimulatorTruth(["BTCUSDT"]))
+def finnhub() -> tuple[FakeFinnhub, Watch]:
+    venue = FakeFinnhub(SimulatorTruth(["BTCUSDT"]), key=FINNHUB_KEY)
     urls = {"FINNHUB_WS_URL": venue.ws_url, "FINNHUB_REST_URL": venue.http_url}
-    return venue, Watch(venue, FinnhubConnector, urls | {"FINNHUB_API_KEY": key}, "BTCUSDT")
+    return venue, Watch(venue, FinnhubConnector, urls | {"FINNHUB_API_KEY": FINNHUB_KEY}, "BTCUSDT")
 
 
 def finnhub_success(venue: FakeFinnhub, watch: Watch) -> None:
     watch.start()
     assert venue.wait_for(lambda: venue.subscribed("BTCUSDT"), BOUND_S)
-    venue.step(20)
+    venue.step(times=20)
     watch.until(FeedState.LIVE)
 
 
@@ -212,10 +211,7 @@ def finnhub_says_it(venue: FakeFinnhub, watch: Watch) -> None:
 @pytest.mark.parametrize(
     "act", [finnhub_success, finnhub_drop, finnhub_refused, finnhub_bad_key, finnhub_says_it]
 )  # fmt: skip
-def test_finnhubs_key_stays_hidden(
-    act: Callable[[FakeFinnhub, Watch], None], records: Records, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fake_finnhub, "KEY", FINNHUB_KEY)
+def test_finnhubs_key_stays_hidden(act: Callable[[FakeFinnhub, Watch], None], records: Records) -> None:
     venue, watch = finnhub()
     with watch:
         act(venue, watch)

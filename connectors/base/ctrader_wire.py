@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from json import dumps
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from engine.errors import Blocked, DecodeError, Disconnected, FeedError, RateLimited
 
@@ -33,6 +33,10 @@ ACCOUNTS, ACCOUNTS_TOLD, REFRESH, REFRESHED, APPLICATION_AUTHORISED = 2149, 2150
 LONGEST_WAIT_S = 60.0
 
 
+Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+"""What the venue calls int64."""
+
+
 class Message(Struct):
     """One message; `payload` is read by its type."""
 
@@ -44,13 +48,13 @@ class Message(Struct):
 class Trendbar(Struct):
     """Open, high and close count from `low` upwards; `volume` counts price changes; `period` as number or name."""
 
-    volume: int = 0
+    volume: Whole = 0
     period: int | str = 1
-    low: int | None = None
-    deltaOpen: int = 0
-    deltaHigh: int = 0
-    deltaClose: int = 0
-    utcTimestampInMinutes: int | None = None
+    low: Whole | None = None
+    deltaOpen: Whole = 0
+    deltaHigh: Whole = 0
+    deltaClose: Whole = 0
+    utcTimestampInMinutes: Whole | None = None
 
 
 class Trendbars(Struct):
@@ -58,24 +62,24 @@ class Trendbars(Struct):
 
 
 class Spot(Struct):
-    symbolId: int
-    bid: int | None = None
-    ask: int | None = None
-    timestamp: int | None = None
+    symbolId: Whole
+    bid: Whole | None = None
+    ask: Whole | None = None
+    timestamp: Whole | None = None
     trendbar: list[Trendbar] = []
 
 
 class DepthQuote(Struct):
-    id: int
-    size: int
-    bid: int | None = None
-    ask: int | None = None
+    id: Whole
+    size: Whole
+    bid: Whole | None = None
+    ask: Whole | None = None
 
 
 class Depth(Struct):
-    symbolId: int
+    symbolId: Whole
     newQuotes: list[DepthQuote] = []
-    deletedQuotes: list[int] = []
+    deletedQuotes: list[Whole] = []
 
 
 class Asset(Struct):

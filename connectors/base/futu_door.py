@@ -95,7 +95,8 @@ def _define() -> Any:
     from futu.common import utils
     from futu.common.network_manager import CloseReason, ConnectErr, NetManager, PacketErr
 
-    utils.print = log.debug  # where a message cannot be read it prints
+    spoilt: list[str] = []
+    utils.print = lambda error: spoilt.append(str(error))  # what it can read in part it prints, and passes on
     futu.SysConfig.set_all_thread_daemon(True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # its way to start its one thread
@@ -140,14 +141,13 @@ def _define() -> Any:
         def handle_push(
             self, conn_id: int, proto_id: int, serial_no: int, rsp_pb: Any, err: Any, msg: str
         ) -> None:  # fmt: skip
-            self._note(err, msg)
-            if err is PacketErr.Ok:
+            if self._is_whole(err, msg):
                 self._listener.pushed(proto_id, rsp_pb)
 
         def handle_packet(
             self, conn_id: int, proto_id: int, serial_no: int, rsp_pb: Any, err: Any, msg: str
         ) -> None:  # fmt: skip
-            self._note(err, msg)
+            self._is_whole(err, msg)
 
         def on_disconnect(self, conn_id: int, reason: Any, msg: str) -> None:
             self._auto_reconnect = False
@@ -161,11 +161,14 @@ def _define() -> Any:
                 self._on_refused(str(msg))
             return ret, msg
 
-        def _note(self, err: Any, msg: str) -> None:
-            if err is PacketErr.Ok:
+        def _is_whole(self, err: Any, msg: str) -> bool:
+            whole = err is PacketErr.Ok and not spoilt
+            if whole:
                 self._listener.heard()
             else:
-                self._listener.unreadable(msg or "a message could not be read")
+                self._listener.unreadable(msg or " ".join(spoilt) or "a message could not be read")
+                spoilt.clear()
+            return whole
 
     return Opener
 

@@ -76,7 +76,7 @@ class OpenDLink:
         self._ended = Event()
         self._news = Event()
         self._waiting: deque[list[Any]] = deque()
-        self._books: dict[tuple[int, str], list[Any]] = {}
+        self._books: dict[bytes, list[Any]] = {}
         """Of each code the book that waits, while many messages wait."""
         self._room = Lock()
         self._heard = False
@@ -177,8 +177,7 @@ class OpenDLink:
 
     def _replace(self, message: Any) -> None:
         """Let a book take the place of one of the same code that nobody has read; else queue it."""
-        security = message.s2c.security
-        key = (security.market, security.code)
+        key: bytes = message.s2c.security.SerializePartialToString()
         item = self._books.get(key)
         if item is not None and item[1] is not None:
             item[1] = message

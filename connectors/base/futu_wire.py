@@ -3,7 +3,7 @@
 The library speaks protocol buffers over a socket of its own; what it pushes is copied into small JSON frames at once,
 so that the connection is read like any other, and its frames without the library. Rules:
 1. Each book message (3013) is the whole visible book. Sides are best first; empty places (price or size 0) are left
-   out.
+   out. A message with an impossible price or size is unreadable as a whole.
 2. Sizes are the precise ones where OpenD gives them.
 3. Times are UTC seconds where OpenD gives them, else text in the market's own time zone; zero means unknown.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from math import isfinite
+from math import inf
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -82,9 +82,10 @@ decode = msgspec.json.Decoder(Frame).decode
 
 
 def symbol_of(security: Any) -> str:
-    """`HK.00700` from the protocol's market number and code; empty for a market that is not known here."""
-    market = MARKETS.get(security.market)
-    return f"{market.prefix}.{security.code}" if market is not None and security.code else ""
+    """`HK.00700` from the protocol's market number and code; empty for a market or a code that is none."""
+    market, code = MARKETS.get(security.market), security.code
+    # What is no UTF-8 is handed out as bytes.
+    return f"{market.prefix}.{code}" if market is not None and code and isinstance(code, str) else ""
 
 
 def book_frame(said: Any) -> BookFrame | NoticeFrame:
@@ -93,6 +94,9 @@ def book_frame(said: Any) -> BookFrame | NoticeFrame:
     if isinstance(content, NoticeFrame):
         return content
     market = MARKETS[content.security.market]
+    for one in (*content.orderBookBidList, *content.orderBookAskList):
+        if _is_impossible(one):
+            return _impossible("book", one)
     return BookFrame(
         symbol_of(content.security), _levels(content.orderBookBidList), _levels(content.orderBookAskList),
         stamp_ns(content.svrRecvTimeBidTimestamp, content.svrRecvTimeBid, market),
@@ -106,16 +110,19 @@ def ticks_frame(said: Any) -> TicksFrame | NoticeFrame:
     if isinstance(content, NoticeFrame):
         return content
     market = MARKETS[content.security.market]
+    for one in content.tickerList:
+        if _is_impossible(one):
+            return _impossible("print", one)
     rows = [
         (one.price, _size(one), one.dir, one.sequence, stamp_ns(one.timestamp, one.time, market), one.pushDataType)
         for one in content.tickerList
     ]
-    return TicksFrame(symbol_of(content.security), tuple([row for row in rows if _tradable(row[0], row[1])]))
+    return TicksFrame(symbol_of(content.security), tuple([row for row in rows if row[0] and row[1]]))
 
 
 def levels(side: Iterable[Sequence[Any]]) -> Levels:
     """One side of a book that the library has read itself: price, size, and more that is of no use here."""
-    return tuple([(float(row[0]), float(row[1])) for row in side if _tradable(row[0], row[1])])
+    return tuple([(float(row[0]), float(row[1])) for row in side if row[0] and row[1]])
 
 
 def stamp_ns(seconds: float, text: str, market: Market) -> int | None:
@@ -152,17 +159,22 @@ def _content(said: Any, what: str) -> Any:
     if said.retType != 0 or not said.HasField("s2c"):
         return NoticeFrame("unreadable", "", f"a message of {what} without content: {said.retMsg or said.retType}")
     if not symbol_of(said.s2c.security):
-        return NoticeFrame("unreadable", "", f"{what} of a market that is not known: {said.s2c.security.market}")
+        security = said.s2c.security
+        return NoticeFrame("unreadable", "", f"{what} of an unknown market or code: {security.market} {security.code}")
     return said.s2c
 
 
 def _levels(side: Any) -> Levels:
-    return tuple([(one.price, size) for one in side if _tradable(one.price, size := _size(one))])
+    return tuple([(one.price, size) for one in side if (size := _size(one)) and one.price])
 
 
 def _size(one: Any) -> float:
     return float(one.hpVolume if one.HasField("hpVolume") else one.volume)
 
 
-def _tradable(price: float, size: float) -> bool:
-    return price > 0 and size > 0 and isfinite(price) and isfinite(size)
+def _is_impossible(one: Any) -> bool:
+    return not (0 <= one.price < inf and 0 <= _size(one) < inf)
+
+
+def _impossible(what: str, one: Any) -> NoticeFrame:
+    return NoticeFrame("unreadable", "", f"a {what} with the price {one.price} and the size {_size(one)}")

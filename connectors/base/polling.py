@@ -58,6 +58,8 @@ class Poller:
         self._books = books
         self._runtime = books.runtime
         self._entries: dict[Channel, _Entry] = {}
+        self._refused: set[Channel] = set()
+        """Channels that the venue does not serve by REST: not asked for again until their stream was back."""
         self._lock = Lock()
         self._wake = Event()
         self._stopping = Event()
@@ -83,7 +85,7 @@ class Poller:
         """
         cost = self._books.book_cost(channel.symbol, POLL_DEPTH)
         with self._lock:
-            if self._stopping.is_set():
+            if self._stopping.is_set() or (channel in self._refused and not final):
                 return
             entry = self._entries.get(channel)
             if entry is None:
@@ -103,6 +105,7 @@ class Poller:
     def unbind(self, channel: Channel) -> None:
         """Somebody beside the poller speaks for this channel again."""
         with self._lock:
+            self._refused.discard(channel)
             entry = self._entries.get(channel)
             if entry is not None:
                 entry.final = False
@@ -110,6 +113,7 @@ class Poller:
     def drop(self, channel: Channel) -> None:
         """Poll a channel no longer; a book that is being fetched for it is thrown away."""
         with self._lock:
+            self._refused.discard(channel)
             if self._entries.pop(channel, None) is not None:
                 channel.polled = False
                 channel.feed.stale_after_s = self._books.limits.stale_after_s
@@ -243,7 +247,11 @@ class Poller:
             if entry.final or state is FeedState.INVALID:
                 channel.dead = True
                 channel.tell(state, str(error), hint=hint)
-            elif polled:
+                return
+            channel.poll_error = str(error)
+            with self._lock:
+                self._refused.add(channel)
+            if polled:
                 channel.tell(FeedState.RECONNECTING, f"polling is refused too: {error}", hint=hint)
 
     def _holds(self, entry: _Entry) -> bool:

@@ -15,6 +15,7 @@ from connectors.base.runtime import Patience, Runtime
 from connectors.base.venue import Control, Conversation, Venue
 from engine.clock import Clock
 from engine.errors import Blocked, DecodeError, Disconnected
+from engine.feed.sync import NoBook
 from engine.market.events import FeedState
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,9 @@ class Session:
         self._again_ns: dict[str, int] = {}
         self._unanswered: set[str] = set()
         """Symbols that were asked for anew and have not come yet."""
+        self._bookless = isinstance(venue.continuity, NoBook)
+        self._mute_tries: dict[str, int] = {}
+        """How often a symbol that never spoke was asked for again."""
         self._acks = Acks(patience.ack_s)
         self._seen: Mapping[str, Channel] = {}
         self._resyncs = Window(60.0)
@@ -221,6 +225,7 @@ class Session:
             self._again_ns.pop(symbol, None)
             self._unanswered.discard(symbol)
             self._acks.forget(symbol)
+            self._mute_tries.pop(symbol, None)
         for symbol in new:
             channel = kept[symbol]
             channel.begin()
@@ -292,7 +297,8 @@ class Session:
 
     def _note_heard(self, channel: Channel) -> None:
         """Something came and the feed asks for no book: it has one, or (with trades or quotes alone) never had any."""
-        if channel.feed.sync.live or (channel.repairing and self.venue.continuity.recovery == "none"):
+        none = self._bookless or (channel.repairing and self.venue.continuity.recovery == "none")
+        if channel.feed.sync.live or none:
             channel.repairing, channel.synced = False, True
 
     def _repair(self, channel: Channel, now_ns: int) -> None:
@@ -310,6 +316,9 @@ class Session:
             self._unanswered.discard(channel.symbol)
             if recovery == "resubscribe":
                 self._again_ns[channel.symbol] = due_ns
+            elif recovery == "none":
+                # The next message mends a book that comes whole; only if none does, it is asked for anew.
+                self._again_ns[channel.symbol] = max(due_ns, now_ns + round(self._patience.resubscribe_s * 1e9))
         elif recovery != "rest":
             self._again_ns[channel.symbol] = now_ns + round(self._patience.resubscribe_s * 1e9)
         channel.begin_repair()
@@ -342,6 +351,8 @@ class Session:
             return
         age_s = feed.quality.age_s(now_ns)
         asked_ns = self._asked_ns.get(symbol, now_ns)
+        if self._bookless and not channel.synced:
+            self._ask_mute_again(channel, (now_ns - asked_ns) / 1e9)
         spoke = feed.quality.last_ns is not None and feed.quality.last_ns >= asked_ns
         if not spoke and not channel.stalls:
             self._look_after_mute(channel, (now_ns - asked_ns) / 1e9, now_ns)
@@ -379,6 +390,13 @@ class Session:
                 f"subscribed, but no data in {self._patience.no_data_s:.0f} s",
                 hint=self.venue.rests(channel.symbol, now_ns) or SPELLING,
             )
+
+    def _ask_mute_again(self, channel: Channel, waited_s: float) -> None:
+        """Where neither an answer nor a book shows that a subscription arrived it is made again, ever more seldom."""
+        tries = self._mute_tries.get(channel.symbol, 0)
+        if waited_s >= min(STALL_CAP_S, self._patience.no_data_s * 2.0**tries):
+            self._mute_tries[channel.symbol] = tries + 1
+            self.resubscribe(channel)
 
     def _look_after_stall(self, channel: Channel, age_s: float, now_ns: int) -> None:
         """A symbol that was busy and fell silent while the link lives is asked for once more, then ever more seldom."""

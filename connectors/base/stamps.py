@@ -6,6 +6,8 @@ from datetime import datetime
 from functools import lru_cache
 
 NS_DIGITS = 9
+MICROSECONDS_FROM, MICROSECONDS_UNTIL = 10**14, 10**17
+"""Stamps between these are microseconds: milliseconds reach the first only in the year 5138."""
 
 
 def rfc3339_ns(text: str) -> int:
@@ -18,6 +20,13 @@ def rfc3339_ns(text: str) -> int:
     if ending != "Z" or (len(text) > 20 and (text[19] != "." or not fraction.isdecimal())):
         raise ValueError(f"{text!r} is no UTC time")
     return seconds + int(fraction[:NS_DIGITS].ljust(NS_DIGITS, "0"))
+
+
+def unix_ns(stamp: int) -> int | None:
+    """The nanoseconds of a stamp in milliseconds (or microseconds, told by its size); None for what is no time."""
+    if not 0 <= stamp < MICROSECONDS_UNTIL:
+        return None
+    return stamp * 1_000_000 if stamp < MICROSECONDS_FROM else stamp * 1_000
 
 
 @lru_cache(maxsize=64)

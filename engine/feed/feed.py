@@ -213,8 +213,15 @@ class Feed:
         quality = self.quality
         quality.observe(quote.received_ns, quote.exchange_ns)
         sequence = quote.sequence
-        if self.observer is not None:
-            self._observe_quote(self.observer, quote)
+        observer = self.observer
+        if observer is not None:
+            # Told even where the book is ahead of it: quotes are a stream of their own, in their own order.
+            observed = self._observed
+            if (sequence is None or observed is None or sequence >= observed) and (
+                quote.bid > 0.0 and quote.ask < _INFINITY
+            ):
+                self._observed = sequence
+                observer.on_bbo(quote.received_ns, quote.bid, quote.bid_size, quote.ask, quote.ask_size)
         if sequence is not None:
             sync = self.sync
             if sync.live and sync.last is not None and sequence <= sync.last:
@@ -566,17 +573,6 @@ class Feed:
     def _shows_polls(self) -> bool:
         status = self.status
         return status is not None and status.source == "poll" and self.view is not None
-
-    def _observe_quote(self, observer: Observer, quote: Quote) -> None:
-        """Tell of a quote even where the book is ahead of it: quotes are a stream of their own, in their own order."""
-        sequence, observed = quote.sequence, self._observed
-        if sequence is not None:
-            if observed is not None and sequence < observed:
-                return
-            self._observed = sequence
-        bid, bid_size, ask, ask_size = quote.bid, quote.bid_size, quote.ask, quote.ask_size
-        if 0.0 < bid < _INFINITY and 0.0 < ask < _INFINITY and 0.0 <= bid_size + ask_size < _INFINITY:
-            observer.on_bbo(quote.received_ns, bid, bid_size, ask, ask_size)
 
     def _observe_trade(self, observer: Observer, trade: Trade) -> None:
         observer.on_trade(

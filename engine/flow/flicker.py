@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from engine.flow.section import Section
+from engine.flow.top import TopOfBook
 
 WITHIN_NS = 250_000_000
 WINDOW_S = 60
@@ -40,12 +41,15 @@ class Flicker(Section):
 
     __slots__ = ("_ask", "_bid", "_marks", "asks", "bids")
 
-    def __init__(self, window_s: int = WINDOW_S) -> None:
+    def __init__(self, top: TopOfBook, window_s: int = WINDOW_S) -> None:
+        """Listens to `top`."""
+        top.listeners.append(self.on_touch)
         self.bids, self.asks = FlickerSide(), FlickerSide()
         self._bid = self._ask = 0.0
         self._marks: deque[tuple[int, int, int, int]] = deque(maxlen=window_s + 1)
 
-    def on_bbo(self, t_ns: int, bid: float, bid_size: float, ask: float, ask_size: float) -> None:
+    def on_touch(self, t_ns: int, bid: float, ask: float) -> None:
+        """A best price has changed."""
         if bid != self._bid:
             self._bid = bid
             self.bids.move(t_ns, bid)

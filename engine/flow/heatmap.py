@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import deque
 from collections.abc import Sequence
 from math import floor, log10
@@ -18,6 +17,7 @@ from engine.market.events import Levels
 REACH_BPS = 25.0
 ROWS = 250
 COLUMNS = 600
+ROWS_REMEMBERED = 20_000
 
 
 def nice_ticks(ticks: float) -> int:
@@ -50,7 +50,7 @@ class Heatmap(Section):
     """The last ten minutes of a book around its mid, in bounded memory; the present column is not in it yet."""
 
     __slots__ = (
-        "_area", "_begin_ns", "_bin", "_end_ns", "_known_ns", "_live", "_lowest", "_reach", "_sizes", "bin_ticks",
+        "_area", "_begin_ns", "_end_ns", "_known_ns", "_live", "_lowest", "_reach", "_row_of", "_sizes", "bin_ticks",
         "column_ns", "columns", "rows", "tick",
     )  # fmt: skip
 
@@ -63,10 +63,10 @@ class Heatmap(Section):
         self.rows = rows
         self.bin_ticks = bin_ticks
         self.columns: deque[Column] = deque(maxlen=columns)
-        self._bin = bin_ticks * tick
+        self._row_of: dict[float, int] = {}
         self._lowest = 0
-        self._sizes = array("d", bytes(8 * rows))
-        self._area = array("d", bytes(8 * rows))
+        self._sizes = [0.0] * rows
+        self._area = [0.0] * rows
         """Size times the time that is left of the column when it came (less that of what went)."""
         self._begin_ns = self._end_ns = self._known_ns = 0
         self._live = False
@@ -115,15 +115,21 @@ class Heatmap(Section):
         return Picture(lowest, self.bin_ticks, [column.begin_ns for column in columns], cells)
 
     def _take(self, levels: Levels, before: Sequence[float], left_ns: int) -> None:
-        sizes, area, width, lowest, rows = self._sizes, self._area, self._bin, self._lowest, self.rows
-        # Half a tick up: a price at the edge of its bin must not fall below it.
-        base = lowest * width - self.tick / 2
+        sizes, area, row_of = self._sizes, self._area, self._row_of.get
         for (price, size), known in zip(levels, before, strict=True):
-            row = int((price - base) / width)
-            if 0 <= row < rows and price > base:
+            row = row_of(price)
+            if row is None:
+                row = self._row(price)
+            if row >= 0:
                 change = size - known
                 sizes[row] += change
                 area[row] += change * left_ns
+
+    def _row(self, price: float) -> int:
+        """The row of a price, -1 for one that is out of the picture; remembered until the picture moves."""
+        row = round(price / self.tick) // self.bin_ticks - self._lowest
+        row = self._row_of[price] = row if 0 <= row < self.rows else -1
+        return row
 
     def _begin(self, t_ns: int, book: Book, best: float) -> None:
         """The book is known from here on."""
@@ -144,7 +150,7 @@ class Heatmap(Section):
         begin, end = max(shift, 0), min(self.rows + shift, self.rows)
         if begin < end:
             area[begin - shift : end - shift] = np.array(self._area)[begin:end]
-        self._area = array("d", area.tobytes())
+        self._area = area.tolist()
         self._fill(book)
         self._weigh(t_ns, 1.0)
 
@@ -152,29 +158,29 @@ class Heatmap(Section):
         ticks = round(best / self.tick)
         if not self.bin_ticks:
             self.bin_ticks = nice_ticks(2 * REACH_BPS / 1e4 * ticks / self.rows)
-            self._bin = self.bin_ticks * self.tick
         self._lowest = ticks // self.bin_ticks - self.rows // 2
-        quarter = self.rows / 4 * self._bin
+        self._row_of.clear()
+        quarter = self.rows / 4 * self.bin_ticks * self.tick
         self._reach = best - quarter, best + quarter
 
     def _fill(self, book: Book) -> None:
         """The sizes as they stand."""
-        self._sizes = array("d", bytes(8 * self.rows))
+        self._sizes = [0.0] * self.rows
         for price, size in (*book.bids(), *book.asks()):
-            row = round(price / self.tick) // self.bin_ticks - self._lowest
-            if 0 <= row < self.rows:
+            row = self._row(price)
+            if row >= 0:
                 self._sizes[row] += size
 
     def _weigh(self, t_ns: int, sign: float) -> None:
         """Count the present sizes for what is left of the column, or take that back."""
         left = sign * (self._end_ns - t_ns)
         self._known_ns += int(left)
-        self._area = array("d", [area + left * size for area, size in zip(self._area, self._sizes, strict=True)])
+        self._area = [area + left * size for area, size in zip(self._area, self._sizes, strict=True)]
 
     def _turn(self, t_ns: int) -> None:
         """End the column, and begin the one that `t_ns` is in."""
         if self._end_ns and self._known_ns > 0:
-            sizes = (np.frombuffer(self._area) / self._known_ns).astype(np.float32)
+            sizes = (np.array(self._area) / self._known_ns).astype(np.float32)
             np.maximum(sizes, 0.0, out=sizes)
         else:
             sizes = np.full(self.rows, np.nan, dtype=np.float32)
@@ -185,4 +191,6 @@ class Heatmap(Section):
         self._end_ns = self._begin_ns + width
         self._known_ns = width if self._live else 0
         scale = float(width) if self._live else 0.0
-        self._area = array("d", (np.array(self._sizes) * scale).tobytes())
+        self._area = [size * scale for size in self._sizes]
+        if len(self._row_of) > ROWS_REMEMBERED:
+            self._row_of.clear()

@@ -14,16 +14,14 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from engine.flow.queue_states import BUCKETS, WIDEST_TICKS
+from engine.flow.readings import Quality, Reading
 from engine.flow.section import Section
 from engine.flow.top import TopOfBook
 
-BUCKETS = 10
-WIDEST_TICKS = 2
-HALF_LIFE_S = 1800
 SOLVE_EVERY_S = 30
 MOVES_NEEDED = 500
 VISITS_NEEDED = 30
-WEIGHT_LIMIT = 1e9
 
 Matrix = NDArray[np.float64]
 
@@ -61,90 +59,65 @@ def solve(still: Matrix, moving: Matrix, expected: Matrix, mirror: Sequence[int]
 
 
 class MicroPrice(Section):
-    """Counts how the best quotes go from state to state, forgets with a half-life, and solves now and then."""
+    """Solves now and then for what the quotes' states have been counted to lead to."""
 
-    __slots__ = (
-        "_growth", "_mid2", "_moved", "_moves", "_seconds", "_still", "_top", "_visits", "_was", "_weight",
-        "adjustments", "moves", "transitions",
-    )  # fmt: skip
+    __slots__ = ("_seconds", "_top", "_visits", "adjustments")
 
-    def __init__(self, top: TopOfBook, half_life_s: float | None = HALF_LIFE_S) -> None:
-        """`top` stands before this section and is up to date. None: nothing is forgotten."""
-        count = BUCKETS * WIDEST_TICKS
+    def __init__(self, top: TopOfBook) -> None:
+        """`top` counts the states."""
         self._top = top
-        self._still = [[0.0] * count for _ in range(count)]
-        self._moved = [[0.0] * count for _ in range(count)]
-        self._moves = [0.0] * count
-        """The weighted sum of the moves of the mid out of each state, in half ticks."""
-        self._visits = [0] * count
-        self._growth = 2.0 ** (1.0 / half_life_s) if half_life_s else 1.0
-        self._weight = 1.0
-        self._was = -1
-        self._mid2 = 0
         self._seconds = 0
-        self.moves = self.transitions = 0
+        self._visits: Sequence[float] = ()
         self.adjustments: Adjustments | None = None
 
-    def on_bbo(self, t_ns: int, bid: float, bid_size: float, ask: float, ask_size: float) -> None:
-        top = self._top
-        bid_ticks, ask_ticks = top.bid_ticks, top.ask_ticks
-        spread = ask_ticks - bid_ticks
-        total = bid_size + ask_size
-        if not (0 < spread <= WIDEST_TICKS and total > 0.0):
-            self._was = -1
-            return
-        bucket = int(BUCKETS * bid_size / total)
-        state = (spread - 1) * BUCKETS + (bucket if bucket < BUCKETS else BUCKETS - 1)
-        was, mid2 = self._was, bid_ticks + ask_ticks
-        if was >= 0:
-            self.transitions += 1
-            if mid2 == self._mid2:
-                self._still[was][state] += self._weight
-            else:
-                self.moves += 1
-                self._moved[was][state] += self._weight
-                self._moves[was] += self._weight * (mid2 - self._mid2)
-            self._visits[was] += 1
-        self._was, self._mid2 = state, mid2
-
     def on_timer(self, t_ns: int) -> None:
-        self._weight *= self._growth
-        if self._weight > WEIGHT_LIMIT:
-            self._shrink()
         self._seconds += 1
-        if self._seconds >= SOLVE_EVERY_S and self.moves >= MOVES_NEEDED:
+        if self._seconds >= SOLVE_EVERY_S:
             self._seconds = 0
-            self.adjustments = self.solve()
+            self.adjustments = self.solve(MOVES_NEEDED)
 
-    def on_reset(self, t_ns: int, reason: str) -> None:
-        self._was = -1
-
-    def solve(self) -> Adjustments | None:
+    def solve(self, moves_needed: int = 1) -> Adjustments | None:
         """The adjustments by what has been counted; every transition counts with its mirror image."""
-        count = BUCKETS * WIDEST_TICKS
-        mirror = [state // BUCKETS * BUCKETS + BUCKETS - 1 - state % BUCKETS for state in range(count)]
-        still, moved, moves = np.array(self._still), np.array(self._moved), np.array(self._moves) / 2
+        still, moved, moves = self._top.states.counts()
+        if moved.sum() < moves_needed:
+            return None
+        mirror = [_mirror(state) for state in range(len(moves))]
         exchange = np.ix_(mirror, mirror)
         still, moved, moves = still + still[exchange], moved + moved[exchange], moves - moves[mirror]
         visits = still.sum(axis=1) + moved.sum(axis=1)
+        self._visits = visits.tolist()
         visits[visits == 0.0] = 1.0
         try:
             return solve(still / visits[:, None], moved / visits[:, None], moves / visits, mirror)
         except np.linalg.LinAlgError:
             return None  # some states are never left by a move of the mid
 
+    @property
+    def transitions(self) -> float:
+        """How many transitions have been counted, without their mirror images."""
+        still, moved, _ = self._top.states.counts()
+        return float(still.sum() + moved.sum())
+
     def adjustment(self) -> float | None:
         """What to add to the mid now, in ticks; None while too little is known, or the spread is too wide."""
-        state, found = self._was, self.adjustments
-        if found is None or state < 0:
+        top, found = self._top, self.adjustments
+        spread, total = top.spread_ticks, top.bid_size + top.ask_size
+        if found is None or spread is None or not (0 < spread <= WIDEST_TICKS and total > 0.0):
             return None
-        mirrored = state // BUCKETS * BUCKETS + BUCKETS - 1 - state % BUCKETS
-        if self._visits[state] + self._visits[mirrored] < VISITS_NEEDED:
-            return None
-        return found.final[state]
+        bucket = min(int(BUCKETS * top.bid_size / total), BUCKETS - 1)
+        state = (spread - 1) * BUCKETS + bucket
+        return found.final[state] if self._visits[state] >= VISITS_NEEDED else None
 
-    def _shrink(self) -> None:
-        """Bring the growing weight of new counts back to 1."""
-        scale, self._weight = 1.0 / self._weight, 1.0
-        for row in (*self._still, *self._moved, self._moves):
-            row[:] = [value * scale for value in row]
+    def reading(self, t_ns: int) -> Reading:
+        """The micro-price in quote units; where it is not known the weighted mid, marked as estimated."""
+        top, adjustment = self._top, self.adjustment()
+        mid = top.mid_ticks
+        if mid is not None and adjustment is not None:
+            return Reading((mid + adjustment) * top.tick, top.t_ns, state=top.state_at(t_ns))
+        weighted = top.weighted_mid_ticks
+        value = None if weighted is None else weighted * top.tick
+        return Reading(value, top.t_ns, Quality.ESTIMATED, 0.0, top.state_at(t_ns))
+
+
+def _mirror(state: int) -> int:
+    return state // BUCKETS * BUCKETS + BUCKETS - 1 - state % BUCKETS

@@ -87,16 +87,21 @@ class Observer:
 
     def __init__(self, sections: Sequence[Section], *, derive_quotes: bool = False) -> None:
         """`derive_quotes`: the venue sends no best quotes, so the top of each book stands for one."""
-        self.sections = tuple(sections)
         self.last_ns = 0
         self._derive = derive_quotes
+        self._edge_ns = UNSET
+        """The next edge of the grid, which begins with the first whole second after the first quote."""
+        self.sections: tuple[Section, ...] = ()
+        self.set_sections(sections)
+
+    def set_sections(self, sections: Sequence[Section]) -> None:
+        """From the next event on it is these that are told, in this order."""
+        self.sections = tuple(sections)
         self._bbo = _takers(sections, "on_bbo")
         self._book = _takers(sections, "on_book")
         self._trade = _takers(sections, "on_trade")
         self._reset = _takers(sections, "on_reset")
         self._timer = _takers(sections, "on_timer")
-        self._edge_ns = UNSET
-        """The next edge of the grid, which begins with the first whole second after the first quote."""
 
     def on_bbo(self, t_ns: int, bid: float, bid_size: float, ask: float, ask_size: float) -> None:
         if t_ns > self._edge_ns or self._edge_ns == UNSET:

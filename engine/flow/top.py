@@ -6,10 +6,14 @@ Bonart (2016).
 
 from __future__ import annotations
 
-import itertools
 from collections import deque
+from collections.abc import Callable
+from itertools import pairwise
 from statistics import median
 
+from msgspec import Struct
+
+from engine.flow.queue_states import BESIDE, BUCKETS, QueueStates, base_of
 from engine.flow.readings import Quality, Reading
 from engine.flow.section import SECOND_NS, Section
 from engine.flow.state import BookState, state_of
@@ -21,9 +25,35 @@ SPREAD_FLOOR_TICKS = 0.5
 """Spreads come in whole ticks and hardly vary: one tick more than usual must not be infinitely unusual."""
 NORMAL_DEVIATION = 1.4826
 """By how much a median deviation falls short of a standard deviation where values are normal."""
-GAPS_KEPT = 1000
+HALF_LIFE_S = 1800
+MARK_NS = 100_000_000
+MARKS_KEPT = 1001
+_INFINITY = float("inf")
 STALE_AFTER_NS = 5 * SECOND_NS
 STALE_AFTER_GAPS = 20
+
+
+class Mark(Struct, frozen=True, gc=False):
+    """The running sums at the end of a tenth of a second."""
+
+    end_ns: int
+    ofi: float
+    depth_sum: float
+    events: int
+
+
+def bid_flow(known: float, known_size: float, price: float, size: float) -> float:
+    """What the change of one bid adds to order-flow imbalance: the new size where it rose, less the old where it fell."""
+    if price == known:
+        return size - known_size
+    return size if price > known else -known_size
+
+
+def ask_flow(known: float, known_size: float, price: float, size: float) -> float:
+    """The same of an ask, where more of it is less: to be subtracted."""
+    if price == known:
+        return size - known_size
+    return size if price < known else -known_size
 
 
 def weighted_mid(bid: float, bid_size: float, ask: float, ask_size: float) -> float | None:
@@ -40,42 +70,126 @@ def imbalance(bid_size: float, ask_size: float) -> float | None:
 
 
 class TopOfBook(Section):
-    """The best prices of one symbol as they stand, and the history of the spread. Prices also in whole ticks."""
+    """The best prices of one symbol as they stand, in ticks too, and all that is summed up quote by quote.
+
+    One method takes every quote, for most change nothing but a size: what is done for each of them is done here. Who
+    needs only the changes of price listens to those (`listeners`).
+    """
 
     __slots__ = (
-        "_times", "ask", "ask_size", "ask_ticks", "bid", "bid_size", "bid_ticks", "changed_ns", "spreads", "state",
-        "t_ns", "tick", "warm_ns",
+        "_base", "_known", "_next_ns", "_row", "_rows", "_state", "ask", "ask_size", "ask_ticks", "bid", "bid_size",
+        "bid_ticks", "depth_sum", "events", "listeners", "marks", "ofi", "ofi_last", "ofi_since_ns", "spreads", "state",
+        "states", "t_ns", "tick", "warm_ns",
     )  # fmt: skip
 
-    def __init__(self, tick: float, window_s: float = SPREAD_WINDOW_S, warm_s: float | None = None) -> None:
-        """`tick` is the price step in quote units; nothing is said of the spread's history for the first `warm_s`."""
+    def __init__(
+        self,
+        tick: float,
+        window_s: float = SPREAD_WINDOW_S,
+        warm_s: float | None = None,
+        half_life_s: float | None = HALF_LIFE_S,
+    ) -> None:
+        """`tick` is the price step in quote units; nothing is said of the spread's history for the first `warm_s`.
+
+        `half_life_s` is that of the states that the micro-price counts; None: it forgets nothing.
+        """
         self.tick = tick
         self.spreads = StepWindow(round(window_s * SECOND_NS))
         self.warm_ns = round((max(SPREAD_WARM_S, window_s / 10) if warm_s is None else warm_s) * SECOND_NS)
         self.bid = self.bid_size = self.ask = self.ask_size = 0.0
         self.bid_ticks = self.ask_ticks = 0
-        self.t_ns = self.changed_ns = 0
+        self.t_ns = 0
         self.state = BookState.RESYNC
-        self._times: deque[int] = deque(maxlen=GAPS_KEPT + 1)
+        self.ofi = 0.0
+        """Order-flow imbalance at the best prices since the beginning, in base units (see engine.flow.ofi)."""
+        self.ofi_last: float | None = None
+        """What the newest quote added to it; None for the first one and after a break."""
+        self.ofi_since_ns: int | None = None
+        """Since when there has been no break."""
+        self.depth_sum = 0.0
+        """The sum of both queues over the quotes that are in `ofi`, and how many those are."""
+        self.events = 0
+        self.marks: deque[Mark] = deque(maxlen=MARKS_KEPT)
+        """How things stood before each tenth of a second in which a quote came."""
+        self.states = QueueStates(half_life_s)
+        self.listeners: list[Callable[[int, float, float], None]] = []
+        """Told `(t_ns, bid, ask)` when a best price has changed, and for the first quote after a break."""
+        self._next_ns = 0
+        self._known = False
+        self._base = self._state = BESIDE
+        self._rows = self.states.still
+        self._row = self._rows[BESIDE]
 
     def on_bbo(self, t_ns: int, bid: float, bid_size: float, ask: float, ask_size: float) -> None:
-        if bid != self.bid or ask != self.ask:
-            self._move(t_ns, bid, ask)
+        if t_ns >= self._next_ns:
+            self._mark(t_ns)
+        total = bid_size + ask_size
+        if bid == self.bid and ask == self.ask and self._known and 0.0 < total < _INFINITY:
+            event = self.ofi_last = bid_size - self.bid_size + self.ask_size - ask_size
+            self.ofi += event
+            self.depth_sum += total
+            self.events += 1
+            state = self._state = self._base + int(BUCKETS * bid_size / total)
+            self._row[state] += self.states.weight
+            self._row = self._rows[state]
+        else:
+            self._move(t_ns, bid, bid_size, ask, ask_size)
         self.bid_size, self.ask_size, self.t_ns = bid_size, ask_size, t_ns
-        self._times.append(t_ns)
+
+    def on_timer(self, t_ns: int) -> None:
+        self.states.on_second()
 
     def on_reset(self, t_ns: int, reason: str) -> None:
         self.state = BookState.RESYNC
         self.bid = self.ask = 0.0
         self.spreads.hold(t_ns, None)
+        self._break()
 
-    def _move(self, t_ns: int, bid: float, ask: float) -> None:
+    def _move(self, t_ns: int, bid: float, bid_size: float, ask: float, ask_size: float) -> None:
+        """A price has changed, or nothing was known."""
+        mid2, known = self.bid_ticks + self.ask_ticks, self._known
+        flow = bid_flow(self.bid, self.bid_size, bid, bid_size) - ask_flow(self.ask, self.ask_size, ask, ask_size)
         self.bid, self.ask = bid, ask
         self.bid_ticks, self.ask_ticks = round(bid / self.tick), round(ask / self.tick)
-        self.changed_ns = t_ns
         state = self.state = state_of(bid, ask)
         # Locked and crossed moments are no spreads: they would make the usual one look narrower than it is.
         self.spreads.hold(t_ns, self.ask_ticks - self.bid_ticks if state is BookState.OK else None)
+        total = bid_size + ask_size
+        if not (state.two_sided and 0.0 < total < _INFINITY):
+            self._break()
+        else:
+            if known:
+                self.ofi_last = flow
+                self.ofi += flow
+                self.depth_sum += total
+                self.events += 1
+            else:
+                self._known, self.ofi_last, self.ofi_since_ns = True, None, t_ns
+            self._go(bid_size / total, mid2, known)
+        for listener in self.listeners:
+            listener(t_ns, bid, ask)
+
+    def _go(self, share: float, mid2: int, known: bool) -> None:
+        """Count the way from the last state to the one of this spread and this share of the bid queue."""
+        self._base = base_of(self.ask_ticks - self.bid_ticks)
+        was, state = self._state, self._base + int(BUCKETS * share)
+        moved = self.bid_ticks + self.ask_ticks - mid2
+        if known and moved:
+            self.states.move(was, state, moved)
+        elif known:
+            self._row[state] += self.states.weight
+        self._state, self._row = state, self._rows[state]
+
+    def _break(self) -> None:
+        """No difference may be taken from here to the next quote."""
+        self._known, self.ofi_last, self.ofi_since_ns = False, None, None
+        self._base = self._state = BESIDE
+        self._row = self._rows[BESIDE]
+
+    def _mark(self, t_ns: int) -> None:
+        end = t_ns // MARK_NS * MARK_NS
+        self.marks.append(Mark(end, self.ofi, self.depth_sum, self.events))
+        self._next_ns = end + MARK_NS
 
     @property
     def spread_ticks(self) -> int | None:
@@ -134,8 +248,8 @@ class TopOfBook(Section):
         """The state, with silence taken into account: STALE after 5 s, or 20 usual gaps where quotes are rare."""
         if self.state is BookState.RESYNC or t_ns - self.t_ns < STALE_AFTER_NS:
             return self.state
-        times = list(self._times)
-        gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+        # Only where quotes are so rare that each has a mark of its own can 20 gaps be longer than 5 s.
+        gaps = [later.end_ns - earlier.end_ns for earlier, later in pairwise(self.marks)]
         limit = max(STALE_AFTER_NS, STALE_AFTER_GAPS * median(gaps)) if gaps else STALE_AFTER_NS
         return BookState.STALE if t_ns - self.t_ns >= limit else self.state
 

@@ -152,6 +152,30 @@ class SortedWindow:
         half = len(ordered) // 2
         return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
+    def deviation(self, centre: float) -> float:
+        """The median distance from `centre`; 0 while empty."""
+        count = len(self._ordered)
+        if not count:
+            return 0.0
+        upper = self._distance(centre, count // 2)
+        return upper if count % 2 else (self._distance(centre, count // 2 - 1) + upper) / 2
+
+    def _distance(self, centre: float, rank: int) -> float:
+        """The distance from `centre` that `rank` of the numbers undercut: by bisection of both halves."""
+        ordered = self._ordered
+        split = bisect_left(ordered, centre)
+        low, high = max(0, rank + 1 - len(ordered) + split), min(rank + 1, split)
+        while low < high:
+            left = (low + high) // 2
+            # Of the nearest `rank + 1` numbers, `left` are below the centre: too few while the next below is nearer.
+            if centre - ordered[split - 1 - left] < ordered[split + rank - left] - centre:
+                low = left + 1
+            else:
+                high = left
+        below = centre - ordered[split - low] if low else 0.0
+        above = ordered[split + rank - low] - centre if low <= rank else 0.0
+        return max(below, above)
+
     def share_up_to(self, value: float) -> float | None:
         """The share of the numbers that are at most `value`, in 0 … 1; None while empty."""
         ordered = self._ordered

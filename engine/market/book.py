@@ -132,37 +132,43 @@ class _Side:
             self.low = self.near[0]
 
     def apply(self, levels: Sequence[Level]) -> None:
-        sizes, near, low, high = self.sizes, self.near, self.low, self.high
-        touched = False
+        sizes, near, low, high, infinity = self.sizes, self.near, self.low, self.high, _INFINITY
+        remove = sizes.pop
+        count = len(sizes)
+        moved = False
         for price, size in levels:
-            if 0.0 < size < _INFINITY:
-                if low <= price <= high:
-                    if price not in sizes:
-                        if not 0.0 < price < _INFINITY:
-                            raise DecodeError(f"price {price} in an update: prices must be above zero and finite")
-                        insort(near, price)
-                    touched = True
-                elif not 0.0 < price < _INFINITY:
-                    raise DecodeError(f"price {price} in an update: prices must be above zero and finite")
+            if 0.0 < size < infinity:
                 sizes[price] = size
+                if len(sizes) != count:  # cheaper than to look it up before: the price is new
+                    count += 1
+                    if not 0.0 < price < infinity:
+                        raise DecodeError(f"price {price} in an update: prices must be above zero and finite")
+                    if low <= price <= high:
+                        insort(near, price)
+                        moved = True
             elif size == 0.0:
-                if price in sizes:
-                    del sizes[price]
+                if remove(price, None) is not None:
+                    count -= 1
                     if low <= price <= high:
                         del near[bisect_left(near, price)]
-                        touched = True
-                elif not 0.0 < price < _INFINITY:
+                        moved = True
+                elif not 0.0 < price < infinity:
                     # What it meant to remove is still there.
                     raise DecodeError(f"price {price} in an update: prices must be above zero and finite")
             else:
                 raise DecodeError(f"size {size} at price {price} in an update: sizes must not be negative")
-        if touched:
+        if moved or self._reach(levels):
             self.top = None
             kept = len(near)
-            if kept < self.depth and kept < len(sizes):
+            if kept < self.depth and kept < count:
                 self.refill()
             elif kept > self.reserve * 2:
                 self._shorten()
+
+    def _reach(self, levels: Sequence[Level]) -> bool:
+        """Whether any of these prices lies among the best."""
+        low, high = self.low, self.high
+        return any(low <= price <= high for price, _ in levels)
 
     def total(self, low: float, high: float) -> float:
         """The size that stands from `low` (included) to `high` (not). Who asks far from the top widens the window."""
@@ -286,11 +292,13 @@ class Book:
 
     def top_bids(self) -> tuple[Column, Column]:
         """Prices and sizes of the best `depth` bids, highest first; the same objects while they have not changed."""
-        return self._bids.columns()
+        side = self._bids
+        return side.top or side.columns()
 
     def top_asks(self) -> tuple[Column, Column]:
         """Prices and sizes of the best `depth` asks, lowest first; the same objects while they have not changed."""
-        return self._asks.columns()
+        side = self._asks
+        return side.top or side.columns()
 
     def bids(self, depth: int | None = None) -> Levels:
         """The best `depth` bids (all for None), highest first."""

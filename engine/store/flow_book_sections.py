@@ -12,8 +12,9 @@ from engine.flow import depth
 from engine.flow.band import BandDepth
 from engine.flow.flicker import Flicker
 from engine.flow.integrated import integrate, principal
-from engine.flow.micro_price import BUCKETS, WIDEST_TICKS, MicroPrice
+from engine.flow.micro_price import MicroPrice
 from engine.flow.ofi import LEVELS, BestOfi, LevelOfi
+from engine.flow.queue_states import BUCKETS, WIDEST_TICKS
 from engine.flow.section import Changes, Json, Row, Section, Table
 from engine.flow.top import TopOfBook
 from engine.flow.vacuum import Vacuum
@@ -311,10 +312,10 @@ class Counted(Section):
 
 def book_sections(tick: float, quotes: int, books: int) -> list[Section]:
     """The book's part of an export."""
-    top, ofi, levels = TopOfBook(tick, SAMPLED_WINDOW_S), BestOfi(), LevelOfi()
-    flicker, micro_price, band = Flicker(), MicroPrice(top, half_life_s=None), BandDepth(tick)
+    top, levels = TopOfBook(tick, SAMPLED_WINDOW_S, half_life_s=None), LevelOfi()
+    ofi, flicker, micro_price, band = BestOfi(top), Flicker(top), MicroPrice(top), BandDepth(tick)
     vacuum = Vacuum(band, SAMPLED_WINDOW_S)
     return [
-        top, ofi, levels, TopSamples(tick, quotes, top, ofi), BookSamples(tick, books, levels),
+        top, levels, TopSamples(tick, quotes, top, ofi), BookSamples(tick, books, levels),
         Regressions(tick, top, ofi, levels), flicker, micro_price, band, vacuum, Counted(flicker, micro_price, vacuum),
     ]  # fmt: skip

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from engine.errors import DecodeError, StoreError
 from engine.feed.feed import Feed
+from engine.flow.grid_record import GridRecord
 from engine.flow.section import Changes, Observer, Section
 from engine.flow.ticks import TickFinder
 from engine.market.book import Book
 from engine.store.capture import Damage, read_capture
 from engine.store.flow_sections import MAKERS, Subject
+from engine.store.flow_studies import write_studies
 from engine.store.verify import FrameReader, Verification, refuse_unreadable
 
 CLOSE_TO_TOP = 50
@@ -110,10 +112,16 @@ def analyse(path: Path, reader: FrameReader, symbols: Sequence[str], tick: float
     return observers
 
 
+def _grid(observer: Observer) -> GridRecord:
+    return next(section for section in observer.sections if isinstance(section, GridRecord))
+
+
 def export(
     path: Path, reader: FrameReader, prefixes: dict[str, str], folder: Path, tick: float | None = None
 ) -> list[Path]:
     """Analyse the symbols (`prefixes` names the files of each): write `<prefix>.json` and `<prefix>.<table>.csv`.
+
+    The files that hold several recordings (`regime.json`, `signals.json`, `correlation.json`) are added to.
 
     Raises:
         StoreError: the capture cannot be read, says nothing of a symbol, or the files cannot be written.
@@ -133,9 +141,7 @@ def export(
                 with target.open("w", newline="", encoding="utf-8") as file:
                     csv.writer(file, lineterminator="\n").writerows([table.columns, *table.rows])
                 written.append(target)
+        written += write_studies(folder, {prefixes[symbol]: _grid(observer) for symbol, observer in observers.items()})
     except OSError as error:
         raise StoreError(f"{folder}: {error.strerror}", hint="Choose a folder that can be written.") from error
     return written
-
-
-Maker = Callable[[Subject], list[Section]]

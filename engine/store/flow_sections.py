@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from engine.flow.grid_record import GridRecord
 from engine.flow.section import Section
 from engine.store.flow_book_sections import book_sections
+from engine.store.flow_tape_sections import tape_sections
 
 
 class Subject(Struct, frozen=True):
@@ -30,4 +32,12 @@ def _book(subject: Subject) -> list[Section]:
     return book_sections(subject.tick, subject.quotes, subject.books)
 
 
-MAKERS: tuple[Callable[[Subject], list[Section]], ...] = (_book,)
+def _tape(subject: Subject) -> list[Section]:
+    return tape_sections(subject.tick, subject.volume)
+
+
+def _record(subject: Subject) -> list[Section]:
+    return [GridRecord()]
+
+
+MAKERS: tuple[Callable[[Subject], list[Section]], ...] = (_book, _tape, _record)

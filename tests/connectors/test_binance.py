@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.base import Control
+from connectors.base.refusal import refusal
 from connectors.binance import STREAMS, SYMBOLS_PER_FRAME, BinanceConnector
 from engine.clock import ManualClock
 from engine.errors import Blocked, DecodeError, InvalidSymbol
@@ -381,7 +382,7 @@ def test_the_venues_clock_is_read_in_nanoseconds(binance: BinanceConnector, stam
 
 def test_the_venues_refusals_are_named(binance: BinanceConnector) -> None:
     assert isinstance(binance.rest_error(400, b'{"code":-1121,"msg":"Invalid symbol."}', {}), InvalidSymbol)
-    blocked = binance.rest_error(451, b"", {})
+    blocked = binance.advise(refusal(451, b"", {}, "the request"))
     assert isinstance(blocked, Blocked)
     assert "BINANCE_WS_URL" in blocked.hint
     assert binance.rest_error(400, b'{"code":-1100}', {}) is None

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.base import Control
+from connectors.base.refusal import refusal
 from connectors.binance_usdm import BinanceUsdmConnector
 from engine.errors import Blocked, DecodeError, InvalidSymbol
 from engine.market.events import BUY, SELL, BookDelta, BookSnapshot, MarketEvent, Quote, Trade
@@ -167,9 +168,9 @@ def test_its_own_hosts_are_used_and_can_be_replaced(usdm: BinanceUsdmConnector) 
 
 
 def test_refusals_name_the_variables_to_set(usdm: BinanceUsdmConnector) -> None:
-    blocked = usdm.rest_error(451, b"", {})
+    blocked = usdm.advise(refusal(451, b"", {}, "the request"))
     assert isinstance(blocked, Blocked)
-    assert "BINANCE_USDM_REST_URL" in blocked.hint
+    assert "choose another venue" in blocked.hint
     assert isinstance(usdm.rest_error(400, b'{"code":-1121,"msg":"Invalid symbol."}', {}), InvalidSymbol)
     assert usdm.rest_error(500, b"", {}) is None
 

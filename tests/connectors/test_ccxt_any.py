@@ -24,12 +24,12 @@ from engine.connector import Connector, Stream
 from engine.errors import Blocked, ConfigError, DecodeError, Disconnected, InvalidSymbol, RateLimited
 from engine.feed.hub import Hub
 from engine.feed.mailbox import Mailbox
-from engine.market.events import BookSnapshot, FeedState, FeedStatus, Levels, MarketEvent, Source, Trade
+from engine.market.events import BookSnapshot, FeedState, FeedStatus, MarketEvent, Source, Trade
 from engine.plugins import discover, variants
 from tests.app.support import wait_until
 from tests.fakes.binance import FakeBinance
+from tests.fakes.ccxt_rig import RememberingTruth
 from tests.fakes.http_server import HttpResponse
-from tests.fakes.truth import SimulatorTruth, Snapshot, Update
 
 ROOT = Path(__file__).resolve().parents[2]
 BTC, ETH = "BTCUSDT", "ETHUSDT"
@@ -111,29 +111,6 @@ def test_bitstamps_kept_updates_go_on_right_after_the_snapshot() -> None:
 # ---- the real ccxt.pro
 
 
-class RememberingTruth(SimulatorTruth):
-    """Every book that a client may have stood at, and when."""
-
-    def __init__(self) -> None:
-        super().__init__((BTC, ETH), seed=3, history=5_000)
-        self.stood: dict[str, dict[tuple[Levels, Levels], int]] = {BTC: {}, ETH: {}}
-
-    def step(self, symbol: str) -> Update:
-        update = super().step(symbol)
-        self._remember(symbol, update.last)
-        return update
-
-    def snapshot(self, symbol: str, limit: int) -> Snapshot:
-        snapshot = super().snapshot(symbol, limit)
-        self._remember(symbol, snapshot.last)
-        return snapshot
-
-    def _remember(self, symbol: str, sequence: int) -> None:
-        top = self.top_at(symbol, sequence)
-        assert top is not None
-        self.stood[symbol][top] = sequence
-
-
 class Ear:
     """Hears one stream."""
 
@@ -182,7 +159,7 @@ class World:
     """A fake Binance with a moving market, and ccxt's binance pointed at it."""
 
     def __init__(self) -> None:
-        self.truth = RememberingTruth()
+        self.truth = RememberingTruth((BTC, ETH), seed=3, history=5_000)
         self.venue = FakeBinance(self.truth)
         self.ears: dict[str, Ear] = {}
         self._before = set(threading.enumerate())

@@ -53,7 +53,7 @@ def test_a_quiet_day_needs_one_connection_and_no_repair() -> None:
         assert rig.witness.trades
         assert rig.witness.snapshots == 1
         sent = [json.loads(entry.text) for entry in rig.venue.entries("text")]
-        assert [one["channel"] for one in sent] == ["heartbeats", "level2", "market_trades"]
+        assert [one["channel"] for one in sent] == ["heartbeats", "market_trades", "level2"]
         assert FeedState.STALE not in rig.witness.states
 
 

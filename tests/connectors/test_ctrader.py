@@ -105,7 +105,7 @@ def test_an_id_may_be_deleted_and_inserted_in_one_message() -> None:
     [
         b"", b"{", b"[]", b'{"payloadType":"x"}', b"\xff\xfe", b'{"payload":{}}', b"[" * 100_000,
         frame(2131), frame(2131, symbolId=1, bid=[1]), frame(2155, symbolId=1, newQuotes=[{"id": 1, "size": 5}]),
-        frame(2155, symbolId=1, newQuotes=[{"id": 1, "size": -5, "bid": 5}]),
+        frame(2155, symbolId=1, newQuotes=[{"id": 1, "size": -5, "bid": 5}]), frame(2131, symbolId=1, bid=10**400),
         frame(2155, symbolId=1, newQuotes=[{"id": 1, "size": 5, "bid": 5, "ask": 6}]), frame(2115, symbol=7),
     ],
 )  # fmt: skip
@@ -416,7 +416,7 @@ def test_a_crossed_book_is_shown(rig: Rig) -> None:
 def test_a_lost_depth_message_is_noticed_by_the_best_prices_and_the_book_comes_back(rig: Rig) -> None:
     with rig:
         ear, stream = rig.live()
-        rig.venue.lost_depth = 1
+        rig.venue.gap("EURUSD")
         rig.venue.replace("EURUSD", [(107_000, 100_000_000)], [(107_010, 100_000_000)])
 
         def speak() -> bool:

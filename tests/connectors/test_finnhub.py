@@ -208,7 +208,7 @@ def test_a_feed_without_a_book_is_live_as_soon_as_a_trade_comes(stage: Stage) ->
     stream = stage.connector().start_stream(BTC, ear)
     stage.until(lambda: stage.venue.subscribed(BTC), "a subscription")
     assert FeedState.LIVE not in ear.states
-    stage.venue.step(20)
+    stage.venue.step(times=20)
     stage.until(lambda: len(ear.trades) == len(stage.venue.sent[BTC]) > 0, "every print")
     assert ear.state is FeedState.LIVE
     assert ear.states.index(FeedState.LIVE) == len(ear.states) - 1
@@ -224,7 +224,7 @@ def test_many_symbols_share_the_one_connection(stage: Stage) -> None:
     for symbol, ear in ears.items():
         connector.start_stream(symbol, ear)
     stage.until(lambda: all(stage.venue.subscribed(symbol) for symbol in ears), "subscriptions")
-    stage.venue.step(30)
+    stage.venue.step(times=30)
     stage.until(lambda: all(ear.trades for ear in ears.values()), "trades of both")
     assert {one.symbol for one in ears[ETH].trades} == {ETH}
     assert (stage.venue.accepted, stage.venue.killed) == (1, 0)
@@ -234,13 +234,13 @@ def test_a_broken_connection_is_made_anew_after_the_first_has_gone(stage: Stage)
     ear = Ear()
     stage.connector(connect_per_s=10.0).start_stream(BTC, ear)
     stage.until(lambda: stage.venue.subscribed(BTC), "a subscription")
-    stage.venue.step(20)
+    stage.venue.step(times=20)
     stage.until(lambda: ear.state is FeedState.LIVE, "LIVE")
     for session in list(stage.venue.sessions):
         Session.rst(session)
     stage.until(lambda: stage.venue.accepted == 2 and stage.venue.subscribed(BTC), "a second connection")
     assert FeedState.RECONNECTING in ear.states
-    stage.venue.step(20)
+    stage.venue.step(times=20)
     stage.until(lambda: ear.state is FeedState.LIVE, "LIVE again")
     assert stage.venue.killed == 0
 
@@ -299,12 +299,12 @@ def test_silence_is_stale_after_a_minute_and_a_print_ends_it(stage: Stage) -> No
     ear = Ear()
     stage.connector().start_stream(BTC, ear)
     stage.until(lambda: stage.venue.subscribed(BTC), "a subscription")
-    stage.venue.step(20)
+    stage.venue.step(times=20)
     stage.until(lambda: ear.state is FeedState.LIVE, "LIVE")
     begun = time.monotonic()
     stage.until(lambda: ear.state is FeedState.STALE, "STALE", 10.0)
     assert time.monotonic() - begun > 5.0
-    stage.venue.step(20)
+    stage.venue.step(times=20)
     stage.until(lambda: ear.state is FeedState.LIVE, "LIVE again")
     assert stage.venue.accepted == 1
 
@@ -336,7 +336,7 @@ def test_bid_and_ask_are_polled_where_the_plan_has_them(stage: Stage) -> None:
 
 def test_without_a_paid_plan_the_last_price_is_polled_and_told_once(stage: Stage) -> None:
     ear = Ear()
-    stage.venue.step(30)
+    stage.venue.step(times=30)
     stream = stage.connector().start_polling(BTC, ear, 1.0)
     stage.until(lambda: ear.trades, "a price")
     (first,) = ear.trades
@@ -347,7 +347,7 @@ def test_without_a_paid_plan_the_last_price_is_polled_and_told_once(stage: Stage
     stage.until(lambda: len(stage.venue.entries("http")) >= asked + 3, "more polls")
     assert ear.trades == [first]
     assert (ear.state, stream.feed.view) == (FeedState.POLLING, None)
-    stage.venue.step(30)
+    stage.venue.step(times=30)
     stage.until(lambda: len(ear.trades) == 2, "the next price")
     assert sum(["/stock/bidask" in entry.text for entry in stage.venue.entries("http")]) == 1
 
@@ -363,7 +363,7 @@ def test_while_the_stream_is_away_the_last_price_is_polled_and_no_print_is_lost_
     ear = Ear()
     stage.connector(connect_per_s=10.0).start_stream(BTC, ear)
     stage.until(lambda: stage.venue.subscribed(BTC), "a subscription")
-    stage.venue.step(20)
+    stage.venue.step(times=20)
     stage.until(lambda: ear.state is FeedState.LIVE, "LIVE")
     stage.venue.refuse(503, times=None)
     for session in list(stage.venue.sessions):
@@ -371,7 +371,7 @@ def test_while_the_stream_is_away_the_last_price_is_polled_and_no_print_is_lost_
     stage.until(lambda: ear.state is FeedState.POLLING and ear.trades[-1].source == "poll", "a polled price", 20.0)
     stage.venue.accept_all()
     stage.until(lambda: stage.venue.subscribed(BTC), "the return", 20.0)
-    stage.venue.step(20)
+    stage.venue.step(times=20)
     stage.until(lambda: ear.state is FeedState.LIVE, "LIVE again")
     streamed = [(one.price, one.size) for one in ear.trades if one.source == "stream"]
     assert streamed == [(float(one.price), float(one.size)) for one in stage.venue.sent[BTC]]
@@ -385,7 +385,7 @@ def test_a_streamed_symbol_that_rest_does_not_know_is_no_invalid_one(stage: Stag
     nothing = b'{"c":0,"d":null,"dp":null,"h":0,"l":0,"o":0,"pc":0,"t":0}'
     with pytest.raises(InvalidSymbol):
         connector.decode_price(BTC, nothing, AT, "poll")
-    stage.venue.step(20)
+    stage.venue.step(times=20)
     stage.until(lambda: ear.trades, "a trade")
     with pytest.raises(FeedError) as caught:
         connector.decode_price(BTC, nothing, AT, "poll")
@@ -415,9 +415,9 @@ def test_silence_of_a_closed_market_says_so(stage: Stage, monkeypatch: pytest.Mo
     monkeypatch.setattr(connector, "rests", lambda symbol, now_ns: "the market is closed now")
     connector.start_stream(BTC, ear)
     stage.until(lambda: stage.venue.subscribed(BTC), "a subscription")
-    stage.venue.step(20)
+    stage.venue.step(times=20)
     stage.until(lambda: ear.state is FeedState.STALE and ear.statuses[-1].reason == "the market is closed now", "why")
-    stage.venue.step(20)
+    stage.venue.step(times=20)
     stage.until(lambda: ear.state is FeedState.LIVE, "LIVE again")
     assert stage.venue.accepted == 1
 
@@ -427,7 +427,7 @@ def test_while_the_stream_is_away_quotes_are_polled_and_then_trades_return(stage
     ear = Ear()
     stage.connector(connect_per_s=10.0).start_stream(BTC, ear)
     stage.until(lambda: stage.venue.subscribed(BTC), "a subscription")
-    stage.venue.step(20)
+    stage.venue.step(times=20)
     stage.until(lambda: ear.state is FeedState.LIVE, "LIVE")
     stage.venue.refuse(503, times=None)
     for session in list(stage.venue.sessions):

@@ -16,7 +16,7 @@ from engine.errors import ConfigError, Disconnected, InvalidSymbol, RateLimited
 from engine.market.events import BUY, SELL, UNKNOWN_SIDE, BookSnapshot, FeedState
 from engine.market.instrument import Instrument
 from tests.connectors.futu_rig import AMERICAN, BOUND_S, OTHER, SYMBOL, Ear, Rig
-from tests.fakes.futu import ALIVE, GET_BOOK, INIT, MINUTE_S, STATE, SUBSCRIBE, FakeOpenD
+from tests.fakes.futu import ALIVE, BOOK, GET_BOOK, INIT, MINUTE_S, STATE, SUBSCRIBE, FakeOpenD, framed, new
 from tests.fakes.truth import Print
 
 # ---- settings
@@ -241,7 +241,7 @@ def test_a_drop_is_over_within_three_seconds_without_a_lost_or_repeated_print(re
         rig.opend.step(SYMBOL, 30)
         rig.until_shown(ear)
         books = len(ear.books)
-        rig.opend.drop_all(reset=reset)
+        (rig.opend.rst if reset else rig.opend.fin)()
         ear.until(lambda: ear.status("OpenD"), "the reason")
         rig.opend.step(SYMBOL, 30)
         begun = time.monotonic()
@@ -376,7 +376,7 @@ def test_a_spoilt_message_is_dropped_and_counted() -> None:
     with Rig() as rig:
         ear, stream = rig.start()
         rig.until_live(ear)
-        rig.opend.spoilt = 1
+        rig.opend.bad_digests = 1
         rig.opend.push_book(SYMBOL)
         rig.opend.step(SYMBOL)
         rig.until_shown(ear)
@@ -387,7 +387,7 @@ def test_a_spoilt_message_is_dropped_and_counted() -> None:
 def test_too_many_spoilt_messages_end_the_connection() -> None:
     with Rig() as rig:
         ear = rig.live()
-        rig.opend.spoilt = 11
+        rig.opend.bad_digests = 11
         for _ in range(11):
             rig.opend.push_book(SYMBOL)
         ear.until(lambda: ear.status("11 unreadable frames within a minute"))
@@ -398,10 +398,26 @@ def test_a_push_that_is_an_error_is_counted_and_shows_nothing() -> None:
     with Rig() as rig:
         ear, stream = rig.start()
         rig.until_live(ear)
-        rig.opend.raw_all(_frame_of_an_error())
+        rig.opend.send_all_raw(_frame_of_an_error())
         rig.opend.step(SYMBOL)
         rig.until_shown(ear)
         assert stream.feed.quality.decode_errors == 1
+
+
+def test_a_book_that_can_be_read_in_part_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    with Rig() as rig:
+        ear, stream = rig.start()
+        rig.until_live(ear)
+        content = new(BOOK).s2c
+        content.security.market, content.security.code = 1, "00700"
+        content.orderBookBidList.add(price=10.0, volume=1, orederCount=1)
+        half = content.SerializeToString() + b"\x12\x7f"  # a level follows, and its bytes do not
+        rig.opend.send_all_raw(framed(BOOK, b"\x08\x00\x22" + bytes([len(half)]) + half))
+        rig.opend.step(SYMBOL)
+        rig.until_shown(ear)
+        assert {(book.bids, book.asks) for book in ear.books} <= rig.opend.ever[SYMBOL]
+        assert stream.feed.quality.decode_errors == 1
+    assert capsys.readouterr().out == ""
 
 
 def test_a_subscription_without_an_answer_is_asked_for_again() -> None:
@@ -464,7 +480,7 @@ def test_the_last_to_leave_ends_the_connection() -> None:
         assert time.monotonic() - begun < 2.0
         heard = len(ear.events)
         assert rig.opend.wait_for(lambda: not rig.opend.connections)
-        assert rig.left() == []
+        assert rig.opend.wait_for(lambda: not rig.left()), rig.left()
         assert len(ear.events) == heard
 
 
@@ -572,9 +588,9 @@ def test_the_list_has_unified_names_lots_and_steps() -> None:
         assert listed[SYMBOL] == Instrument("futu", SYMBOL, "00700", "HKD", 0.2, 100.0)
         assert listed[AMERICAN] == Instrument("futu", AMERICAN, "AAPL", "USD", None, 100.0)
         assert listed[AMERICAN].unified == "AAPL/USD"
-        asked = rig.opend.counts["text"]
+        asked = rig.opend.asked.copy()
         assert rig.connector.instruments()
-        assert rig.opend.counts["text"] == asked
+        assert rig.opend.asked == asked
 
 
 def _free_port() -> int:
@@ -585,11 +601,6 @@ def _free_port() -> int:
 
 
 def _frame_of_an_error() -> bytes:
-    import hashlib
-
-    from tests.fakes.futu import BOOK, HEAD, new
-
     message = new(BOOK)
     message.retType, message.retMsg = -1, "no more quotes"
-    body = message.SerializeToString()
-    return HEAD.pack(b"FT", BOOK, 0, 0, 0, len(body), hashlib.sha1(body).digest(), bytes(8)) + bytes(body)
+    return framed(BOOK, message.SerializeToString())

@@ -36,6 +36,8 @@ class Adapter(ABC):
     wrong_symbol: ClassVar[str] = "BTCUSTD"
     """A symbol that the venue does not list, one slip from `near_symbol` (else the first of `two`)."""
     near_symbol: ClassVar[str] = ""
+    sockets: ClassVar[int] = 1
+    """How many sockets one connection for `two` takes."""
     cannot: ClassVar[Mapping[str, str]] = {}
     """Why the venue cannot suffer something: by verb ("bad_checksum"), case ("F12 418") or fault ("F23")."""
     differs: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
@@ -129,7 +131,8 @@ class Adapter(ABC):
     # ---- F6 … F11, F24: one book
 
     def mute(self) -> None:
-        """The symbol falls silent, the connection lives."""
+        """The symbol falls silent, the connection lives; it had spoken long enough to be known as a busy one."""
+        self.rig.pause(80)
         self.venue.mute(self.symbol)
 
     def unmute(self) -> None:
@@ -233,6 +236,10 @@ class Adapter(ABC):
     def stop_reading(self) -> None:
         """The venue reads no more but goes on writing."""
         self.venue.each(lambda session: session.stop_reading())
+
+    def resume(self) -> None:
+        """The venue reads again, so that it sees which connections have ended."""
+        self.venue.each(lambda session: session.resume())
 
     def wrong_frame(self) -> None:
         """Bytes that are no WebSocket frame."""

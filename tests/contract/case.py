@@ -58,7 +58,6 @@ class Case(Struct, frozen=True):
     seen, then the venue heals. `alone`: too heavy to share the machine with other cases. `limits` and `patience` are
     shortened for the case, `symbols` is how many it wants (more than 2: all that the fake has),
     `pace` how much faster than ours its time runs.
-    `notice` False: nothing is to be noticed, the fault is to be borne without a trace.
     """
 
     fault: str
@@ -70,7 +69,6 @@ class Case(Struct, frozen=True):
     first: bool = False
     stay: bool = False
     alone: bool = False
-    notice: bool = True
     limits: Mapping[str, Any] = {}
     patience: Mapping[str, Any] = {}
     history: int = 20_000

@@ -134,10 +134,11 @@ def _common(adapter: Adapter, case: Case, outcome: Outcome) -> None:
 def notice(adapter: Adapter, case: Case, outcome: Outcome, mark: Mark) -> None:
     """Wait for the reaction."""
     expect = adapter.expected(case)
-    if case.notice:
+    signs = expect.states or expect.says or expect.counters
+    if signs or expect.connections or expect.asks or expect.book_requests:
         outcome.detected = False
     until(adapter, lambda: not mark.missing(expect), lambda: ", ".join(mark.missing(expect)))
-    if case.notice:
+    if outcome.detected is False:
         outcome.detected = True
     if expect.asks_at_most is not None:
         demand(mark.asks <= expect.asks_at_most, f"{mark.asks} messages instead of {expect.asks_at_most}")
@@ -161,8 +162,9 @@ def _demand_wait(waited_s: float, least_s: float) -> None:
 def recover(adapter: Adapter, expect: Expect, begun: float) -> None:
     """Wait until every book is LIVE again, within the bound."""
     rig = adapter.rig
-    rig.until_live(timeout=max(BOUND_S, expect.within_s / adapter.rig.pace))
-    rig.settle()
+    bound_s = max(BOUND_S, expect.within_s / rig.pace)
+    rig.until_live(timeout=bound_s)
+    rig.settle(bound_s)
 
 
 def forbid(adapter: Adapter, expect: Expect, mark: Mark) -> None:

@@ -98,7 +98,7 @@ def subscribe_later(on: Any, case: Case, outcome: Outcome) -> None:
     recover(on, on.expected(case), begun)
     outcome.detected = outcome.recovered = True
     outcome.seconds = (time.monotonic() - begun) * on.rig.pace
-    forbid(on, on.expected(case).but(calm=True, at_most=0), mark)
+    forbid(on, on.expected(case), mark)
 
 
 def wrong_symbol(on: Any, case: Case, outcome: Outcome) -> None:
@@ -130,7 +130,7 @@ def flood(on: Any, case: Case, outcome: Outcome) -> None:
     rig.until_live(timeout=FLOOD_S)
     outcome.recovered, outcome.seconds = True, (time.monotonic() - begun) * on.rig.pace
     rig.settle()
-    forbid(on, on.expected(case).but(at_most=0), mark)
+    forbid(on, on.expected(case), mark)
 
 
 def wrong_clock(on: Any, case: Case, outcome: Outcome) -> None:
@@ -153,10 +153,15 @@ def rotate(on: Any, case: Case, outcome: Outcome) -> None:
     rig, expect = on.rig.live_and_moving(), on.expected(case)
     mark = Mark(on)
     outcome.injected = True
-    until(on, lambda: mark.connections >= expect.connections and rig.venue.connections == 1, "a handover", 60.0)
+    until(on, lambda: _has_moved(on, mark, expect), "a handover", 60.0)
     forbid(on, expect, mark)
     rig.settle()
     outcome.recovered = True
+
+
+def _has_moved(on: Any, mark: Mark, expect: Expect) -> bool:
+    moved: bool = mark.connections >= expect.connections * on.sockets and on.venue.connections == on.sockets
+    return moved
 
 
 # ---- F25: stop in every phase; what must hold afterwards is checked by the rig
@@ -167,6 +172,7 @@ def _stop(reach: Callable[[Any], object]) -> Callable[[Any, Case, Outcome], None
         reach(on)
         outcome.injected = True
         on.rig.close()
+        on.resume()
         outcome.recovered = True
 
     return play

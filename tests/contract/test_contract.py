@@ -15,6 +15,13 @@ from tests.contract.campaign import Campaign
 from tests.contract.case import Case
 from tests.contract.catalogue import CASES
 
+pytestmark = [
+    # ccxt leaves what it was about to open to the collector when its loop is stopped in mid handshake.
+    pytest.mark.filterwarnings(
+        "ignore:Exception ignored in. <coroutine object ClientSession._ws_connect:pytest.PytestUnraisableExceptionWarning"
+    ),
+    pytest.mark.filterwarnings("ignore:coroutine 'ClientSession._ws_connect' was never awaited:RuntimeWarning"),
+]
 PAIRS = [(kind, case) for kind in found().values() for case in CASES if not kind.reason_not(case)]
 
 

@@ -77,6 +77,15 @@ class FakeCoinbase(FakeVenue):
         with self.market:
             return sum([product in client.channels.get(channel, ()) for client in self._clients.values()])
 
+    def flood(self, product: str, messages: int) -> None:
+        """So many frames at once: updates, each with a good deal of heartbeats."""
+        with self.market:
+            for _ in range(messages // 50):
+                self.step(product)
+                for client in self._clients.values():
+                    for _ in range(48):
+                        self._send(client, "heartbeats", [{"current_time": "", "heartbeat_counter": 0}])
+
     # ---- faults
 
     def mute(self, product: str) -> None:

@@ -10,12 +10,15 @@ import csv
 import gzip
 import json
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.fakes.http_server import HttpRequest, HttpResponse
 from tests.fakes.truth import SimulatorTruth
-from tests.fakes.websocket_server import FakeServer, Session
+from tests.fakes.venue import FakeVenue, encoded
+from tests.fakes.websocket_server import Session
 from tests.shared import capture
 
 QUOTES = "fx_usdjpy_truefx_first_half.csv.gz"
@@ -27,6 +30,7 @@ PERIOD_MINUTES = {1: 1, 3: 3, 5: 5, 7: 15, 8: 30, 9: 60, 10: 240, 11: 720, 12: 1
 Bar = tuple[int, int, int, int, int, int]
 """Minute of its beginning, open, high, low, close in 1/100000, price changes."""
 ACCOUNT = 4_007
+TOP = 10
 Levels = list[tuple[int, int]]
 
 
@@ -56,18 +60,20 @@ class Client:
     spots: set[int] = field(default_factory=set)
     depth: set[int] = field(default_factory=set)
     bars: set[tuple[int, int]] = field(default_factory=set)
-    arrivals: list[float] = field(default_factory=list)
+    arrivals: deque[float] = field(default_factory=deque)
     histories: list[float] = field(default_factory=list)
 
 
-class FakeCtrader(FakeServer):
+class FakeCtrader(FakeVenue):
     """The host. `as_text` writes whole numbers as text; `tokens` are the access tokens that are good, `renewals` what a
     refresh token is exchanged for, once. `violations` lists what a real host would not have forgiven.
     """
 
-    def __init__(self, *, seed: int = 1, pace: float = 1.0, live: bool = False) -> None:
-        super().__init__()
-        self.pace = pace
+    truth: SimulatorTruth
+
+    def __init__(self, *, seed: int = 1, pace: float = 1.0, live: bool = False, history: int = 20_000) -> None:
+        names = [name.replace("/", "") for name in LISTED]
+        super().__init__(SimulatorTruth(names, seed=seed, history=history), pace=pace)
         self.live = live
         self.as_text = False
         self.client = ("client-id", "client-secret-1234")
@@ -77,16 +83,18 @@ class FakeCtrader(FakeServer):
         self.accounts: list[dict[str, Any]] = [self.account(ACCOUNT, 5_001)]
         self.errors: dict[int, list[dict[str, Any]]] = {}
         """Errors to answer the next requests of a type with."""
+        self.lost_spots = 0
+        """How many subscriptions to best prices to leave undone without a word."""
         self.deaf: set[int] = set()
         """Types of requests that are not answered."""
-        self.lost_depth = 0
-        """How many depth messages to lose."""
-        self.violations: list[str] = []
         self.heartbeats = 0
         self.logins = 0
         self.most = 0
         """The most connections that logged in at a time."""
-        self.truth = SimulatorTruth([name.replace("/", "") for name in LISTED], seed=seed)
+        self.skewed: Callable[[int], int] = lambda stamp: stamp
+        """What the venue's clock makes of a stamp in milliseconds."""
+        self.stood: dict[str, dict[Any, int]] = {}
+        """The best levels at which each market ever stood, and the newest update after which it did."""
         self.markets = {
             number: Market(number, name.replace("/", ""), 3 if "JPY" in name else 5)
             for number, name in enumerate(LISTED, 1)
@@ -99,6 +107,7 @@ class FakeCtrader(FakeServer):
         for market in self.markets.values():
             book = self.truth.snapshot(market.name, 1_000)
             self._change(market, [*_units("bid", book.bids), *_units("ask", book.asks)])
+            self._remember(market)
 
     # ---- the market
 
@@ -106,19 +115,30 @@ class FakeCtrader(FakeServer):
         is_live = self.live if live is None else live
         return {"ctidTraderAccountId": number, "isLive": is_live, "traderLogin": login, "brokerTitleShort": "Broker"}
 
-    def step(self, name: str = "EURUSD", times: int = 1) -> None:
-        """Let one market move."""
-        for _ in range(times):
-            with self.lock:
-                market = self.market(name)
-                update = self.truth.step(name)
-                changes = [*_units("bid", update.bids), *_units("ask", update.asks)]
-                self._publish(market, *self._change(market, changes))
+    @property
+    def names(self) -> Sequence[str]:
+        return tuple(market.name for market in self.markets.values())
+
+    def move_one(self, symbol: str) -> None:
+        market = self.listed(symbol)
+        update = self.truth.step(symbol)
+        self._publish(market, *self._change(market, [*_units("bid", update.bids), *_units("ask", update.asks)]))
+
+    def depth(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse(404, b"there is no REST here")
+
+    def flood(self, symbol: str, messages: int) -> None:
+        """So many changes of the best bid's size."""
+        with self.lock:
+            market = self.listed(symbol)
+            best = market.best("bid") or 0
+            for number in range(messages):
+                self._publish(market, *self._change(market, [("bid", best, 100_000 + 100 * (number % 7 + 1))]))
 
     def replace(self, name: str, bids: Levels, asks: Levels) -> None:
         """Put a whole book in a market's place (also a crossed one)."""
         with self.lock:
-            market = self.market(name)
+            market = self.listed(name)
             gone = [(side, price, 0) for side, price in market.levels]
             new = [*[("bid", price, size) for price, size in bids], *[("ask", price, size) for price, size in asks]]
             merged = {(side, price): size for side, price, size in [*gone, *new]}
@@ -129,7 +149,7 @@ class FakeCtrader(FakeServer):
     def spot_only(self, name: str, **sides: int) -> None:
         """Best prices of which the depth knows nothing."""
         with self.lock:
-            market = self.market(name)
+            market = self.listed(name)
             market.spot |= sides
             self._tell_spot(market, sides)
 
@@ -140,11 +160,13 @@ class FakeCtrader(FakeServer):
             if bars and bars[-1][0] == bar[0]:
                 bars.pop()
             bars.append(bar)
-            market = self.market(name)
+            market = self.listed(name)
             told = _trendbar(bar, f"M{period}" if named else period)
             for client in self._clients.values():
                 if (market.identifier, period) in client.bars:
-                    self._tell(client, 2131, {"symbolId": market.identifier, "trendbar": [told], "timestamp": _now()})
+                    self._tell(
+                        client, 2131, {"symbolId": market.identifier, "trendbar": [told], "timestamp": self._now()}
+                    )
 
     def play_quotes(self, quotes: Sequence[tuple[str, str]]) -> None:
         """Real USD/JPY quotes: best prices, and a depth of one level of a million."""
@@ -152,18 +174,30 @@ class FakeCtrader(FakeServer):
             prices = [round(float(price) * 100_000) for price in (bid, ask)]
             self.replace("USDJPY", [(prices[0], 100_000_000)], [(prices[1], 100_000_000)])
 
-    def market(self, name: str) -> Market:
+    def listed(self, name: str) -> Market:
         return next(one for one in self.markets.values() if one.name == name)
 
     def book(self, name: str, depth: int = 20) -> tuple[Any, Any]:
         """The true best levels as doubles, best first."""
         with self.lock:
-            levels = self.market(name).levels
+            levels = self.listed(name).levels
             bids = sorted([(price, size) for (side, price), size in levels.items() if side == "bid"], reverse=True)
             asks = sorted([(price, size) for (side, price), size in levels.items() if side == "ask"])
         return tuple([_doubles(one) for one in bids[:depth]]), tuple([_doubles(one) for one in asks[:depth]])
 
+    def top(self, name: str) -> Any:
+        """What is remembered of a book: its best levels."""
+        return self.book(name, TOP)
+
+    def _remember(self, market: Market) -> None:
+        number = self.published[market.name] = self.published.get(market.name, 0) + 1
+        self.stood.setdefault(market.name, {})[self.top(market.name)] = number
+
     # ---- faults
+
+    def heal(self) -> None:
+        super().heal()
+        self.deaf, self.errors, self.lost_spots = set(), {}, 0
 
     def fail(self, kind: int, code: str, **content: Any) -> None:
         """Answer the next request of this type with an error."""
@@ -187,10 +221,10 @@ class FakeCtrader(FakeServer):
         """Wait for one more connection than so many ever accepted."""
         assert self.wait_for(lambda: self.accepted > accepted)
 
-    def subscribers(self, name: str) -> int:
+    def subscribers(self, symbol: str) -> int:
         """How many connections have the depth of a symbol."""
         with self.lock:
-            identifier = self.market(name).identifier
+            identifier = self.listed(symbol).identifier
             return sum([identifier in client.depth for client in self._clients.values()])
 
     # ---- the dialect
@@ -208,13 +242,13 @@ class FakeCtrader(FakeServer):
             client = self._clients[session.number]
             message = json.loads(text)
             kind, content = message["payloadType"], message["payload"]
-            now = time.monotonic()
-            client.arrivals = [*[at for at in client.arrivals if at > now - 1.0 / self.pace], now]
-            if len(client.arrivals) > REQUESTS_PER_S:
-                self.violations.append(f"{len(client.arrivals)} messages in a second")
+            if self.count_message(client.arrivals) > REQUESTS_PER_S:
+                self.violations.append(f"more than {REQUESTS_PER_S} messages in a second")
             if kind == 51:
                 self.heartbeats += 1
                 self._tell(client, 51, {})
+            elif kind == 2127 and self.lost_spots:
+                self.lost_spots -= 1
             elif kind not in self.deaf:
                 self._answer_to(client, kind, content, message.get("clientMsgId"))
 
@@ -341,8 +375,10 @@ class FakeCtrader(FakeServer):
         }  # fmt: skip
 
     def _open_market(self, client: Client, market: Market, kind: int) -> None:
+        if market.name in self._muted:
+            return
         if kind == 2127:
-            content = {"symbolId": market.identifier, **market.spot, "timestamp": _now()}
+            content = {"symbolId": market.identifier, **market.spot, "timestamp": self._now()}
             self._tell(client, 2131, content)
         else:
             quotes = [one for key in market.levels for one in self._quotes(market, key)]
@@ -384,22 +420,27 @@ class FakeCtrader(FakeServer):
         return [{"id": identifier, "size": share, side: price} for identifier, share in zip(ids, shares, strict=True)]
 
     def _publish(self, market: Market, new: list[dict[str, Any]], deleted: list[int], moved: dict[str, int]) -> None:
+        self._remember(market)
+        if market.name in self._muted:
+            return
         if moved:
             self._tell_spot(market, moved)
         if not new and not deleted:
             return
-        if self.lost_depth:
-            self.lost_depth -= 1
-            return
         content = {"symbolId": market.identifier, "newQuotes": new, "deletedQuotes": deleted}
-        for client in self._clients.values():
-            if market.identifier in client.depth:
-                self._tell(client, 2155, content)
+        message = json.dumps({"payloadType": 2155, "payload": _as_text(content) if self.as_text else content})
+        receivers = [client for client in self._clients.values() if market.identifier in client.depth]
+        for piece in self.spoilt(market.name, message) if receivers else ():
+            for client in receivers:
+                client.session.post_raw(encoded(piece))
 
     def _tell_spot(self, market: Market, sides: dict[str, int]) -> None:
         for client in self._clients.values():
             if market.identifier in client.spots:
-                self._tell(client, 2131, {"symbolId": market.identifier, **sides, "timestamp": _now()})
+                self._tell(client, 2131, {"symbolId": market.identifier, **sides, "timestamp": self._now()})
+
+    def _now(self) -> int:
+        return self.skewed(time.time_ns() // 1_000_000)
 
     def _tell(self, client: Client, kind: int, content: dict[str, Any], request: str | None = None) -> None:
         message: dict[str, Any] = {"payloadType": kind, "payload": content}
@@ -443,7 +484,3 @@ def _as_text(value: Any) -> Any:
 
 def _asset(name: str) -> int:
     return sum([ord(letter) * 31**place for place, letter in enumerate(name)])
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

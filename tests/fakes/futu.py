@@ -9,7 +9,7 @@ import hashlib
 import struct
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -19,9 +19,11 @@ from Crypto.Cipher import AES, PKCS1_v1_5
 
 from connectors.base import futu_door
 from engine.market.events import Levels
-from tests.fakes.http_server import HttpRequest
-from tests.fakes.truth import Print, SimulatorTruth
-from tests.fakes.websocket_server import FakeServer, Session
+from tests.fakes.binance_faults import Fragmented, Piece, Rewrite
+from tests.fakes.http_server import HttpRequest, HttpResponse
+from tests.fakes.truth import CRYPTO, Print, SimulatorTruth
+from tests.fakes.venue import FakeVenue
+from tests.fakes.websocket_server import Session
 from tests.fakes.wire import Ended, Wire
 
 HEAD = struct.Struct("<2sI2B2I20s8s")
@@ -34,8 +36,9 @@ MESSAGES = {
     SNAPSHOT: "Qot_GetSecuritySnapshot", REGISTER: "Qot_RegQotPush",
 }  # fmt: skip
 MARKETS = {"HK": 1, "US": 11}
-STOCKS = {"HK.00700": "BTCUSDT", "HK.09988": "ETHUSDT", "US.AAPL": "SOLUSDT"}
-"""Our stocks, and the simulated markets that they are."""
+CODES = ("HK.00700", "HK.09988", "US.AAPL")
+STOCKS = dict(zip((*CODES, *[f"HK.{number:05d}" for number in range(5, 100)]), CRYPTO, strict=False))
+"""Stocks, and the simulated markets that they are."""
 BOOK_TYPE, PRINT_TYPE = 2, 4
 LEVELS = 10
 LOT = 100
@@ -51,55 +54,76 @@ class Client:
 
     session: Session
     begun: bool = False
+    streams: bool = False
     codes: dict[tuple[str, int], float] = field(default_factory=dict)
     pushed: set[tuple[str, int]] = field(default_factory=set)
 
 
-class FakeOpenD(FakeServer):
+class FakeOpenD(FakeVenue):
     """The gateway. `pace`: how much faster than ours its minute runs. `key`: the RSA key of one that encrypts.
     `violations` lists what a real one forbids.
     """
 
-    def __init__(self, *, seed: int = 1, pace: float = 1.0, keep_alive_s: int = 1, key: Any = None) -> None:
-        super().__init__()
+    def __init__(
+        self, truth: SimulatorTruth | None = None, *, pace: float = 1.0, keep_alive_s: int = 1, key: Any = None
+    ) -> None:
+        super().__init__(truth or truth_of(CODES), pace=pace)
         futu_door.load()
-        self.pace = pace
         self.keep_alive_s = keep_alive_s
         self._key = key
-        self.truth = SimulatorTruth(list(STOCKS.values()), seed=seed)
         self.quota = 300
         self.logged_in = True
         self.known_times = True
+        self.skew_s = 0.0
+        """How wrong its clock is."""
         self.deaf: set[int] = set()
         """Kinds of requests that are not answered."""
         self.errors: dict[int, list[str]] = {}
         """What the next requests of a kind are refused with."""
-        self.spoilt = 0
+        self.bad_digests = 0
         """How many of the next messages to send with a wrong checksum."""
         self.piecemeal = False
         """Whether messages go out in small pieces."""
         self.refusing = False
         """Whether callers are hung up on."""
+        self.streams = 0
+        """Connections that ever asked for pushes; others only ask questions."""
         self.asked: Counter[int] = Counter()
-        self.violations: list[str] = []
-        self.shown: dict[str, list[tuple[Levels, Levels]]] = {code: [] for code in STOCKS}
+        self._lost: Counter[int] = Counter()
+        self.shown: dict[str, list[tuple[Levels, Levels]]] = {code: [] for code in self.names}
         """Every book that was true, in order."""
-        self.prints: dict[str, list[Print]] = {code: [] for code in STOCKS}
+        self.ever: dict[str, set[tuple[Levels, Levels]]] = {code: set() for code in self.names}
+        self.number_at: dict[tuple[str, int], int] = {}
+        """The update after which a code's book had this time."""
+        self.prints: dict[str, list[Print]] = {code: [] for code in self.names}
         self._times: dict[str, Times] = {}
         self._clients: dict[int, Client] = {}
-        for code in STOCKS:
+        for code in self.names:
             self._move(code)
 
     # ---- the market
 
-    def step(self, code: str = "HK.00700", times: int = 1) -> None:
-        """Let one stock's market move, and tell those who watch."""
-        for _ in range(times):
-            with self.lock:
-                prints = self._move(code)
-                self.push_book(code)
-                if prints:
-                    self.push_prints(code, prints)
+    @property
+    def names(self) -> Sequence[str]:
+        return [code for code, name in STOCKS.items() if name in self.truth.symbols]
+
+    def move_one(self, symbol: str) -> None:
+        prints = self._move(symbol)
+        self.push_book(symbol)
+        if prints:
+            self.push_prints(symbol, prints)
+
+    def subscribers(self, symbol: str) -> int:
+        return self.watchers(symbol)
+
+    def depth(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse(404)  # nobody asks: there is no REST
+
+    def book_at(self, code: str, number: int) -> tuple[Levels, Levels]:
+        """The book as it was after an update."""
+        top = self.truth.top_at(STOCKS[code], number)
+        assert top is not None
+        return top[0][:LEVELS], top[1][:LEVELS]
 
     def book(self, code: str) -> tuple[Levels, Levels]:
         """The true book."""
@@ -114,17 +138,24 @@ class FakeOpenD(FakeServer):
             message = self._book_message(BOOK, code, book or self.shown[code][-1], times or self._times[code])
             for name, value in content.items():
                 setattr(message, name, value)
-            self._push(BOOK, code, BOOK_TYPE, message)
+            data = self._wire(BOOK, 0, message)
+            for piece in self.spoilt(code, data.decode("latin-1")):
+                self._push(code, BOOK_TYPE, piece)
 
     def push_prints(self, code: str, prints: Sequence[Print], why: int = 1, **content: Any) -> None:
         with self.lock:
-            self._push(PRINTS, code, PRINT_TYPE, self._prints_message(code, prints, why, **content))
+            message = self._prints_message(code, prints, why, **content)
+            self._push(code, PRINT_TYPE, self._wire(PRINTS, 0, message).decode("latin-1"))
 
     # ---- faults
 
     def fail(self, kind: int, text: str, times: int = 1) -> None:
         """Refuse the next requests of this kind."""
         self.errors.setdefault(kind, []).extend([text] * times)
+
+    def deaf_once(self, kind: int) -> None:
+        """Answer the next request of this kind not at all."""
+        self._lost[kind] += 1
 
     def notify(self, **content: Any) -> None:
         """A notice about OpenD itself: `event` by its number, or `quotes=False` for lost servers."""
@@ -136,20 +167,18 @@ class FakeOpenD(FakeServer):
         else:
             message.s2c.type = 3
             message.s2c.connectStatus.qotLogined, message.s2c.connectStatus.trdLogined = content["quotes"], True
-        self.send_all(NOTICE, message)
+        self.tell_all(NOTICE, message)
 
-    def send_all(self, kind: int, message: Any) -> None:
+    def tell_all(self, kind: int, message: Any) -> None:
         with self.lock:
             for client in self._clients.values():
                 self._send(client.session, kind, 0, message)
 
-    def raw_all(self, data: bytes) -> None:
-        for client in list(self._clients.values()):
-            client.session.post_raw(data)
-
-    def drop_all(self, *, reset: bool = True) -> None:
-        for client in list(self._clients.values()):
-            (client.session.rst if reset else client.session.fin)()
+    def heal(self) -> None:
+        super().heal()
+        with self.market:
+            self.deaf, self.errors, self.bad_digests, self.refusing = set(), {}, 0, False
+            self._lost.clear()
 
     def watchers(self, code: str, kind: int = BOOK_TYPE) -> int:
         """How many connections have a code's book (or prints)."""
@@ -159,38 +188,53 @@ class FakeOpenD(FakeServer):
     # ---- the connection
 
     def _serve(self, wire: Wire) -> None:
-        with self.changed:
-            self.accepted += 1
-            session = Session(self, self.accepted, wire, HttpRequest("GET", "/", {}, b""))
-            self.sessions.append(session)
-            self._clients[session.number] = Client(session)
-        self.record(session.number, "open")
+        session = None
         try:
-            while not self.refusing:
+            while True:
                 head = HEAD.unpack(wire.read_exactly(HEAD.size))
-                self._on_message(session, head[1], head[4], wire.read_exactly(head[5]))
+                body = wire.read_exactly(head[5])
+                if session is None:
+                    # Who only knocks, to see whether somebody is there, does not get as far as this.
+                    self.record(0, "handshake")
+                    if self.refusing:
+                        return
+                    session = self._welcome_client(wire)
+                self._on_message(session, head[1], head[4], body)
         except Ended:
             return
         finally:
             wire.end(reset=self.refusing)
             wire.close()
             with self.changed:
-                self._clients.pop(session.number, None)
-                self.sessions.remove(session)
                 self._wires.discard(wire)
-            self.record(session.number, "gone")
+                if session is not None:
+                    self._clients.pop(session.number, None)
+                    self.sessions.remove(session)
+                    self.record(session.number, "gone")
+                self.changed.notify_all()
+
+    def _welcome_client(self, wire: Wire) -> Session:
+        with self.changed:
+            self.accepted += 1
+            session = Session(self, self.accepted, wire, HttpRequest("GET", "/", {}, b""))
+            self.sessions.append(session)
+            self._clients[session.number] = Client(session)
+        return session
 
     def _on_message(self, session: Session, kind: int, serial: int, body: bytes) -> None:
         with self.changed:
             self.asked[kind] += 1
-            self.record(session.number, "text", str(kind).encode())
             client = self._clients[session.number]
-            if kind in self.deaf:
+            request = new(kind, "Request")
+            request.ParseFromString(self._plain(kind, body))
+            if kind == SUBSCRIBE:
+                self.record(session.number, "text", " ".join(map(_code, request.c2s.securityList)).encode())
+                if request.c2s.isRegOrUnRegPush and not client.streams:
+                    client.streams, self.streams = True, self.streams + 1
+            if kind in self.deaf or self._is_lost(kind):
                 return
             if kind != INIT and not client.begun:
                 self.violations.append(f"{kind} before the connection was begun")
-            request = new(kind, "Request")
-            request.ParseFromString(self._plain(kind, body))
             answer = new(kind)
             text = self.errors[kind].pop(0) if self.errors.get(kind) else self._reply(client, kind, request.c2s, answer)
             answer.retType, answer.retMsg = (-1, text) if text else (0, "")
@@ -199,6 +243,11 @@ class FakeOpenD(FakeServer):
             self._send(session, kind, serial, answer)
             if kind == SUBSCRIBE and not text:
                 self._push_first(client, request.c2s)
+
+    def _is_lost(self, kind: int) -> bool:
+        lost = self._lost[kind] > 0
+        self._lost[kind] -= lost
+        return lost
 
     def _reply(self, client: Client, kind: int, asked: Any, answer: Any) -> str:
         """Fill the answer in, or say why there is none."""
@@ -241,7 +290,7 @@ class FakeOpenD(FakeServer):
                 client.pushed.discard(key)
             return ""
         for code, _ in keys:
-            if code not in STOCKS:
+            if code not in self.shown:
                 return f"Unknown stock {code.partition('.')[2]}"
         used = {key for one in self._clients.values() for key in one.codes}
         if len(used | set(keys)) > self.quota:
@@ -255,7 +304,7 @@ class FakeOpenD(FakeServer):
     def _push_first(self, client: Client, asked: Any) -> None:
         if not (asked.isSubOrUnSub and asked.isFirstPush and asked.isRegOrUnRegPush):
             return
-        for code in [_code(one) for one in asked.securityList]:
+        for code in [code for one in asked.securityList if (code := _code(one)) not in self._muted]:
             self._send(client.session, BOOK, 0, self._book_message(BOOK, code, self.shown[code][-1], self._times[code]))
             if self.prints[code]:
                 self._send(client.session, PRINTS, 0, self._prints_message(code, self.prints[code][-500:], 3))
@@ -278,9 +327,13 @@ class FakeOpenD(FakeServer):
         top = self.truth.top_at(name, update.last)
         assert top is not None
         self.shown[code].append((top[0][:LEVELS], top[1][:LEVELS]))
+        self.ever[code].add(self.shown[code][-1])
         # Whole milliseconds, as the exchange's times are.
-        now = max(round(time.time(), 3), self._times.get(code, (0.0, 0.0))[0] + 0.001)
-        self._times[code] = (now, now)
+        now_ms = round((time.time() + self.skew_s) * 1000)
+        now_ms = max(now_ms, round(self._times.get(code, (0.0, 0.0))[0] * 1000) + 1)
+        self._times[code] = (now_ms / 1000, now_ms / 1000)
+        self.number_at[code, now_ms * 1_000_000] = update.last
+        self.published[code] = update.last
         self.prints[code].extend(update.trades)
         return update.trades
 
@@ -322,7 +375,7 @@ class FakeOpenD(FakeServer):
         said.programStatus.type = 10 if self.logged_in else 2
 
     def _fill_list(self, asked: Any, said: Any) -> None:
-        for number, code in enumerate(STOCKS):
+        for number, code in enumerate(self.names):
             if asked.market == MARKETS[code.partition(".")[0]] and asked.secType == 3:
                 basic = said.staticInfoList.add().basic
                 _name(basic.security, code)
@@ -341,10 +394,13 @@ class FakeOpenD(FakeServer):
 
     # ---- sending
 
-    def _push(self, kind: int, code: str, type_: int, message: Any) -> None:
+    def _push(self, code: str, type_: int, piece: Piece) -> None:
+        assert isinstance(piece, str | Fragmented)
         for client in self._clients.values():
-            if (code, type_) in client.pushed:
-                self._send(client.session, kind, 0, message)
+            if (code, type_) not in client.pushed or code in self._muted:
+                continue
+            data = (piece if isinstance(piece, str) else piece.data).encode("latin-1")
+            self._post(client.session, data, in_pieces=isinstance(piece, Fragmented))
 
     def _plain(self, kind: int, body: bytes) -> bytes:
         """A request before it was encrypted: the first one with the key, all others with what that agreed on."""
@@ -366,18 +422,51 @@ class FakeOpenD(FakeServer):
         return AES.new(SECRET.encode(), AES.MODE_CBC, iv=VECTOR.encode()).encrypt(body + bytes([padding]) * padding)
 
     def _send(self, session: Session, kind: int, serial: int, message: Any) -> None:
-        body = message.SerializePartialToString()
-        digest = hashlib.sha1(body).digest()
-        if self.spoilt:
-            self.spoilt -= 1
-            digest = bytes(20)
-        body = self._sealed(kind, body)
-        data = HEAD.pack(b"FT", kind, 0, 0, serial, len(body), digest, bytes(8)) + body
-        if self.piecemeal:
-            for start in range(0, len(data), 40):
-                session.send_raw(data[start : start + 40])
-        else:
+        self._post(session, self._wire(kind, serial, message), in_pieces=self.piecemeal)
+
+    def _post(self, session: Session, data: bytes, *, in_pieces: bool) -> None:
+        if not in_pieces and not self.piecemeal:
             session.post_raw(data)
+            return
+        for start in range(0, len(data), 40):
+            session.send_raw(data[start : start + 40])
+
+    def _wire(self, kind: int, serial: int, message: Any) -> bytes:
+        data = framed(kind, message.SerializePartialToString(), serial, self._sealed)
+        if self.bad_digests:
+            self.bad_digests -= 1
+            data = without_digest(data)
+        return data
+
+
+def truth_of(codes: Sequence[str], *, seed: int = 1, history: int = 20_000) -> SimulatorTruth:
+    """The simulated markets behind these stocks (those of codes that there are not are left out)."""
+    return SimulatorTruth([STOCKS[code] for code in codes if code in STOCKS], seed=seed, history=history)
+
+
+def framed(
+    kind: int, body: bytes, serial: int = 0, sealed: Callable[[int, bytes], bytes] = lambda kind, body: body
+) -> bytes:
+    """A body on the wire, with its checksum."""
+    digest, body = hashlib.sha1(body).digest(), sealed(kind, body)
+    return HEAD.pack(b"FT", kind, 0, 0, serial, len(body), digest, bytes(8)) + body
+
+
+def without_digest(data: bytes) -> bytes:
+    """The same message with a wrong checksum."""
+    return data[:16] + bytes(20) + data[36:]
+
+
+def edited(change: Callable[[Any], object]) -> Rewrite:
+    """A changed book message instead of the right one."""
+
+    def rewrite(data: str) -> Sequence[Piece]:
+        message = new(BOOK)
+        message.ParseFromString(data.encode("latin-1")[HEAD.size :])
+        change(message)
+        return (framed(BOOK, message.SerializePartialToString()).decode("latin-1"),)
+
+    return rewrite
 
 
 def new(kind: int, half: str = "Response") -> Any:

@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from connectors.base import Patience
+from connectors.base.simulator_symbols import INSTRUMENTS
 from connectors.kraken import KrakenConnector
 from tests.fakes.kraken import CHECKED, FakeKraken
 from tests.fakes.rig import BOUND_S, Rig, hasty
 from tests.fakes.truth import SimulatorTruth, Top
 from tests.fakes.witness import Seen
 
-NAMES = {"BTC/USDT": "BTCUSDT", "ETH/USDT": "ETHUSDT", "SOL/USDT": "SOLUSDT", "DOGE/USDT": "DOGEUSDT"}
+NAMES = {one.symbol: one.symbol.replace("/", "") for one in INSTRUMENTS if one.group == "crypto"}
 
 
 class KrakenRig(Rig):
@@ -65,14 +66,15 @@ class KrakenRig(Rig):
     def until_healed(self, timeout: float = BOUND_S) -> None:
         """Wait until every scripted fault has happened and all books are LIVE again; then compare them whole."""
         scripts = [self.venue.script(symbol) for symbol in self.symbols]
-        self.until(lambda: not any(script.pending for script in scripts), what="all faults to happen")
-        self.pause(4 * len(self.symbols))
-        self.until_live()
+        self.until(lambda: not any(script.pending for script in scripts), timeout, "all faults to happen")
+        if self._market is not None:
+            self.pause(4 * len(self.symbols))
+        self.until_live(timeout=timeout)
         self.rest()
         self.until(lambda: all(self.is_true(symbol) for symbol in self.witnesses), timeout, "the truth")
 
-    def settle(self) -> None:
-        self.until_healed()
+    def settle(self, timeout: float = BOUND_S) -> None:
+        self.until_healed(timeout)
 
     def is_true(self, symbol: str, depth: int = CHECKED) -> bool:
         """Whether the feed's book is the venue's now."""

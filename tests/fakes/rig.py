@@ -277,13 +277,13 @@ class Rig(ABC):
         self.until_live()
         return self
 
-    def settle(self) -> None:
+    def settle(self, timeout: float = BOUND_S) -> None:
         """The usual end: every fault has happened, all books are LIVE, and stay so when the market stands."""
         scripts = [self.venue.script(self.label(symbol)) for symbol in self.symbols]
-        self.until(lambda: not any(script.pending for script in scripts), what="all faults to happen")
+        self.until(lambda: not any(script.pending for script in scripts), timeout, "all faults to happen")
         if self._market is not None:
             self.pause(2 * len(self.symbols))
-        self.until_live()
+        self.until_live(timeout=timeout)
         self.rest()
         self.venue.step()
         self.until_live()

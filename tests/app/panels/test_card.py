@@ -17,17 +17,50 @@ from connectors.kraken import KrakenConnector
 from connectors.mock import MockConnector
 from connectors.uniswap import UniswapConnector
 
-ROWS = ("Streaming", "Polling", "Depth", "Trades", "Gap detection", "Key needed", "Test network", "Known to refuse")
+ROWS = (
+    "Streaming", "Polling", "Depth", "Trades", "Candles", "Gap detection", "Key needed", "Test network",
+    "Known to refuse",
+)  # fmt: skip
 
 FACTS: dict[type[Any], tuple[str, ...]] = {
-    BinanceConnector: ("yes", "yes", "1,000", "yes", "update numbers", "no", "testnet and demo", "United States"),
-    BinanceUsdmConnector: ("yes", "yes", "1,000", "yes", "names the one before", "no", "testnet", "United States"),
-    KrakenConnector: ("yes", "yes", "levels", "yes", "CRC-32", "no", "none for spot", "account and country"),
-    CoinbaseConnector: ("yes", "yes", "50,000", "yes", "numbers of a connection", "no", "none", "dollar products"),
-    FinnhubConnector: ("yes", "yes", "none", "yes", "none", "FINNHUB_API_KEY", "none", "–"),
-    UniswapConnector: ("yes", "", "levels", "yes", "block hashes", "UNISWAP_RPC_URL", "node of your own", "provider"),
-    CtraderConnector: ("yes", "no", "100", "no", "best quotes", "CTRADER_ACCESS_TOKEN", "demo", "broker"),
-    MockConnector: ("yes", "yes", "180", "yes", "update numbers", "no", "it is one", "–"),
+    BinanceConnector: ("yes", "yes", "1,000", "yes", "1m", "update numbers", "no", "testnet and demo", "United States"),
+    BinanceUsdmConnector: (
+        "yes",
+        "yes",
+        "1,000",
+        "yes",
+        "1m",
+        "names the one before",
+        "no",
+        "testnet",
+        "United States",
+    ),
+    KrakenConnector: ("yes", "yes", "levels", "yes", "none", "CRC-32", "no", "none for spot", "account and country"),
+    CoinbaseConnector: (
+        "yes",
+        "yes",
+        "50,000",
+        "yes",
+        "none",
+        "numbers of a connection",
+        "no",
+        "none",
+        "dollar products",
+    ),
+    FinnhubConnector: ("yes", "yes", "none", "yes", "none", "none", "FINNHUB_API_KEY", "none", "–"),
+    UniswapConnector: (
+        "yes",
+        "",
+        "levels",
+        "yes",
+        "none",
+        "block hashes",
+        "UNISWAP_RPC_URL",
+        "node of your own",
+        "provider",
+    ),
+    CtraderConnector: ("yes", "no", "100", "no", "1m", "best quotes", "CTRADER_ACCESS_TOKEN", "demo", "broker"),
+    MockConnector: ("yes", "yes", "180", "yes", "1m", "update numbers", "no", "it is one", "–"),
 }
 
 

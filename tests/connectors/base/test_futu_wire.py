@@ -76,9 +76,17 @@ def test_the_precise_size_counts_where_there_is_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("price", "size"), [(0.0, 5.0), (5.0, 0.0), (-1.0, 5.0), (5.0, -1.0), (float("nan"), 5.0), (5.0, float("inf"))]
+    ("price", "size"), [(-1.0, 5.0), (5.0, -1.0), (float("nan"), 5.0), (5.0, float("nan")), (5.0, float("inf"))]
 )
-def test_levels_and_prints_that_cannot_be_are_left_out(price: float, size: float) -> None:
+def test_a_message_with_an_impossible_number_is_unreadable(price: float, size: float) -> None:
+    message = book()
+    message.s2c.orderBookAskList.add(price=price, volume=1, hpVolume=size, orederCount=1)
+    assert isinstance(book_frame(message), NoticeFrame)
+    assert isinstance(ticks_frame(prints(price=price, hpVolume=size)), NoticeFrame)
+
+
+@pytest.mark.parametrize(("price", "size"), [(0.0, 5.0), (5.0, 0.0), (0.0, 0.0)])
+def test_empty_places_are_left_out(price: float, size: float) -> None:
     message = book()
     message.s2c.orderBookAskList.add(price=price, volume=1, hpVolume=size, orederCount=1)
     found = book_frame(message)
@@ -122,15 +130,17 @@ def test_every_market_is_named_and_numbered_as_the_library_does() -> None:
         assert futu.Market.to_string2(number) == market.prefix
 
 
-@pytest.mark.parametrize("change", ["failed", "empty", "market"])
+@pytest.mark.parametrize("change", ["failed", "empty", "market", "code"])
 def test_a_message_without_content_is_unreadable(change: str) -> None:
     for message, read_message in ((book(), book_frame), (prints(), ticks_frame)):
         if change == "failed":
             message.retType = -1
         elif change == "empty":
             message.ClearField("s2c")
-        else:
+        elif change == "market":
             message.s2c.security.market = 77
+        else:
+            message.ParseFromString(message.SerializeToString().replace(b"00700", b"\xff0700"))
         found = read_message(message)
         assert isinstance(found, NoticeFrame)
         with pytest.raises(DecodeError):

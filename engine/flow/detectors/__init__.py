@@ -1,0 +1,1 @@
+"""Detectors: each watches for one kind of event, from past data alone."""

@@ -1,0 +1,207 @@
+"""What is added to the book and what is taken out of it without a trade.
+
+Trades and updates of the book are not in step, so whatever is counted here is an estimate and a lower bound: what comes
+and goes between two updates is never seen. "Pulled" says what happened, not why.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from engine.flow.section import Changes
+from engine.flow.windows import SortedWindow
+from engine.market.book import Book
+from engine.market.events import Levels
+
+BAND = 1e-3
+"""Counted within 10 bp of the mid before the update."""
+MEMORY_S = 60
+NEAR_TICKS = 5
+FLEETING_NS = 2_000_000_000
+LARGE_SHARE = 0.9
+ADDS_KEPT = 1_000
+ADDS_LEAST = 100
+WATCHED = 2_000
+"""Fresh large sizes that are watched at once, per side."""
+
+
+class Tally(Struct):
+    """Sizes in base units: came, went without a trade, was traded."""
+
+    added: float = 0.0
+    cancelled: float = 0.0
+    traded: float = 0.0
+
+    @property
+    def order_to_trade(self) -> float | None:
+        """How much was cancelled for each unit traded; None without a trade."""
+        return self.cancelled / self.traded if self.traded > 0.0 else None
+
+
+class Fleeting:
+    """Large sizes placed near the touch, and how much of them is gone within 2 s without a trade.
+
+    Hasbrouck & Saar 2009 (JFM 12:143). Large is the 0.9 quantile of the last 1000 such sizes (at least 100).
+    """
+
+    __slots__ = ("_adds", "_fresh", "added", "dropped", "gone")
+
+    def __init__(self) -> None:
+        self._adds = SortedWindow(ADDS_KEPT)
+        self._fresh: dict[float, tuple[int, float]] = {}
+        self.added = self.gone = 0.0
+        """Large sizes that were placed, and what of them was fleeting, in base units."""
+        self.dropped = 0
+
+    def placed(self, t_ns: int, price: float, size: float) -> None:
+        """So much was added at a price near the touch."""
+        large = self._adds.quantile(LARGE_SHARE) if len(self._adds) >= ADDS_LEAST else None
+        self._adds.add(size)
+        if large is None or size < large:
+            return
+        self.added += size
+        if len(self._fresh) >= WATCHED:
+            self._expire(t_ns)
+        if len(self._fresh) >= WATCHED:
+            self.dropped += 1
+            return
+        self._fresh[price] = t_ns, size
+
+    def removed(self, t_ns: int, price: float, size: float) -> None:
+        """So much went from a price without a trade."""
+        fresh = self._fresh.get(price)
+        if fresh is None:
+            return
+        placed_ns, left = fresh
+        if t_ns - placed_ns > FLEETING_NS:
+            del self._fresh[price]
+            return
+        gone = min(size, left)
+        self.gone += gone
+        if gone < left:
+            self._fresh[price] = placed_ns, left - gone
+        else:
+            del self._fresh[price]
+
+    def clear(self) -> None:
+        """The book is unknown: what was fresh can no longer be followed."""
+        self._fresh.clear()
+
+    @property
+    def share(self) -> float | None:
+        """The fleeting share of the large sizes placed, in 0 … 1; None before the first."""
+        return self.gone / self.added if self.added > 0.0 else None
+
+    def _expire(self, t_ns: int) -> None:
+        self._fresh = {price: known for price, known in self._fresh.items() if t_ns - known[0] <= FLEETING_NS}
+
+
+class _Side:
+    """One side of the book."""
+
+    __slots__ = ("fleeting", "median", "pulled", "seconds", "taken", "tally")
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+        self.taken: dict[float, float] = {}
+        """Traded by price since the last update."""
+        self.fleeting = Fleeting()
+        self.pulled = 0.0
+        """Cancelled in this second."""
+        self.seconds: deque[float] = deque(maxlen=MEMORY_S)
+        self.median = SortedWindow(MEMORY_S)
+
+    def update(
+        self, t_ns: int, levels: Levels, before: Sequence[float], low: float, high: float, near: tuple[float, float]
+    ) -> None:
+        """Count the changes of one update at prices from `low` to `high`."""
+        taken, added, cancelled = self.taken, 0.0, 0.0
+        near_low, near_high = near
+        for (price, size), stood in zip(levels, before, strict=False):
+            if low <= price <= high:
+                net = size - stood
+                if taken:
+                    net += taken.get(price, 0.0)
+                if net > 0.0:
+                    added += net
+                    if near_low <= price <= near_high:
+                        self.fleeting.placed(t_ns, price, net)
+                elif net < 0.0:
+                    cancelled -= net
+                    if near_low <= price <= near_high:
+                        self.fleeting.removed(t_ns, price, -net)
+        tally = self.tally
+        tally.added += added
+        tally.cancelled += cancelled
+        self.pulled += cancelled
+        if taken:
+            tally.traded += sum(size for price, size in taken.items() if low <= price <= high)
+            taken.clear()
+
+    def second(self) -> None:
+        self.seconds.append(self.pulled)
+        self.median.add(self.pulled)
+        self.pulled = 0.0
+
+    @property
+    def pull_rate(self) -> float | None:
+        """Cancelled in the last second, in multiples of the median second; None below 60 s and for a median of 0."""
+        usual = self.median.median() if len(self.median) == MEMORY_S else None
+        return self.seconds[-1] / usual if usual else None
+
+
+class RestingFlow:
+    """Added and cancelled sizes of both sides, update by update; what a trade took is not cancelled."""
+
+    __slots__ = ("_mid", "_near", "ask", "bid", "tick", "updates")
+
+    def __init__(self, tick: float) -> None:
+        self.tick = tick
+        self.bid = _Side()
+        self.ask = _Side()
+        self.updates = 0
+        self._mid: float | None = None
+        self._near = (0.0, 0.0), (0.0, 0.0)
+
+    def on_book(self, t_ns: int, book: Book, changes: Changes | None) -> None:
+        """Take the book after an update, or after a snapshot (`changes` None), which counts for nothing."""
+        mid = self._mid
+        if changes is None or mid is None:
+            self.bid.taken.clear()
+            self.ask.taken.clear()
+        else:
+            low, high = mid - mid * BAND, mid + mid * BAND
+            self.bid.update(t_ns, changes.bids, changes.bids_before, low, high, self._near[0])
+            self.ask.update(t_ns, changes.asks, changes.asks_before, low, high, self._near[1])
+            self.updates += 1
+        self._remember(book)
+
+    def on_trade(self, price: float, size: float, side: int) -> None:
+        """Take a trade with a side, its price as the book spells it; a buy takes from the asks."""
+        taken = self.ask.taken if side > 0 else self.bid.taken
+        taken[price] = taken.get(price, 0.0) + size
+
+    def on_second(self) -> None:
+        """A second has passed."""
+        self.bid.second()
+        self.ask.second()
+
+    def on_reset(self) -> None:
+        """The book is unknown until the next snapshot."""
+        self._mid = None
+        for side in (self.bid, self.ask):
+            side.taken.clear()
+            side.fleeting.clear()
+
+    def _remember(self, book: Book) -> None:
+        bids, asks = book.top_bids()[0], book.top_asks()[0]
+        if not bids or not asks or bids[0] > asks[0]:
+            self._mid = None
+            return
+        best_bid, best_ask = bids[0], asks[0]
+        self._mid = (best_bid + best_ask) / 2
+        reach = NEAR_TICKS * self.tick * (1.0 + 1e-9)
+        self._near = (best_bid - reach, best_ask), (best_bid, best_ask + reach)
