@@ -148,15 +148,16 @@ def _own_spread(venue: VenueView) -> str:
 
 def _gaps(view: AcrossView, whole: ConsolidatedView, places: int) -> str:
     """The widest gaps; the place stays as high when there is none, so that nothing below jumps."""
-    base, _, rest = view.name.partition("/")
-    quote = rest.partition(":")[0]
-    lines = [_gap(view, whole, gap, places, base, quote) for gap in whole.gaps[:GAPS_SHOWN]]
+    lines = [gap_line(view, whole, gap, places) for gap in whole.gaps[:GAPS_SHOWN]]
     if not lines:
         lines = ["<div>No arbitrage gap now: no venue bids above what another asks.</div>"]
     return f'<div class="td-gaps" data-gaps="{len(whole.gaps)}">{"".join(lines)}</div>'
 
 
-def _gap(view: AcrossView, whole: ConsolidatedView, gap: Gap, places: int, base: str, quote: str) -> str:
+def gap_line(view: AcrossView, whole: ConsolidatedView, gap: Gap, places: int) -> str:
+    """One gap as HTML: where to buy and sell, how much, gross, and net where both fees are known."""
+    base, _, rest = view.name.partition("/")
+    quote = rest.partition(":")[0]
     buy, sell = whole.venues[gap.buy].member, whole.venues[gap.sell].member
     fees = view.fees.get(buy.venue), view.fees.get(sell.venue)
     net = gap.net_bps(*fees)

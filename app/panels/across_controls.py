@@ -20,6 +20,7 @@ LETTERS = "ABCDEF"
 LEAST = 2
 AUTOMATIC = "automatic"
 EXACT = "as quoted"
+ALIKE_HELP = "USD, USDT, USDC and others are different money. Treated alike, gaps contain what one costs in the other."
 STEP_HELP = (
     "Automatic: by the coarsest tick where ticks differ. Bids go to the step below, asks to the step above. "
     "Best prices and gaps are never rounded."
@@ -31,28 +32,43 @@ def show() -> AcrossView:
     """Draw the controls; what the person wants."""
     connectors = engine().connectors
     venues = _venues(sorted(connectors))
-    alike = st.toggle(
-        "Treat dollar coins alike", key="alike", bind="query-params", disabled=False,
-        help="USD, USDT, USDC and others are different money. Treated alike, gaps contain what one costs in the other.",
-    )  # fmt: skip
+    alike = st.toggle("Treat dollar coins alike", key="alike", bind="query-params", help=ALIKE_HELP)
     listings = {name: directory().listing(connectors[name]) for name in venues}
     _listing_states(listings)
-    names = UnifiedNames({name: one.instruments.values() for name, one in listings.items()}, dollars_alike=alike)
+    names = _names(listings, alike)
     name = _instrument(names, listings)
-    found = {venue: instrument for venue, instrument in names.at(name).items() if venue in venues}
+    found = names.at(name)
     members = tuple([Member(venue, found[venue].symbol) for venue in venues if venue in found])
-    enough = len(members) >= LEAST
     off = _left_out(venues)
     step = _step(list(found.values()))
     fees = _fees(venues)
-    running = st.query_params.get("run") == "1"
-    if running:
+    running = _running(len(members) >= LEAST)
+    if alike:
+        st.caption("⚠️ Dollars and dollar coins are treated alike: a gap may be the price of a coin, not of the market.")
+    return AcrossView(name, members, off, fees, step, running)
+
+
+def _running(enough: bool) -> bool:
+    wanted = st.query_params.get("run") == "1"
+    if wanted:
         st.button("⏹ Stop", key="stop", width="stretch", on_click=_stop)
     else:
         st.button("▶️ Start", key="start", type="primary", width="stretch", on_click=_start, disabled=not enough)
-    if alike:
-        st.caption("⚠️ Dollars and dollar coins are treated alike: a gap may be the price of a coin, not of the market.")
-    return AcrossView(name, members, off, fees, step, running and enough)
+    return wanted and enough
+
+
+def _names(listings: Mapping[str, Listing], alike: bool) -> UnifiedNames:
+    """The unified names of these venues; made anew only when a list is another one."""
+    lists = {name: listing.instruments for name, listing in listings.items()}
+    kept: tuple[bool, dict[str, dict[str, Instrument]], UnifiedNames] | None = st.session_state.get("unified-names")
+    if kept is not None:
+        was_alike, were, names = kept
+        same = alike == was_alike and list(were) == list(lists)
+        if same and all(were[name] is instruments for name, instruments in lists.items()):
+            return names
+    names = UnifiedNames({name: one.values() for name, one in lists.items()}, dollars_alike=alike)
+    st.session_state["unified-names"] = (alike, lists, names)
+    return names
 
 
 def welcome(view: AcrossView) -> None:
