@@ -22,6 +22,7 @@ from engine.market.consolidated import ConsolidatedView, Gap, Standing, Step, Ve
 FIRST_LOOK_S = 0.5
 GAPS_SHOWN = 2
 LADDER_HEIGHT = 690
+HEADINGS = ("Venue", "State", "Bid", "Size", "Ask", "Size", "Spread", "Latency", "Age", "Source")
 TONES = {Standing.LIVE: "good", Standing.OFF: "wait", Standing.WAITING: "wait"}
 
 
@@ -42,9 +43,6 @@ def show(session: LiveSession, view: AcrossView) -> None:
         f'<table class="td-across"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
         f"{_gaps(view, whole, places)}"
     )
-
-
-HEADINGS = ("Venue", "State", "Bid", "Size", "Ask", "Size", "Spread", "Latency", "Age", "Source")
 
 
 def ladder(session: LiveSession, view: AcrossView) -> None:
