@@ -59,6 +59,7 @@ class Waiting:
         self.weight = 2e4 * side * size / mid
         self.fills = 1
 
+
 MISALIGNED_SHARE = 0.10
 """More trades than this at a better price than the mid: quotes and trades do not fit together."""
 

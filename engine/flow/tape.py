@@ -33,14 +33,15 @@ class Tape(Section):
 
     `tick` is the price step. `multiplier` turns price · size into quote units; `inverse` says that a contract is worth
     `multiplier` in quote units whatever the price. `bucket` is the volume of a toxicity bucket in base units (a
-    fiftieth of a day's volume); None: it is found from what is seen, which takes an hour. `fallback` infers sides where a venue gives none.
+    fiftieth of a day's volume); None: it is found from what is seen, which takes an hour. `fallback`
+    infers sides where a venue gives none.
     """
 
     __slots__ = (
-        "_counted_ns", "_detections", "_inverse", "_learner", "_multiplier", "_price", "_ticks", "absorption", "bar_split", "book", "bucket_size",
-        "costs", "cvd", "detections_dropped", "exhaustion", "illiquidity", "impact", "large", "on_detection",
-        "on_order", "orders", "quotes", "refills", "resting", "session", "signer", "sweeps", "tick", "toxicity",
-        "toxicity_from_bars", "volumes", "walls",
+        "_counted_ns", "_detections", "_inverse", "_learner", "_multiplier", "_price", "_ticks", "absorption",
+        "bar_split", "book", "bucket_size", "costs", "cvd", "detections_dropped", "exhaustion", "illiquidity",
+        "impact", "large", "on_detection", "on_order", "orders", "quotes", "refills", "resting", "session", "signer",
+        "sweeps", "tick", "toxicity", "toxicity_from_bars", "volumes", "walls",
     )  # fmt: skip
 
     def __init__(
