@@ -16,7 +16,6 @@ from engine.market.unified import UnifiedNames
 
 FIRST_VENUES = ("binance", "coinbase", "kraken")
 SUGGESTED = ("BTC/USDT", "BTC/USD", "BTC/USD*", "ETH/USDT", "ETH/USD", "EUR/USD")
-LETTERS = "ABCDEF"
 LEAST = 2
 AUTOMATIC = "automatic"
 EXACT = "as quoted"
