@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 
 from app.across import AcrossView
-from app.instruments import Listing
+from app.panels.across_instrument import LEAST, choose_instrument, show_listings, unified_names
 from app.wiring import directory, engine
-from app.words import plain, sentences
+from app.words import plain
 from engine.market.consolidated import MOST_MEMBERS, Member, common_step
 from engine.market.instrument import Instrument
-from engine.market.unified import UnifiedNames
 
 FIRST_VENUES = ("binance", "coinbase", "kraken")
-SUGGESTED = ("BTC/USDT", "BTC/USD", "BTC/USD*", "ETH/USDT", "ETH/USD", "EUR/USD")
-LEAST = 2
 AUTOMATIC = "automatic"
 EXACT = "as quoted"
 ALIKE_HELP = "USD, USDT, USDC and others are different money. Treated alike, gaps contain what one costs in the other."
@@ -33,9 +30,9 @@ def show() -> AcrossView:
     venues = _venues(sorted(connectors))
     alike = st.toggle("Treat dollar coins alike", key="alike", bind="query-params", help=ALIKE_HELP)
     listings = {name: directory().listing(connectors[name]) for name in venues}
-    _listing_states(listings)
-    names = _names(listings, alike)
-    name = _instrument(names, listings)
+    show_listings(listings)
+    names = unified_names(listings, alike)
+    name = choose_instrument(names, listings)
     found = names.at(name)
     members = tuple([Member(venue, found[venue].symbol) for venue in venues if venue in found])
     off = _left_out(venues)
@@ -54,20 +51,6 @@ def _running(enough: bool) -> bool:
     else:
         st.button("▶️ Start", key="start", type="primary", width="stretch", on_click=_start, disabled=not enough)
     return wanted and enough
-
-
-def _names(listings: Mapping[str, Listing], alike: bool) -> UnifiedNames:
-    """The unified names of these venues; made anew only when a list is another one."""
-    lists = {name: listing.instruments for name, listing in listings.items()}
-    kept: tuple[bool, dict[str, dict[str, Instrument]], UnifiedNames] | None = st.session_state.get("unified-names")
-    if kept is not None:
-        was_alike, were, names = kept
-        same = alike == was_alike and list(were) == list(lists)
-        if same and all(were[name] is instruments for name, instruments in lists.items()):
-            return names
-    names = UnifiedNames({name: one.values() for name, one in lists.items()}, dollars_alike=alike)
-    st.session_state["unified-names"] = (alike, lists, names)
-    return names
 
 
 def welcome(view: AcrossView) -> None:
@@ -91,71 +74,6 @@ def _venues(names: list[str]) -> list[str]:
     for name in missing:
         st.warning(f"There is no connector {plain(repr(name))} here.")
     return [str(name) for name in chosen]
-
-
-def _instrument(names: UnifiedNames, listings: Mapping[str, Listing]) -> str:
-    """The unified name that is wanted; what is wrong with it is said, with near ones at every venue."""
-    offered = names.names(LEAST)
-    asked = str(st.session_state.get("instrument") or st.query_params.get("instrument") or "")
-    if any(listing.state == "loading" for listing in listings.values()):
-        st.selectbox("Instrument", [asked or "…"], disabled=True, key="instrument-to-come")
-        return names.resolve(asked) or asked
-    first = next((offered.index(name) for name in SUGGESTED if name in offered), 0)
-    options = offered if not asked or asked in offered else [*offered, asked]
-    chosen = st.selectbox(
-        "Instrument", options, index=first if options else None, key="instrument", bind="query-params",
-        accept_new_options=True, placeholder="BASE/QUOTE, or as a venue spells it",
-    )  # fmt: skip
-    written = str(chosen or "")
-    name = names.resolve(written) or written
-    if name != written:
-        st.caption(f"{plain(written)} is {plain(name)}.")
-    ready = {venue: listing for venue, listing in listings.items() if listing.state == "ready"}
-    if name and ready:
-        _complain(name, names, ready)
-    return name
-
-
-def _complain(name: str, names: UnifiedNames, ready: Mapping[str, Listing]) -> None:
-    have = names.at(name)
-    lacking = [venue for venue in ready if venue not in have]
-    if not lacking:
-        return
-    if len(have) >= LEAST:
-        for venue in lacking:
-            near = ", ".join(names.nearest_at(venue, name))
-            st.caption(f"{plain(venue)} has no {plain(name)}" + (f"; near: {plain(near)}." if near else "."))
-        return
-    st.error(
-        f"No venue here has {plain(name)}."
-        if not have
-        else f"Of these only {plain(', '.join(have))} has {plain(name)}."
-    )
-    unknown = names.unknown(name)
-    for near, venues in unknown.near.items():
-        st.button(f"{near}?", key=f"near-{name}-{near}", on_click=_choose, args=(near,), help=f"At {', '.join(venues)}")
-    for venue in lacking:
-        if near_here := ", ".join(names.nearest_at(venue, name)):
-            st.caption(f"Near at {plain(venue)}: {plain(near_here)}")
-
-
-def _listing_states(listings: Mapping[str, Listing]) -> None:
-    loading = [name for name, listing in listings.items() if listing.state == "loading"]
-    if loading:
-        _wait_for_listings(loading)
-    for name, listing in listings.items():
-        if listing.state == "failed":
-            st.caption(
-                f"{plain(name)} could not be asked for its symbols: {plain(sentences(listing.error, listing.hint))}"
-            )
-
-
-@st.fragment(run_every=0.5)
-def _wait_for_listings(names: Sequence[str]) -> None:
-    connectors = engine().connectors
-    if any(directory().listing(connectors[name]).state != "loading" for name in names):
-        st.rerun()
-    st.caption(f"Loading what {plain(', '.join(names))} list …")
 
 
 def _left_out(venues: list[str]) -> frozenset[str]:
@@ -201,10 +119,6 @@ def _fees(venues: Sequence[str]) -> dict[str, float | None]:
             )
             for venue in venues
         }  # fmt: skip
-
-
-def _choose(name: str) -> None:
-    st.session_state["instrument"] = name
 
 
 def _start() -> None:
