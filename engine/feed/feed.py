@@ -432,6 +432,9 @@ class Feed:
             self.quality.duplicates += 1
             return self._say_data(snapshot, polled)
         self._forget_digits()
+        # Where every message is a whole book, the observer is told what is new in it; polls are too far apart.
+        continued = self.observer is not None and self._whole and not polled and self.view is not None
+        held = (self._book.bids(), self._book.asks()) if continued else None
         try:
             self._book.replace(snapshot.bids, snapshot.asks)
         except DecodeError as error:
@@ -454,7 +457,8 @@ class Feed:
             self._published = sequence
         self._picture(snapshot.exchange_ns, snapshot.received_ns, snapshot.source, sequence)
         if self.observer is not None:
-            self.observer.on_book(snapshot.received_ns, self._book, None)
+            changes = _changed(held, self._book) if held is not None else None
+            self.observer.on_book(snapshot.received_ns, self._book, changes)
         return status if behind else (*status, snapshot)
 
     def _apply(self, delta: BookDelta) -> tuple[MarketEvent, ...]:
@@ -653,6 +657,15 @@ def _changes(old: Levels, new: Levels) -> Levels:
     before, after = dict(old), dict(new)
     gone = [(price, 0.0) for price in before if price not in after]
     return (*gone, *[level for level in new if before.get(level[0]) != level[1]])
+
+
+def _changed(held: tuple[Levels, Levels], book: Book) -> Changes:
+    """What turns the levels that stood into the book as it is."""
+    bids, asks = _changes(held[0], book.bids()), _changes(held[1], book.asks())
+    before = dict(held[0]), dict(held[1])
+    return Changes(
+        bids, asks, [before[0].get(price, 0.0) for price, _ in bids], [before[1].get(price, 0.0) for price, _ in asks]
+    )
 
 
 def _same(one: BookSnapshot, other: BookSnapshot) -> bool:

@@ -126,7 +126,7 @@ def trade_readings(tape: Tape, t_ns: int, state: BookState, alive: bool) -> Read
         found[f"delta_{span}s"] = (volume.delta if volume else None), quality, 1.0
         found[f"trade_imbalance_{span}s"] = (volume.imbalance if volume else None), quality, 1.0
     running = Quality.PARTIAL if tape.cvd.partial else quality
-    found["cvd"] = (tape.cvd.value if alive else None), running, 1.0
+    found["cvd"] = (tape.delta_at(t_ns) if alive else None), running, 1.0
     found["effective_spread_bps"] = tape.costs.effective(), quality, 1.0
     found["negative_spread_share"] = tape.costs.negative_share(), quality, 1.0
     for place, horizon in enumerate(tape.costs.horizons_s):

@@ -51,7 +51,7 @@ class MarketWatch(Section):
     __slots__ = (
         "_board", "_depths", "_ratios", "_spreads", "_top", "_vacuum", "change", "change_ns",
         "efficiency", "flow", "flow_score", "last_change", "ranges", "rate", "regime", "regime_inputs", "spread_z",
-        "trend", "volatility",
+        "trades", "trend", "volatility",
     )  # fmt: skip
 
     def __init__(self, top: TopOfBook, vacuum: Vacuum, board: SignalBoard) -> None:
@@ -64,6 +64,8 @@ class MarketWatch(Section):
         self.trend = BarMovement(TREND_BAR_S)
         self.ranges = BarMovement(RANGE_BAR_S)
         """For the average true range, by which stops are measured."""
+        self.trades = 0
+        """How many prints there have been."""
         self.rate = TradeRate()
         self.regime = RegimeTracker()
         self.regime_inputs = RegimeInputs(None, None, None, None, None, None, None, None)
@@ -79,6 +81,7 @@ class MarketWatch(Section):
         """The depth of bids and asks near the mid over what is usual."""
 
     def on_trade(self, t_ns: int, price: float, size: float, side: int, venue_ns: int | None, trade_id: object) -> None:
+        self.trades += 1
         self.rate.trade()
         self.trend.trade(price, size)
         self.ranges.trade(price, size)
