@@ -14,7 +14,7 @@ from engine.flow.ofi import LEVELS, BestOfi, LevelOfi
 from engine.flow.queue_states import BUCKETS, WIDEST_TICKS
 from engine.flow.section import Changes, Json, Row, Section, Table
 from engine.flow.top import TopOfBook
-from engine.flow.vacuum import Vacuum
+from engine.flow.vacuum import HOLD_NS, OFF_ABOVE, ON_BELOW, WARM_S, Vacuum
 from engine.market.book import Book
 from engine.store.flow_regressions import Regressions
 from engine.store.flow_sampling import Sampling
@@ -164,6 +164,34 @@ class BookSamples(Section):
         return {"l2_samples": Table(columns, self._rows)}
 
 
+class Counts(Section):
+    """How many events of each kind there were, and when the first and the last."""
+
+    def __init__(self, tick: float) -> None:
+        self._tick = tick
+        self._quotes = self._trades = self._snapshots = self._updates = 0
+        self._first_ns = 0
+
+    def on_bbo(self, t_ns: int, bid: float, bid_size: float, ask: float, ask_size: float) -> None:
+        self._quotes += 1
+        self._first_ns = self._first_ns or t_ns
+
+    def on_trade(self, t_ns: int, price: float, size: float, side: int, venue_ns: int | None, trade_id: object) -> None:
+        self._trades += 1
+        self._first_ns = self._first_ns or t_ns
+
+    def on_book(self, t_ns: int, book: Book, changes: Changes | None) -> None:
+        if changes is None:
+            self._snapshots += 1
+        else:
+            self._updates += 1
+        self._first_ns = self._first_ns or t_ns
+
+    def finish(self, t_ns: int) -> Json:
+        counts = {"bbo": self._quotes, "trade": self._trades, "snap": self._snapshots, "diff": self._updates}
+        return {"tick": self._tick, "counts": counts, "first_ts": self._first_ns, "last_ts": t_ns}
+
+
 class Counted(Section):
     """The parts of the analysis that need nothing but to be asked at the end."""
 
@@ -174,6 +202,15 @@ class Counted(Section):
         bids, asks, micro = self._flicker.bids, self._flicker.asks, self._micro_price
         found: Json = {
             "flicker_250ms": {"bid": [bids.flickers, bids.changes], "ask": [asks.flickers, asks.changes]},
+            "vacuum_10bps": {
+                "params": {
+                    "W_s": SAMPLED_WINDOW_S,
+                    "on": ON_BELOW,
+                    "off": OFF_ABOVE,
+                    "hold_ms": HOLD_NS // 10**6,
+                    "warm_s": WARM_S,
+                }
+            },
             "vacuum_events": [[one.t_ns, one.side, one.on, one.ratio] for one in self._vacuum.events],
         }
         solved = micro.solve()
@@ -194,7 +231,7 @@ def book_sections(tick: float, quotes: int, books: int) -> list[Section]:
     ofi, flicker, micro_price, band = BestOfi(top), Flicker(top), MicroPrice(top), BandDepth(tick)
     vacuum, regressions = Vacuum(band, SAMPLED_WINDOW_S), Regressions(tick, top, ofi, levels)
     return [
-        top, levels, TopSamples(tick, quotes, top, ofi), BookSamples(tick, books, levels),
+        Counts(tick), top, levels, TopSamples(tick, quotes, top, ofi), BookSamples(tick, books, levels),
         regressions, Sampling(top, regressions), flicker, micro_price, band, vacuum,
         Counted(flicker, micro_price, vacuum),
     ]  # fmt: skip

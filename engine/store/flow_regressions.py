@@ -118,15 +118,16 @@ def fit(x: Array, y: Array) -> Json | None:
     return {"a": found.intercept, "b": found.slope, "r2": found.r2, "t": found.t, "n": found.n}
 
 
-def joint_r2(x: Array, y: Array) -> float:
-    """The share of the variance of `y` that the columns of `x` explain together, in sample."""
+def joint_r2(x: Array, y: Array) -> float | None:
+    """The share of the variance of `y` that the columns of `x` explain together, in sample; None where it has none."""
     design = np.column_stack([np.ones(len(x)), x])
     weights = np.linalg.lstsq(design, y, rcond=None)[0]
     return _r2(y, design @ weights, float(y.mean()))
 
 
-def _r2(y: Array, said: Array, mean: float) -> float:
-    return float(1.0 - ((y - said) ** 2).sum() / ((y - mean) ** 2).sum())
+def _r2(y: Array, said: Array, mean: float) -> float | None:
+    total = float(((y - mean) ** 2).sum())
+    return 1.0 - float(((y - said) ** 2).sum()) / total if total > 0.0 else None
 
 
 def _tested(x: Array, y: Array, half: int) -> float | None:

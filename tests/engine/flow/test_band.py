@@ -50,9 +50,9 @@ def test_an_empty_side_holds_nothing_and_the_other_has_no_band() -> None:
     band = BandDepth(1.0)
     teller = BookTeller(band)
     teller.snapshot(0, [(100, 1)], [])
-    assert (band.bid, band.ask, band.mid_ticks) == (None, 0.0, None)
+    assert [band.bid, band.ask, band.mid_ticks] == [None, 0.0, None]
     teller.update(1, [], [(101, 2)])
-    assert (band.bid, band.ask, band.mid_ticks) == (0.0, 0.0, 100.5), "ten basis points of 100.5 reach no level"
+    assert [band.bid, band.ask, band.mid_ticks] == [0.0, 0.0, 100.5], "ten basis points of 100.5 reach no level"
 
 
 def test_a_crossed_book_has_no_band_and_a_reset_forgets() -> None:
@@ -61,6 +61,6 @@ def test_a_crossed_book_has_no_band_and_a_reset_forgets() -> None:
     teller.snapshot(0, [(102, 1)], [(101, 1)])
     assert band.bid is None
     teller.snapshot(1, [(100, 1)], [(101, 1)])
-    assert (band.bid, band.ask) == (1.0, 1.0)
+    assert [band.bid, band.ask] == [1.0, 1.0]
     band.on_reset(at(2), "a gap")
-    assert (band.bid, band.ask, band.mid_ticks) == (None, None, None)
+    assert [band.bid, band.ask, band.mid_ticks] == [None, None, None]

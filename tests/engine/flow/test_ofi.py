@@ -100,7 +100,7 @@ def test_the_impact_line_takes_intervals_that_do_not_overlap_and_waits_for_thirt
     impact = Impact(interval_s=2, intervals=40)
     random = Random(1)
     mid, flow, mids, flows = 100.0, 0.0, [], []
-    for second in range(100):
+    for _ in range(100):
         impact.on_second(mid, flow)
         mids.append(mid)
         flows.append(flow)
@@ -114,7 +114,7 @@ def test_the_impact_line_takes_intervals_that_do_not_overlap_and_waits_for_thirt
     assert line.n == 40
     x, y = np.diff(flows[::2])[-40:], np.diff(mids[::2])[-40:]
     slope, intercept = np.polyfit(x, y, 1)
-    assert (line.slope, line.intercept) == (pytest.approx(slope), pytest.approx(intercept))
+    assert [line.slope, line.intercept] == pytest.approx([slope, intercept])
     assert line.r2 == pytest.approx(np.corrcoef(x, y)[0, 1] ** 2)
 
 

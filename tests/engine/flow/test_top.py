@@ -108,10 +108,10 @@ def test_infinite_and_empty_queues_break_the_flow_and_nothing_else() -> None:
     quote(top, 1, 100, 0, 101, 0)
     assert top.ofi_last is None
     quote(top, 2, 100, float("inf"), 101, 1)
-    assert (top.ofi_last, top.ofi) == (None, 0.0)
+    assert [top.ofi_last, top.ofi] == [None, 0.0]
     quote(top, 3, 100, 2, 101, 1)
     quote(top, 4, 100, 5, 101, 1)
-    assert (top.ofi_last, top.ofi) == (3.0, 3.0)
+    assert [top.ofi_last, top.ofi] == [3.0, 3.0]
 
 
 def test_two_symbols_side_by_side_say_what_each_says_alone() -> None:
@@ -120,7 +120,7 @@ def test_two_symbols_side_by_side_say_what_each_says_alone() -> None:
     told: list[list[tuple[float, float, float, float, float]]] = [[], []]
     for step in range(2000):
         which = random.randrange(2)
-        bid = 100 + random.randrange(3)
+        bid = 100.0 + random.randrange(3)
         said = (step / 20, bid, random.random(), bid + 1 + random.randrange(3), random.random())
         quote(together[which], *said)
         told[which].append(said)
