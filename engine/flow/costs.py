@@ -19,7 +19,8 @@ SECOND_NS = 1_000_000_000
 HORIZONS_S = (1, 5, 30, 300)
 PENDING = 50_000
 """Trades that wait for their horizons at most."""
-MERGE_NS = 1_000_000
+MERGE_NS = 5_000_000
+"""Fills of one side against one mid so soon after the first wait for their horizons with it."""
 NOTHING = (0.0, 0.0, 0.0, 0)
 
 
