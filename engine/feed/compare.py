@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from engine.flow.section import Changes
+from engine.market.book import Book
 from engine.market.events import BookSnapshot, Levels
 
 _INFINITY = float("inf")
@@ -17,6 +19,15 @@ def changes(old: Levels, new: Levels) -> Levels:
     before, after = dict(old), dict(new)
     gone = [(price, 0.0) for price in before if price not in after]
     return (*gone, *[level for level in new if before.get(level[0]) != level[1]])
+
+
+def changes_of(held: tuple[Levels, Levels], book: Book) -> Changes:
+    """What turns the levels that stood (bids, asks) into the book as it is."""
+    bids, asks = changes(held[0], book.bids()), changes(held[1], book.asks())
+    before = dict(held[0]), dict(held[1])
+    return Changes(
+        bids, asks, [before[0].get(price, 0.0) for price, _ in bids], [before[1].get(price, 0.0) for price, _ in asks]
+    )
 
 
 def same_levels(one: BookSnapshot, other: BookSnapshot) -> bool:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from engine.clock import SYSTEM_CLOCK, Clock
 from engine.errors import DecodeError
-from engine.feed.compare import changes, same_levels, sound
+from engine.feed.compare import changes, changes_of, same_levels, sound
 from engine.feed.picture import Picture
 from engine.feed.quality import FeedQuality
 from engine.feed.settlement import Settlement
@@ -448,6 +448,9 @@ class Feed:
             self.quality.duplicates += 1
             return self._say_data(snapshot, polled)
         self._settlement.forget()
+        # Where every message is a whole book, the observer is told what is new in it; polls are too far apart.
+        continued = self.observer is not None and self._whole and not polled and self._picture.exists
+        held = (self._book.bids(), self._book.asks()) if continued else None
         try:
             self._book.replace(snapshot.bids, snapshot.asks)
         except DecodeError as error:
@@ -471,7 +474,8 @@ class Feed:
         shown = self.sync.last if sequence is None else sequence
         self._picture.change(shown, snapshot.exchange_ns, snapshot.received_ns, snapshot.source)
         if self.observer is not None:
-            self.observer.on_book(snapshot.received_ns, self._book, None)
+            changes = changes_of(held, self._book) if held is not None else None
+            self.observer.on_book(snapshot.received_ns, self._book, changes)
         return status if behind else (*status, snapshot)
 
     def _apply(self, delta: BookDelta) -> tuple[MarketEvent, ...]:
