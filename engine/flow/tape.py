@@ -73,8 +73,9 @@ class Tape(Section):
         self.refills = Refills()
         self.absorption = Absorption()
         self.exhaustion = Exhaustion()
-        self._own_band = BandDepth(tick) if band is None else None
-        self.resting = RestingFlow(band or self._own_band or BandDepth(tick))
+        own = BandDepth(tick)
+        self._own_band = own if band is None else None
+        self.resting = RestingFlow(own if band is None else band)
         self.walls = Walls()
         self.book: Book | None = None
         """The feed's own book, once there is one: read, never kept beyond the call."""
