@@ -117,7 +117,7 @@ class Session:
                 # Read anew for every frame: a handover exchanges it.
                 channels = self.channels
                 for item in items:
-                    if isinstance(item, Control):
+                    if type(item) is Control:
                         self._obey(item, now_ns)
                         continue
                     channel = channels.get(item.symbol)
@@ -348,10 +348,11 @@ class Session:
             return
         age_s = feed.quality.age_s(now_ns)
         asked_ns = self._asked_ns.get(symbol, now_ns)
-        if self._bookless and not channel.synced:
+        if self._bookless and not channel.synced and not self.venue.rests(symbol, now_ns):
             self._ask_mute_again(channel, (now_ns - asked_ns) / 1e9)
         spoke = feed.quality.last_ns is not None and feed.quality.last_ns >= asked_ns
-        if spoke and feed.state is FeedState.SYNCING and self.venue.continuity.recovery == "none":
+        whole = self.venue.continuity.recovery == "none" and not self._bookless
+        if spoke and feed.state is FeedState.SYNCING and whole:
             # The next message mends a book that comes whole; only if none does, it is asked for anew.
             channel.begin_repair()
             self._again_ns[symbol] = now_ns + round(self._patience.resubscribe_s * 1e9)
