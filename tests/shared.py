@@ -17,3 +17,11 @@ def capture(name: str) -> Path:
     if not path.is_file():
         pytest.skip(f"the shared capture {name} is not here (set TAPEDECK_SHARED to the folder that holds captures/)")
     return path
+
+
+def golden(name: str) -> Path:
+    """The path of a shared result that was worked out by other means."""
+    path = SHARED / "golden" / name
+    if not path.is_file():
+        pytest.skip(f"the shared result {name} is not here (set TAPEDECK_SHARED to the folder that holds golden/)")
+    return path

@@ -117,7 +117,7 @@ class Session:
                 # Read anew for every frame: a handover exchanges it.
                 channels = self.channels
                 for item in items:
-                    if isinstance(item, Control):
+                    if type(item) is Control:
                         self._obey(item, now_ns)
                         continue
                     channel = channels.get(item.symbol)

@@ -128,7 +128,7 @@ class FlowAnalyzer:
         seed = crc32(f"{venue} {symbol}".encode())
         self.outcomes = OutcomeLedger(venue, symbol, pool, latency_s=latency_s, fee_bps=fee_bps, seed=seed)
         self.board = SignalBoard(venue, symbol, self.top, self.outcomes)
-        self.tape = Tape(tick, multiplier=multiplier, inverse=inverse, bucket=bucket)
+        self.tape = Tape(tick, multiplier=multiplier, inverse=inverse, bucket=bucket, band=self.band)
         self.tape.on_detection = self._detected
         self.watch = MarketWatch(self.top, self.vacuum, self.board)
         # What reads others stands after them.
@@ -153,7 +153,7 @@ class FlowAnalyzer:
     def volume(self, window_s: float) -> Volume | None:
         """What traded in the last `window_s`; None before the first trade. From any thread."""
         with self.lock:
-            if self.tape.cvd.anchor_ns is None:
+            if not self.watch.trades:
                 return None
             return self.tape.volumes.over(self.observer.last_ns, round(window_s * SECOND_NS))
 
@@ -173,7 +173,7 @@ class FlowAnalyzer:
         found |= self.vacuum.readings(now, state)
         found |= flow_readings(self.ofi, now, state)
         found |= self.impacts.readings(now, state)
-        found |= trade_readings(self.tape, now, state, alive=self.tape.cvd.anchor_ns is not None)
+        found |= trade_readings(self.tape, now, state, alive=self.watch.trades > 0)
         found |= self.watch.readings(now, state)
         found["microprice"] = self._micro_price(state)
         for name, rate in zip(("flicker_rate_bid", "flicker_rate_ask"), self.flicker.rates(), strict=True):
@@ -192,4 +192,6 @@ class FlowAnalyzer:
     def _detected(self, found: Detection) -> None:
         event = occurrence_of(found)
         if event is not None:
-            self.board.occurred(found.t_ns, event.kind, event.direction, event.side, event.score)
+            # An order is known to be whole only some time after its last fill: nobody could have acted before.
+            known_ns = max(found.t_ns, self.observer.last_ns)
+            self.board.occurred(known_ns, event.kind, event.direction, event.side, event.score)

@@ -5,8 +5,10 @@ Huang & Stoll 1996, Bessembinder & Kaufman 1997, Kyle 1985 (Econometrica 53:1315
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from math import log
+from typing import Any
 
 from msgspec import Struct
 
@@ -17,8 +19,8 @@ SECOND_NS = 1_000_000_000
 HORIZONS_S = (1, 5, 30, 300)
 PENDING = 50_000
 """Trades that wait for their horizons at most."""
-MERGE_NS = 1_000_000
-"""Fills of one side against one mid within a millisecond of the first wait together: most orders fill in parts."""
+MERGE_NS = 5_000_000
+"""Fills of one side against one mid so soon after the first wait for their horizons with it."""
 NOTHING = (0.0, 0.0, 0.0, 0)
 
 
@@ -45,34 +47,34 @@ class Costs(Struct, frozen=True, gc=False):
         return self.effective - self.realised
 
 
-class Waiting:
-    """Fills that wait for their horizons. `paid` is Σ size · effective spread, `weight` Σ 2e4 · side · size / mid."""
-
-    __slots__ = ("fills", "mid", "paid", "side", "size", "t_ns", "weight")
-
-    def __init__(self, t_ns: int, side: int, size: float, mid: float, paid: float) -> None:
-        self.t_ns = t_ns
-        self.side = side
-        self.size = size
-        self.mid = mid
-        self.paid = paid
-        self.weight = 2e4 * side * size / mid
-        self.fills = 1
-
-
 MISALIGNED_SHARE = 0.10
 """More trades than this at a better price than the mid: quotes and trades do not fit together."""
+Sums = tuple[float, float, float, int, int]
+"""Σ size, Σ size · effective, Σ effective, trades, trades better than the mid."""
+NO_SUMS: Sums = (0.0, 0.0, 0.0, 0, 0)
+
+
+def _added(one: Sums, other: Sums) -> Sums:
+    return one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3], one[4] + other[4]
+
+
+Run = list[Any]
+"""Fills of one side against one mid within a moment: [time of the first, fills, Σ size, Σ size · (price - mid),
+Σ (price - mid), fills better than the mid, side, mid]; a list, for one is made or changed at every trade."""
+NO_RUN: Run = [0, 0, 0.0, 0.0, 0.0, 0, 0, None]
+Waiting = tuple[int, int, float, float, float, float]
+"""A run that is over: time, fills, Σ size, Σ size · effective, Σ 2e4 · side · size / mid, mid."""
 
 
 class _Horizon:
-    """One horizon: how many of the waiting trades have passed it, and their sums, second by second."""
+    """One horizon: how many of the waiting runs have passed it, and their sums, second by second."""
 
     __slots__ = ("after_ns", "done", "lost", "seconds", "sums")
 
     def __init__(self, after_ns: int, window_s: int) -> None:
         self.after_ns = after_ns
         self.done = 0
-        """Trades at the head of the common queue for which this horizon has passed."""
+        """Runs at the head of the common queue for which this horizon has passed."""
         self.sums = [0.0, 0.0, 0.0, 0]
         """Σ size, Σ size · effective, Σ size · realised, trades: of all time."""
         self.seconds: deque[tuple[float, float, float, int]] = deque(maxlen=window_s)
@@ -80,28 +82,34 @@ class _Horizon:
         """Trades that a gap, a bad book or the bound took."""
 
     def settle(self, t_ns: int, waiting: list[Waiting], quotes: QuoteHistory) -> None:
-        """Take the trades whose horizon lies at or before `t_ns`."""
+        """Take the runs whose horizon lies at or before `t_ns`."""
         after, place, end = self.after_ns, self.done, len(waiting)
-        if place == end or waiting[place].t_ns + after > t_ns:
+        latest = t_ns - after
+        if place == end or waiting[place][0] > latest:
             self.seconds.append(NOTHING)
             return
-        before = quotes.before
+        times, mids = quotes.times, quotes.mids
+        known = len(times)
+        # Runs wait in order of time: one walk along the mids serves them all.
+        spot = bisect_right(times, waiting[place][0] + after)
         volume = paid = kept = 0.0
         count = 0
         while place < end:
-            trade = waiting[place]
-            due_ns = trade.t_ns + after
-            if due_ns > t_ns:
+            traded_ns, fills, size, cost, weight, mid = waiting[place]
+            if traded_ns > latest:
                 break
             place += 1
-            later = before(due_ns)
+            due_ns = traded_ns + after
+            while spot < known and times[spot] <= due_ns:
+                spot += 1
+            later = mids[spot - 1] if spot else None
             if later is None:
-                self.lost += trade.fills
+                self.lost += fills
                 continue
-            volume += trade.size
-            paid += trade.paid
-            kept += trade.paid - trade.weight * (later - trade.mid)
-            count += trade.fills
+            volume += size
+            paid += cost
+            kept += cost - weight * (later - mid)
+            count += fills
         self.done = place
         self.seconds.append((volume, paid, kept, count))
         if count:
@@ -116,12 +124,13 @@ class SpreadCosts:
     """Effective and realised spread of every signed trade against the mid that stood before it.
 
     Settled once a second by `on_second`; a reset of the book loses the trades that wait, for nobody saw what came
-    between. `window_s` seconds are averaged, `of_all` gives everything since the start.
+    between. `window_s` seconds are averaged, `of_all` gives everything since the start. Fills of one side against one
+    mid within `merge_ns` of the first wait for their horizons together, for most orders fill in parts.
     """
 
     __slots__ = (
-        "_horizons", "_last", "_merge_until", "_second", "_seconds", "_sums", "_waiting", "horizons_s", "merge_ns",
-        "quotes", "skipped",
+        "_fresh", "_horizons", "_run", "_seconds", "_sums", "_until", "_waiting", "horizons_s", "merge_ns", "quotes",
+        "skipped",
     )  # fmt: skip
 
     def __init__(
@@ -133,67 +142,84 @@ class SpreadCosts:
         self.horizons_s = horizons_s
         self._horizons = [_Horizon(seconds * SECOND_NS, window_s) for seconds in horizons_s]
         self._waiting: list[Waiting] = []
-        self._last: Waiting | None = None
-        self._merge_until = 0
-        self._second = [0.0, 0.0, 0.0, 0, 0]
-        """Σ size, Σ size · effective, Σ effective, trades, trades below zero: of this second."""
-        self._sums = [0.0, 0.0, 0.0, 0, 0]
-        self._seconds: deque[list[float]] = deque(maxlen=window_s)
+        self._fresh: list[Run] = []
+        """The runs of this second."""
+        self._run = NO_RUN
+        self._until = 0
+        self._sums: Sums = NO_SUMS
+        self._seconds: deque[Sums] = deque(maxlen=window_s)
         self.skipped = 0
         """Signed trades for which no mid was known."""
 
     def on_trade(self, t_ns: int, price: float, size: float, side: int, mid: float | None) -> None:
         """Take a trade with a side; price and mid in ticks."""
+        run = self._run
+        if t_ns < self._until and side == run[6] and mid == run[7] and mid is not None:
+            gap = price - mid
+            run[1] += 1
+            run[2] += size
+            run[3] += size * gap
+            run[4] += gap
+            if gap * side < 0.0:
+                run[5] += 1
+            return
         if mid is None:
             self.skipped += 1
             return
-        cost = 2e4 * side * (price - mid) / mid
-        paid = size * cost
-        second = self._second
-        second[0] += size
-        second[1] += paid
-        second[2] += cost
-        second[3] += 1
-        if cost < 0.0:
-            second[4] += 1
-        last = self._last
-        if last is not None and t_ns < self._merge_until and last.side == side and last.mid == mid:
-            last.size += size
-            last.paid += paid
-            last.weight += 2e4 * side * size / mid
-            last.fills += 1
-            return
-        self._last = last = Waiting(t_ns, side, size, mid, paid)
-        self._merge_until = t_ns + self.merge_ns
-        self._waiting.append(last)
+        gap = price - mid
+        self._run = run = [t_ns, 1, size, size * gap, gap, gap * side < 0.0, side, mid]
+        self._until = t_ns + self.merge_ns
+        self._fresh.append(run)
 
     def on_second(self, t_ns: int) -> None:
         """Time has come to `t_ns`, a second further: settle what is due."""
         waiting = self._waiting
-        # What waits is settled whole: nothing may join it any more.
-        self._last = None
+        self._close_second()
         for horizon in self._horizons:
             horizon.settle(t_ns, waiting, self.quotes)
         self._forget(max(min(horizon.done for horizon in self._horizons), len(waiting) - PENDING))
-        second = self._second
-        self._seconds.append(second)
-        self._sums = [total + part for total, part in zip(self._sums, second, strict=True)]
-        self._second = [0.0, 0.0, 0.0, 0, 0]
 
     def on_reset(self) -> None:
         """The book was lost: what still waits will never be known."""
-        self._last = None
+        self._close_second()
         self._forget(len(self._waiting))
 
+    def _close_second(self) -> None:
+        """The runs of this second are over: count them, and let them wait."""
+        if not self._fresh:
+            self._seconds.append(NO_SUMS)
+            return
+        sums = self._of_fresh()
+        self._seconds.append(sums)
+        self._sums = _added(self._sums, sums)
+        wait = self._waiting.append
+        for first_ns, fills, size, paid, _, _, side, mid in self._fresh:
+            scale = 2e4 * side / mid
+            wait((first_ns, fills, size, scale * paid, scale * size, mid))
+        self._fresh, self._run, self._until = [], NO_RUN, 0
+
     def _forget(self, count: int) -> None:
-        """Let the oldest `count` trades go; a horizon that has not passed for one of them has lost it."""
-        if not count:
+        """Let the oldest `count` runs go; a horizon that has not passed for one of them has lost it."""
+        if count <= 0:
             return
         gone = self._waiting[:count]
         del self._waiting[:count]
         for horizon in self._horizons:
-            horizon.lost += sum(trade.fills for trade in gone[horizon.done :])
+            horizon.lost += sum(run[1] for run in gone[horizon.done :])
             horizon.done = max(horizon.done - count, 0)
+
+    def _of_fresh(self) -> Sums:
+        """The sums of this second so far."""
+        volume = paid = plain = 0.0
+        n = below = 0
+        for _, fills, size, weighted, gap, better, side, mid in self._fresh:
+            scale = 2e4 * side / mid
+            volume += size
+            paid += scale * weighted
+            plain += scale * gap
+            n += fills
+            below += better
+        return volume, paid, plain, n, below
 
     def of_window(self, place: int) -> Costs | None:
         """The costs over the window at `horizons_s[place]`; None while no trade has got that far."""
@@ -217,29 +243,29 @@ class SpreadCosts:
 
     def effective(self) -> float | None:
         """The effective spread over the window in basis points, weighted by volume; None without a trade."""
-        volume = paid = 0.0
-        for part in (*self._seconds, self._second):
-            volume += part[0]
-            paid += part[1]
+        volume, paid, *_ = self._of_window()
         return paid / volume if volume > 0.0 else None
 
     def effective_of_all(self) -> tuple[float, float] | None:
         """The effective spread since the start in basis points: weighted by volume, and by trade."""
-        volume, paid, plain, n, _ = (total + part for total, part in zip(self._sums, self._second, strict=True))
+        volume, paid, plain, n, _ = _added(self._sums, self._of_fresh())
         return (paid / volume, plain / n) if volume > 0.0 else None
 
     def negative_share(self) -> float | None:
         """The share of the window's trades that were better than the mid, in 0 … 1; None without a trade."""
-        n = below = 0.0
-        for part in (*self._seconds, self._second):
-            n += part[3]
-            below += part[4]
+        *_, n, below = self._of_window()
         return below / n if n else None
 
     def negative_share_of_all(self) -> float | None:
         """The same since the start."""
-        n, below = self._sums[3] + self._second[3], self._sums[4] + self._second[4]
+        *_, n, below = _added(self._sums, self._of_fresh())
         return below / n if n else None
+
+    def _of_window(self) -> Sums:
+        sums = self._of_fresh()
+        for second in self._seconds:
+            sums = _added(sums, second)
+        return sums
 
     @property
     def misaligned(self) -> bool:

@@ -19,6 +19,7 @@ Array = NDArray[np.float64]
 STEPS_S = (1, 2, 5, 10, 20)
 """Steps that are tried, shortest first."""
 MOST_ZEROS = 0.25
+LEAST_RETURNS = 20
 FLOOR_SHARE = 0.25
 SMALLEST = 1e-9
 _ROOT = math.sqrt(2.0 * math.pi)
@@ -78,12 +79,12 @@ class TwoStateFilter:
 def choose_step(mids: Array) -> tuple[int, Array] | None:
     """The shortest step of 1 s mids at which fewer than a quarter of the returns are zero, and those in bps.
 
-    None where even the longest has more. `mids` has one value per second.
+    None where even the longest has more, and below 20 returns. `mids` has one value per second.
     """
     logs = np.log(mids)
     for step in STEPS_S:
         changes = np.diff(logs[::step]) * 10_000.0
-        if len(changes) and np.mean(changes == 0.0) < MOST_ZEROS:
+        if len(changes) >= LEAST_RETURNS and np.mean(changes == 0.0) < MOST_ZEROS:
             return step, changes
     return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.flow.change_point import VolatilityChange
+from engine.flow.information import InformationRecord
 from engine.flow.readings import Quality, Reading
 from engine.flow.regime import Regime, RegimeChange, RegimeInputs, RegimeTracker, TradeRate
 from engine.flow.section import SECOND_NS, Section
@@ -50,8 +51,8 @@ class MarketWatch(Section):
 
     __slots__ = (
         "_board", "_depths", "_ratios", "_spreads", "_top", "_vacuum", "change", "change_ns",
-        "efficiency", "flow", "flow_score", "last_change", "ranges", "rate", "regime", "regime_inputs", "spread_z",
-        "trend", "volatility",
+        "efficiency", "flow", "flow_score", "information", "last_change", "ranges", "rate", "regime", "regime_inputs",
+        "spread_z", "trades", "trend", "volatility",
     )  # fmt: skip
 
     def __init__(self, top: TopOfBook, vacuum: Vacuum, board: SignalBoard) -> None:
@@ -64,11 +65,14 @@ class MarketWatch(Section):
         self.trend = BarMovement(TREND_BAR_S)
         self.ranges = BarMovement(RANGE_BAR_S)
         """For the average true range, by which stops are measured."""
+        self.trades = 0
+        """How many prints there have been."""
         self.rate = TradeRate()
         self.regime = RegimeTracker()
         self.regime_inputs = RegimeInputs(None, None, None, None, None, None, None, None)
         """The figures of the last whole second."""
         self.last_change: RegimeChange | None = None
+        self.information = InformationRecord(("imbalance_1", "ofi_z", "imbalance_band_10"))
         self.flow = FlowScore()
         self.flow_score: float | None = None
         self.spread_z: float | None = None
@@ -79,6 +83,7 @@ class MarketWatch(Section):
         """The depth of bids and asks near the mid over what is usual."""
 
     def on_trade(self, t_ns: int, price: float, size: float, side: int, venue_ns: int | None, trade_id: object) -> None:
+        self.trades += 1
         self.rate.trade()
         self.trend.trade(price, size)
         self.ranges.trade(price, size)
@@ -152,7 +157,9 @@ class MarketWatch(Section):
     def _judge(self, t_ns: int) -> None:
         board, flow, z = self._board, self.flow_score, self.spread_z
         scores: dict[tuple[SignalType, int], float | None] = {}
-        imbalance = self._top.imbalance
+        imbalance, bid, ask = self._top.imbalance, self._vacuum.bids.size, self._vacuum.asks.size
+        near = (bid - ask) / (bid + ask) if bid is not None and ask is not None and bid + ask > 0.0 else None
+        self.information.add(board.mid, (imbalance, flow, near))
         if imbalance is not None:
             board.remember(SignalType.LIQUIDITY_IMBALANCE, imbalance)
         if flow is not None:

@@ -24,8 +24,7 @@ class QuoteHistory:
     """
 
     __slots__ = (
-        "_from", "_held", "_mids", "_times", "_until", "dropped", "keep_ns", "limit", "mid", "raw_ask", "raw_bid",
-        "tick",
+        "_from", "_held", "_until", "dropped", "keep_ns", "limit", "mid", "mids", "raw_ask", "raw_bid", "tick", "times",
     )  # fmt: skip
 
     def __init__(self, tick: float, keep_ns: int = 3_000_000_000, limit: int = LONG) -> None:
@@ -36,8 +35,9 @@ class QuoteHistory:
         self.raw_bid = self.raw_ask = 0.0
         """The best prices as they came; 0 while unknown."""
         self.dropped = 0
-        self._times: list[int] = []
-        self._mids: list[float | None] = []
+        self.times: list[int] = []
+        self.mids: list[float | None] = []
+        """Each mid and since when it stood, oldest first."""
         self._from = self._until = 0
         self._held: float | None = None
         """The mid of the stretch that was asked for last, and from when to when it stood."""
@@ -62,11 +62,11 @@ class QuoteHistory:
         """The mid that stood at `t_ns`, the last one received at or before it; None if unknown then."""
         if self._from <= t_ns < self._until:
             return self._held
-        times = self._times
+        times = self.times
         place = bisect_right(times, t_ns)
         if not place:
             return None
-        mid = self._mids[place - 1]
+        mid = self.mids[place - 1]
         if place < len(times):
             # Fills of one order ask for the same stretch again.
             self._from, self._until, self._held = times[place - 1], times[place], mid
@@ -74,19 +74,19 @@ class QuoteHistory:
 
     def trim(self, t_ns: int) -> None:
         """Let go what is older than `keep_ns`, but the one mid that stood then."""
-        gone = bisect_right(self._times, t_ns - self.keep_ns) - 1
+        gone = bisect_right(self.times, t_ns - self.keep_ns) - 1
         if gone > 0:
-            del self._times[:gone]
-            del self._mids[:gone]
+            del self.times[:gone]
+            del self.mids[:gone]
 
     def _set(self, t_ns: int, mid: float | None) -> None:
-        if mid == self.mid and self._times:
+        if mid == self.mid and self.times:
             return
         self.mid = mid
-        self._times.append(t_ns)
-        self._mids.append(mid)
-        if len(self._times) > self.limit:
+        self.times.append(t_ns)
+        self.mids.append(mid)
+        if len(self.times) > self.limit:
             half = self.limit // 2
             self.dropped += half
-            del self._times[:half]
-            del self._mids[:half]
+            del self.times[:half]
+            del self.mids[:half]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.flow import asynchronous, hidden_markov
 from engine.flow.change_point import BLOCK_STEPS, HAZARD, WARM_BLOCKS, RunLength, scale_of
-from engine.flow.grid_record import BAR_S, GridRecord
+from engine.flow.grid_record import BAR_S, SECOND_NS, GridRecord
 from engine.flow.statistics import correlation_p_value, jeffreys_interval, newey_west_t, rank_correlation
 from engine.flow.trend import BPS, DirectionalMovement, EfficiencyRatio, VolatilityRatio
 
@@ -155,8 +155,11 @@ def _over_roots(covariance: float, left: Array, right: Array) -> float | None:
     return covariance / scale if scale > 0.0 else None
 
 
-def signal_report(record: GridRecord) -> Json:
-    """What scores at the whole seconds said of the mid 1, 5 and 30 s later; entry at the second itself."""
+def signal_report(record: GridRecord, events: Mapping[str, Sequence[tuple[int, int]]] | None = None) -> Json:
+    """What scores at the whole seconds said of the mid 1, 5 and 30 s later; entry at the second itself.
+
+    `events` are further entries by name: (time, direction) each, entered at the next whole second.
+    """
     mids = np.asarray(record.mids)
     if len(mids) <= max(HORIZONS_S):
         return {}
@@ -166,8 +169,12 @@ def signal_report(record: GridRecord) -> Json:
     for span in FLOW_SPANS_S:
         scores[f"ofi_{span}s"] = _trailing(record.ofi, span)
         scores[f"signed_volume_{span}s"] = _trailing(record.signed, span)
-    queue = _imbalance_entries(scores["queue_imbalance_l1"])
-    pressure = _pressure_entries(scores["ofi_5s"])
+    entries = {
+        "queue_imbalance>=0.7": _imbalance_entries(scores["queue_imbalance_l1"]),
+        "ofi_5s_robust_z>=3": _pressure_entries(scores["ofi_5s"]),
+    }
+    for name, found in (events or {}).items():
+        entries[name] = _next_seconds(found, record.first_ns or 0)
     return {
         "half_spread_bps": half_spread,
         "seconds": len(mids),
@@ -177,8 +184,8 @@ def signal_report(record: GridRecord) -> Json:
         },
         "queue_imbalance_curve_1s": _curve(scores["queue_imbalance_l1"], mids),
         "signals": {
-            name: {f"{horizon}s": outcomes(entries, mids, horizon, half_spread) for horizon in HORIZONS_S}
-            for name, entries in (("queue_imbalance>=0.7", queue), ("ofi_5s_robust_z>=3", pressure))
+            name: {f"{horizon}s": outcomes(found, mids, horizon, half_spread) for horizon in HORIZONS_S}
+            for name, found in entries.items()
         },
     }
 
@@ -215,6 +222,11 @@ def _curve(score: Array, mids: Array) -> list[Json]:
         for place in range(8)
         for chosen in (bins == place,)
     ]  # fmt: skip
+
+
+def _next_seconds(events: Sequence[tuple[int, int]], first_ns: int) -> list[tuple[int, int]]:
+    """The places on the grid at or after the events; an event before the grid enters at its first edge."""
+    return [(max(-(-(t_ns - first_ns) // SECOND_NS), 0), side) for t_ns, side in events]
 
 
 def _imbalance_entries(score: Array) -> list[tuple[int, int]]:

@@ -11,15 +11,13 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from engine.flow.band import BandDepth, Counted
 from engine.flow.section import Changes
+from engine.flow.upper_tail import UpperTail
 from engine.flow.windows import SortedWindow
-from engine.market.book import Book
 from engine.market.events import Levels
 
-BAND = 1e-3
-"""Counted within 10 bp of the mid before the update."""
 MEMORY_S = 60
-NEAR_TICKS = 5
 FLEETING_NS = 2_000_000_000
 LARGE_SHARE = 0.9
 ADDS_KEPT = 1_000
@@ -50,7 +48,7 @@ class Fleeting:
     __slots__ = ("_adds", "_fresh", "added", "dropped", "gone")
 
     def __init__(self) -> None:
-        self._adds = SortedWindow(ADDS_KEPT)
+        self._adds = UpperTail(ADDS_KEPT)
         self._fresh: dict[float, tuple[int, float]] = {}
         self.added = self.gone = 0.0
         """Large sizes that were placed, and what of them was fleeting, in base units."""
@@ -58,8 +56,10 @@ class Fleeting:
 
     def placed(self, t_ns: int, price: float, size: float) -> None:
         """So much was added at a price near the touch."""
-        large = self._adds.quantile(LARGE_SHARE) if len(self._adds) >= ADDS_LEAST else None
-        self._adds.add(size)
+        adds = self._adds
+        # Most are far below: the quantile lies in the tail.
+        large = adds.quantile(LARGE_SHARE) if size >= adds.floor and len(adds) >= ADDS_LEAST else None
+        adds.add(size)
         if large is None or size < large:
             return
         self.added += size
@@ -102,9 +102,11 @@ class Fleeting:
 class _Side:
     """One side of the book."""
 
-    __slots__ = ("fleeting", "median", "pulled", "seconds", "taken", "tally")
+    __slots__ = ("fleeting", "median", "pulled", "rising", "seconds", "taken", "tally")
 
-    def __init__(self) -> None:
+    def __init__(self, *, rising: bool) -> None:
+        self.rising = rising
+        """Whether the best price is the lowest."""
         self.tally = Tally()
         self.taken: dict[float, float] = {}
         """Traded by price since the last update."""
@@ -114,32 +116,38 @@ class _Side:
         self.seconds: deque[float] = deque(maxlen=MEMORY_S)
         self.median = SortedWindow(MEMORY_S)
 
-    def update(
-        self, t_ns: int, levels: Levels, before: Sequence[float], low: float, high: float, near: tuple[float, float]
-    ) -> None:
-        """Count the changes of one update at prices from `low` to `high`."""
-        taken, added, cancelled = self.taken, 0.0, 0.0
-        near_low, near_high = near
-        for (price, size), stood in zip(levels, before, strict=False):
-            if low <= price <= high:
-                net = size - stood
-                if taken:
-                    net += taken.get(price, 0.0)
-                if net > 0.0:
-                    added += net
-                    if near_low <= price <= near_high:
-                        self.fleeting.placed(t_ns, price, net)
-                elif net < 0.0:
-                    cancelled -= net
-                    if near_low <= price <= near_high:
-                        self.fleeting.removed(t_ns, price, -net)
+    def update(self, t_ns: int, inside: Counted, levels: Levels, before: Sequence[float]) -> None:
+        """Take what an update did to this side: `inside` the band, to all of its `levels`."""
+        taken, grown, change = self.taken, inside.grown, inside.change
+        if taken:
+            grown, change = self._without_trades(inside, levels, before)
+        for price, net in inside.near:
+            net += taken.get(price, 0.0)
+            if net > 0.0:
+                self.fleeting.placed(t_ns, price, net)
+            elif net < 0.0:
+                self.fleeting.removed(t_ns, price, -net)
+        cancelled = grown - change
         tally = self.tally
-        tally.added += added
+        tally.added += grown
         tally.cancelled += cancelled
         self.pulled += cancelled
         if taken:
-            tally.traded += sum(size for price, size in taken.items() if low <= price <= high)
             taken.clear()
+
+    def _without_trades(self, inside: Counted, levels: Levels, before: Sequence[float]) -> tuple[float, float]:
+        """How much sizes grew, and changed in all, apart from what trades took off the levels of the update."""
+        grown, change = inside.grown, inside.change
+        nets = {price: size - stood for (price, size), stood in zip(levels, before, strict=True)}
+        for price, size in self.taken.items():
+            if price > inside.edge if self.rising else price < inside.edge:
+                continue
+            self.tally.traded += size
+            net = nets.get(price)
+            if net is not None:
+                grown += max(net + size, 0.0) - max(net, 0.0)
+                change += size
+        return grown, change
 
     def second(self) -> None:
         self.seconds.append(self.pulled)
@@ -154,35 +162,36 @@ class _Side:
 
 
 class RestingFlow:
-    """Added and cancelled sizes of both sides, update by update; what a trade took is not cancelled."""
+    """Added and cancelled sizes of both sides within 10 bp of the mid before each update; what a trade took is not
+    cancelled. `band` counts the updates, and is up to date before this is told of one."""
 
-    __slots__ = ("_mid", "_near", "ask", "bid", "tick", "updates")
+    __slots__ = ("_known", "ask", "band", "bid", "updates")
 
-    def __init__(self, tick: float) -> None:
-        self.tick = tick
-        self.bid = _Side()
-        self.ask = _Side()
+    def __init__(self, band: BandDepth) -> None:
+        self.band = band
+        self.bid = _Side(rising=False)
+        self.ask = _Side(rising=True)
         self.updates = 0
-        self._mid: float | None = None
-        self._near = (0.0, 0.0), (0.0, 0.0)
+        self._known = False
+        """Whether there is a mid to hold trades against."""
 
-    def on_book(self, t_ns: int, book: Book, changes: Changes | None) -> None:
-        """Take the book after an update, or after a snapshot (`changes` None), which counts for nothing."""
-        mid = self._mid
-        if changes is None or mid is None:
+    def on_book(self, t_ns: int, changes: Changes | None) -> None:
+        """Take an update, or a snapshot (`changes` None), which counts for nothing."""
+        band = self.band
+        if changes is None or not band.counted:
             self.bid.taken.clear()
             self.ask.taken.clear()
         else:
-            low, high = mid - mid * BAND, mid + mid * BAND
-            self.bid.update(t_ns, changes.bids, changes.bids_before, low, high, self._near[0])
-            self.ask.update(t_ns, changes.asks, changes.asks_before, low, high, self._near[1])
+            self.bid.update(t_ns, band.bids_in, changes.bids, changes.bids_before)
+            self.ask.update(t_ns, band.asks_in, changes.asks, changes.asks_before)
             self.updates += 1
-        self._remember(book)
+        self._known = band.mid_ticks is not None
 
     def on_trade(self, price: float, size: float, side: int) -> None:
         """Take a trade with a side, its price as the book spells it; a buy takes from the asks."""
-        taken = self.ask.taken if side > 0 else self.bid.taken
-        taken[price] = taken.get(price, 0.0) + size
+        if self._known:
+            taken = self.ask.taken if side > 0 else self.bid.taken
+            taken[price] = taken.get(price, 0.0) + size
 
     def on_second(self) -> None:
         """A second has passed."""
@@ -191,17 +200,7 @@ class RestingFlow:
 
     def on_reset(self) -> None:
         """The book is unknown until the next snapshot."""
-        self._mid = None
+        self._known = False
         for side in (self.bid, self.ask):
             side.taken.clear()
             side.fleeting.clear()
-
-    def _remember(self, book: Book) -> None:
-        bids, asks = book.top_bids()[0], book.top_asks()[0]
-        if not bids or not asks or bids[0] > asks[0]:
-            self._mid = None
-            return
-        best_bid, best_ask = bids[0], asks[0]
-        self._mid = (best_bid + best_ask) / 2
-        reach = NEAR_TICKS * self.tick * (1.0 + 1e-9)
-        self._near = (best_bid - reach, best_ask), (best_bid, best_ask + reach)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from engine.flow.band import BandDepth
 from engine.flow.bucket_size import BucketSize
 from engine.flow.costs import Illiquidity, PriceImpact, SpreadCosts
 from engine.flow.detectors.absorption import Absorption
@@ -33,20 +34,21 @@ class Tape(Section):
 
     `tick` is the price step. `multiplier` turns price · size into quote units; `inverse` says that a contract is worth
     `multiplier` in quote units whatever the price. `bucket` is the volume of a toxicity bucket in base units (a
-    fiftieth of a day's volume); None: it is found from what is seen, which takes an hour. `fallback`
-    infers sides where a venue gives none.
+    fiftieth of a day's volume); None: it is found from what is seen, which takes an hour. `fallback` infers sides where
+    a venue gives none. `band` (10 bp) is one that stands before this section and is up to date; None: an own one is
+    kept.
     """
 
     __slots__ = (
-        "_counted_ns", "_detections", "_inverse", "_learner", "_multiplier", "_price", "_ticks", "absorption",
-        "bar_split", "book", "bucket_size", "costs", "cvd", "detections_dropped", "exhaustion", "illiquidity",
-        "impact", "large", "on_detection", "on_order", "orders", "quotes", "refills", "resting", "session", "signer",
-        "sweeps", "tick", "toxicity", "toxicity_from_bars", "volumes", "walls",
+        "_counted_ns", "_detections", "_inverse", "_learner", "_multiplier", "_own_band", "_price", "_ticks",
+        "absorption", "bar_split", "book", "bucket_size", "costs", "cvd", "detections_dropped", "exhaustion",
+        "illiquidity", "impact", "large", "on_detection", "on_order", "orders", "quotes", "refills", "resting",
+        "session", "signer", "sweeps", "tick", "toxicity", "toxicity_from_bars", "volumes", "walls",
     )  # fmt: skip
 
     def __init__(
         self, tick: float, *, multiplier: float = 1.0, inverse: bool = False, bucket: float | None = None,
-        fallback: Fallback = "quote",
+        fallback: Fallback = "quote", band: BandDepth | None = None,
     ) -> None:  # fmt: skip
         self.tick = tick
         self._multiplier, self._inverse = multiplier, inverse
@@ -71,7 +73,9 @@ class Tape(Section):
         self.refills = Refills()
         self.absorption = Absorption()
         self.exhaustion = Exhaustion()
-        self.resting = RestingFlow(tick)
+        own = BandDepth(tick)
+        self._own_band = own if band is None else None
+        self.resting = RestingFlow(own if band is None else band)
         self.walls = Walls()
         self.book: Book | None = None
         """The feed's own book, once there is one: read, never kept beyond the call."""
@@ -105,7 +109,9 @@ class Tape(Section):
 
     def on_book(self, t_ns: int, book: Book, changes: Changes | None) -> None:
         self.book = book
-        self.resting.on_book(t_ns, book, changes)
+        if self._own_band is not None:
+            self._own_band.on_book(t_ns, book, changes)
+        self.resting.on_book(t_ns, changes)
 
     def on_trade(self, t_ns: int, price: float, size: float, side: int, venue_ns: int | None, trade_id: object) -> None:
         if size <= 0.0:
@@ -136,13 +142,8 @@ class Tape(Section):
         """What a trade with a side says of the quotes around it."""
         lag, quotes = self._learner.lag_ns, self.quotes
         self.costs.on_trade(t_ns, ticks, size, side, quotes.before(t_ns - lag) if lag else quotes.mid)
-        resting = self.resting
-        if side > 0:
-            taken, shown = resting.ask.taken, self.refills.ask
-        else:
-            taken, shown = resting.bid.taken, self.refills.bid
-        if self.book is not None:
-            taken[price] = taken.get(price, 0.0) + size
+        self.resting.on_trade(price, size, side)
+        shown = self.refills.ask if side > 0 else self.refills.bid
         if price == shown.price:
             shown.traded(t_ns, size)
 
@@ -155,6 +156,8 @@ class Tape(Section):
         self.exhaustion.on_reset()
         self.refills.on_reset()
         self.resting.on_reset()
+        if self._own_band is not None:
+            self._own_band.on_reset(t_ns, reason)
         self.walls.on_reset()
         self.book = None
 

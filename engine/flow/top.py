@@ -43,7 +43,7 @@ class Mark(Struct, frozen=True, gc=False):
 
 
 def bid_flow(known: float, known_size: float, price: float, size: float) -> float:
-    """What the change of one bid adds to order-flow imbalance: the new size as it rose, less the old as it fell."""
+    """What one bid adds to order-flow imbalance: the new size where the price rose, less the old where it fell."""
     if price == known:
         return size - known_size
     return size if price > known else -known_size

@@ -86,10 +86,10 @@ class StepWindow:
             segments[-1][1] = t_ns
         else:
             segments.append([since, t_ns, value])
-            if segments[0][1] <= t_ns - self.window_ns:
-                self._evict(t_ns - self.window_ns)
         self._durations[value] = self._durations.get(value, 0) + t_ns - since
         self._total_ns += t_ns - since
+        if segments[0][1] <= t_ns - self.window_ns:
+            self._evict(t_ns - self.window_ns)
 
     def _evict(self, before_ns: int) -> None:
         segments = self._segments

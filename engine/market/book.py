@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
+from math import nextafter
 
 from msgspec import Struct
 
@@ -86,7 +87,8 @@ class BookView(Struct, frozen=True, gc=False):
 class _Side:
     """One side of a book; `rising` says whether the best price is the lowest (asks) or the highest (bids).
 
-    `near` holds, in ascending order, every price from `low` to `high`: the best levels. Others stand only in `sizes`.
+    `near` holds, in ascending order, every price between `low` and `high` (both left out, so that 0 and infinity are
+    beyond them): the best levels. Others stand only in `sizes`.
     """
 
     __slots__ = ("depth", "high", "low", "near", "reserve", "rising", "sizes", "top")
@@ -126,10 +128,10 @@ class _Side:
         """Keep only the best of `near`, and remember to where it reaches."""
         if self.rising:
             del self.near[self.reserve :]
-            self.high = self.near[-1]
+            self.high = nextafter(self.near[-1], _INFINITY)
         else:
             del self.near[: -self.reserve]
-            self.low = self.near[0]
+            self.low = nextafter(self.near[0], 0.0)
 
     def apply(self, levels: Sequence[Level]) -> None:
         sizes, near, low, high, infinity = self.sizes, self.near, self.low, self.high, _INFINITY
@@ -141,15 +143,15 @@ class _Side:
                 sizes[price] = size
                 if len(sizes) != count:  # cheaper than to look it up before: the price is new
                     count += 1
-                    if not 0.0 < price < infinity:
-                        raise DecodeError(f"price {price} in an update: prices must be above zero and finite")
-                    if low <= price <= high:
+                    if low < price < high:
                         insort(near, price)
                         moved = True
+                    elif not 0.0 < price < infinity:
+                        raise DecodeError(f"price {price} in an update: prices must be above zero and finite")
             elif size == 0.0:
                 if remove(price, None) is not None:
                     count -= 1
-                    if low <= price <= high:
+                    if low < price < high:
                         del near[bisect_left(near, price)]
                         moved = True
                 elif not 0.0 < price < infinity:
@@ -168,11 +170,11 @@ class _Side:
     def _reach(self, levels: Sequence[Level]) -> bool:
         """Whether any of these prices lies among the best."""
         low, high = self.low, self.high
-        return any(low <= price <= high for price, _ in levels)
+        return any(low < price < high for price, _ in levels)
 
     def total(self, low: float, high: float) -> float:
         """The size that stands from `low` (included) to `high` (not). Who asks far from the top widens the window."""
-        while not (self.low <= low and high <= self.high) and len(self.near) < len(self.sizes):
+        while not ((self.low < low or not self.low) and high <= self.high) and len(self.near) < len(self.sizes):
             self.reserve = max(self.reserve, len(self.near)) * 2
             self.refill()
         near = self.near

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.flow import depth
 from engine.flow.band import BandDepth
 from engine.flow.flicker import Flicker
-from engine.flow.integrated import integrate, principal
 from engine.flow.micro_price import MicroPrice
 from engine.flow.ofi import LEVELS, BestOfi, LevelOfi
 from engine.flow.queue_states import BUCKETS, WIDEST_TICKS
 from engine.flow.section import Changes, Json, Row, Section, Table
 from engine.flow.top import TopOfBook
-from engine.flow.vacuum import Vacuum
-from engine.flow.windows import RollingLine
+from engine.flow.vacuum import HOLD_NS, OFF_ABOVE, ON_BELOW, WARM_S, Vacuum
 from engine.market.book import Book
+from engine.store.flow_regressions import Regressions
+from engine.store.flow_sampling import Sampling
 
 SAMPLES = 60
 SAMPLED_WINDOW_S = 60
 BANDS_BPS = (5, 10, 25)
 COST_NOTIONAL = 100_000.0
-INTERVALS_S = (1, 5, 10)
-
-Array = NDArray[np.float64]
 
 
 def sampled(index: int, count: int) -> bool:
@@ -169,121 +164,32 @@ class BookSamples(Section):
         return {"l2_samples": Table(columns, self._rows)}
 
 
-class Second:
-    """How things stood at a whole second."""
+class Counts(Section):
+    """How many events of each kind there were, and when the first and the last."""
 
-    __slots__ = ("book_mid", "events", "flow", "levels", "mid", "ofi", "size", "t_ns")
+    def __init__(self, tick: float) -> None:
+        self._tick = tick
+        self._quotes = self._trades = self._snapshots = self._updates = 0
+        self._first_ns = 0
 
-    def __init__(
-        self, t_ns: int, mid: float | None, book_mid: float | None, ofi: float, flow: float, book: LevelOfi
-    ) -> None:
-        self.t_ns, self.mid, self.book_mid, self.ofi, self.flow = t_ns, mid, book_mid, ofi, flow
-        self.levels, self.size, self.events = book.cumulative.copy(), book.depth_sum, book.events
-
-
-class Regressions(Section):
-    """What order flow and trades explain of the move of the mid, over the whole capture and by interval."""
-
-    def __init__(self, tick: float, top: TopOfBook, ofi: BestOfi, levels: LevelOfi) -> None:
-        self._tick, self._top, self._ofi, self._levels = tick, top, ofi, levels
-        self._flow = 0.0
-        self._book_mid: float | None = None
-        self._seconds: list[Second] = []
+    def on_bbo(self, t_ns: int, bid: float, bid_size: float, ask: float, ask_size: float) -> None:
+        self._quotes += 1
+        self._first_ns = self._first_ns or t_ns
 
     def on_trade(self, t_ns: int, price: float, size: float, side: int, venue_ns: int | None, trade_id: object) -> None:
-        self._flow += side * size
+        self._trades += 1
+        self._first_ns = self._first_ns or t_ns
 
     def on_book(self, t_ns: int, book: Book, changes: Changes | None) -> None:
-        (bids, _), (asks, _) = book.top_bids(), book.top_asks()
-        tick = self._tick
-        self._book_mid = (round(bids[0] / tick) + round(asks[0] / tick)) / 2 if bids and asks else None
-
-    def on_timer(self, t_ns: int) -> None:
-        second = Second(t_ns, self._top.mid_ticks, self._book_mid, self._ofi.cumulative, self._flow, self._levels)
-        self._seconds.append(second)
+        if changes is None:
+            self._snapshots += 1
+        else:
+            self._updates += 1
+        self._first_ns = self._first_ns or t_ns
 
     def finish(self, t_ns: int) -> Json:
-        return {"ofi_regression": {f"{interval}s": self._regress(interval) for interval in INTERVALS_S}}
-
-    def _regress(self, interval: int) -> Json:
-        edges = self._seconds[::interval]
-        if len(edges) < 4:
-            return {}
-        pairs = [(a, b) for a, b in pairwise(edges) if a.mid is not None and b.mid is not None]
-        moves = np.array([(b.mid or 0.0) - (a.mid or 0.0) for a, b in pairs])
-        ofi = np.array([b.ofi - a.ofi for a, b in pairs])
-        flow = np.array([b.flow - a.flow for a, b in pairs])
-        found: Json = {
-            "edges_first": edges[0].t_ns,
-            "edges_last": edges[-1].t_ns,
-            "n": len(pairs),
-            "ofi_l1": fit(ofi, moves),
-            "ti": fit(flow, moves),
-            "ofi_ti_joint_r2": joint_r2(np.column_stack([ofi, flow]), moves),
-            "lagged_ofi_l1": fit(ofi[:-1], moves[1:]),
-            "lagged_ti": fit(flow[:-1], moves[1:]),
-        }
-        return found | self._regress_levels(edges)
-
-    @staticmethod
-    def _regress_levels(edges: list[Second]) -> Json:
-        pairs = [
-            (a, b) for a, b in pairwise(edges)
-            if a.book_mid is not None and b.book_mid is not None and b.events > a.events
-        ]  # fmt: skip
-        if len(pairs) < 2 * (LEVELS + 2):
-            return {}
-        moves = np.array([(b.book_mid or 0.0) - (a.book_mid or 0.0) for a, b in pairs])
-        flows = np.array([np.subtract(b.levels, a.levels) for a, b in pairs])
-        sizes = np.array([(b.size - a.size) / (b.events - a.events) for a, b in pairs])
-        return {"l2_raw": level_fits(flows, moves), "l2_norm": level_fits(flows / sizes[:, None], moves)}
-
-
-def fit(x: Array, y: Array) -> Json | None:
-    """The least-squares line in the keys of the file; None where nothing varies."""
-    line = RollingLine()
-    for one, other in zip(x.tolist(), y.tolist(), strict=True):
-        line.add(one, other)
-    found = line.line()
-    if found is None:
-        return None
-    return {"a": found.intercept, "b": found.slope, "r2": found.r2, "t": found.t, "n": found.n}
-
-
-def joint_r2(x: Array, y: Array) -> float:
-    """The share of the variance of `y` that the columns of `x` explain together, in sample."""
-    design = np.column_stack([np.ones(len(x)), x])
-    weights = np.linalg.lstsq(design, y, rcond=None)[0]
-    return _r2(y, design @ weights, float(y.mean()))
-
-
-def _r2(y: Array, said: Array, mean: float) -> float:
-    return float(1.0 - ((y - said) ** 2).sum() / ((y - mean) ** 2).sum())
-
-
-def _tested(x: Array, y: Array, half: int) -> float | None:
-    """R² on the second part of a line that was fitted on the first, against that part's own mean."""
-    line = fit(x[:half], y[:half])
-    if line is None:
-        return None
-    return _r2(y[half:], line["a"] + line["b"] * x[half:], float(y[:half].mean()))
-
-
-def level_fits(flows: Array, moves: Array) -> Json:
-    """Best level, all levels and their principal component, in sample and out of it. A row per interval."""
-    weights, share = principal(flows)
-    half = len(flows) // 2
-    earlier, _ = principal(flows[:half])
-    return {
-        "n": len(flows),
-        "best": fit(flows[:, 0], moves),
-        "integrated": fit(integrate(flows, weights), moves),
-        "multi10_r2": joint_r2(flows, moves),
-        "pc1": weights.tolist(),
-        "pc1_share": share,
-        "oos_best_r2": _tested(flows[:, 0], moves, half),
-        "oos_integrated_r2": _tested(integrate(flows, earlier), moves, half),
-    }
+        counts = {"bbo": self._quotes, "trade": self._trades, "snap": self._snapshots, "diff": self._updates}
+        return {"tick": self._tick, "counts": counts, "first_ts": self._first_ns, "last_ts": t_ns}
 
 
 class Counted(Section):
@@ -296,6 +202,15 @@ class Counted(Section):
         bids, asks, micro = self._flicker.bids, self._flicker.asks, self._micro_price
         found: Json = {
             "flicker_250ms": {"bid": [bids.flickers, bids.changes], "ask": [asks.flickers, asks.changes]},
+            "vacuum_10bps": {
+                "params": {
+                    "W_s": SAMPLED_WINDOW_S,
+                    "on": ON_BELOW,
+                    "off": OFF_ABOVE,
+                    "hold_ms": HOLD_NS // 10**6,
+                    "warm_s": WARM_S,
+                }
+            },
             "vacuum_events": [[one.t_ns, one.side, one.on, one.ratio] for one in self._vacuum.events],
         }
         solved = micro.solve()
@@ -314,8 +229,9 @@ def book_sections(tick: float, quotes: int, books: int) -> list[Section]:
     """The book's part of an export."""
     top, levels = TopOfBook(tick, SAMPLED_WINDOW_S, half_life_s=None), LevelOfi()
     ofi, flicker, micro_price, band = BestOfi(top), Flicker(top), MicroPrice(top), BandDepth(tick)
-    vacuum = Vacuum(band, SAMPLED_WINDOW_S)
+    vacuum, regressions = Vacuum(band, SAMPLED_WINDOW_S), Regressions(tick, top, ofi, levels)
     return [
-        top, levels, TopSamples(tick, quotes, top, ofi), BookSamples(tick, books, levels),
-        Regressions(tick, top, ofi, levels), flicker, micro_price, band, vacuum, Counted(flicker, micro_price, vacuum),
+        Counts(tick), top, levels, TopSamples(tick, quotes, top, ofi), BookSamples(tick, books, levels),
+        regressions, Sampling(top, regressions), flicker, micro_price, band, vacuum,
+        Counted(flicker, micro_price, vacuum),
     ]  # fmt: skip

@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from engine.errors import DecodeError, StoreError
 from engine.feed.feed import Feed
@@ -14,9 +15,13 @@ from engine.flow.section import Changes, Observer, Section
 from engine.flow.ticks import TickFinder
 from engine.market.book import Book
 from engine.store.capture import Damage, read_capture
+from engine.store.flow_sampling import Sampling
 from engine.store.flow_sections import MAKERS, Subject
-from engine.store.flow_studies import write_studies
+from engine.store.flow_studies import Study, write_studies
+from engine.store.flow_tape_sections import TapeFindings
 from engine.store.verify import FrameReader, Verification, refuse_unreadable
+
+Kind = TypeVar("Kind")
 
 CLOSE_TO_TOP = 50
 """The price step is found from so many levels a side of each book; further out prices are round."""
@@ -59,7 +64,7 @@ class Census(Section):
         step = tick or self._finder.tick
         if step is None:
             raise StoreError(f"the capture holds no quote and no book of {symbol!r}")
-        return Subject(venue, symbol, step, self.quotes, self.books, self.trades, self.volume)
+        return Subject(venue, symbol, step, self.quotes or self.books, self.books, self.trades, self.volume)
 
 
 class ObservedReplay(Verification):
@@ -112,8 +117,13 @@ def analyse(path: Path, reader: FrameReader, symbols: Sequence[str], tick: float
     return observers
 
 
-def _grid(observer: Observer) -> GridRecord:
-    return next(section for section in observer.sections if isinstance(section, GridRecord))
+def _one(observer: Observer, kind: type[Kind]) -> Kind:
+    return next(section for section in observer.sections if isinstance(section, kind))
+
+
+def _study(observer: Observer) -> Study:
+    events = _one(observer, TapeFindings).events()
+    return Study(_one(observer, GridRecord), events, _one(observer, Sampling))
 
 
 def export(
@@ -121,7 +131,8 @@ def export(
 ) -> list[Path]:
     """Analyse the symbols (`prefixes` names the files of each): write `<prefix>.json` and `<prefix>.<table>.csv`.
 
-    The files that hold several recordings (`regime.json`, `signals.json`, `correlation.json`) are added to.
+    Files that hold several recordings (`regime.json`, `signals.json`, `correlation.json`, `sampling_latency.json`) are
+    added to.
 
     Raises:
         StoreError: the capture cannot be read, says nothing of a symbol, or the files cannot be written.
@@ -141,7 +152,7 @@ def export(
                 with target.open("w", newline="", encoding="utf-8") as file:
                     csv.writer(file, lineterminator="\n").writerows([table.columns, *table.rows])
                 written.append(target)
-        written += write_studies(folder, {prefixes[symbol]: _grid(observer) for symbol, observer in observers.items()})
+        written += write_studies(folder, {prefixes[symbol]: _study(one) for symbol, one in observers.items()})
     except OSError as error:
         raise StoreError(f"{folder}: {error.strerror}", hint="Choose a folder that can be written.") from error
     return written

@@ -7,20 +7,31 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from engine.errors import StoreError
 from engine.flow.asynchronous import Ticks, distinct
 from engine.flow.grid_record import MIDS_TABLE, GridRecord
 from engine.flow.reports import correlation_report, regime_report, signal_report
+from engine.store.flow_sampling import Sampling
 
 Json = dict[str, Any]
 
 
-def write_studies(folder: Path, records: Mapping[str, GridRecord]) -> list[Path]:
-    """Write `regime.json`, `signals.json` and `correlation.json`; `records` by prefix. The paths written.
+class Study(Struct, frozen=True):
+    """One recording: its grid, the detections that are followed ((time, direction) each, by name), and its sampling."""
+
+    record: GridRecord
+    events: Mapping[str, Sequence[tuple[int, int]]]
+    sampling: Sampling
+
+
+def write_studies(folder: Path, studies: Mapping[str, Study]) -> list[Path]:
+    """Write `regime.json`, `signals.json`, `correlation.json`, `sampling_latency.json`; `studies` by prefix. The paths.
 
     A pair is correlated with every recording of the folder whose time overlaps, under both orders of its names.
 
@@ -28,9 +39,9 @@ def write_studies(folder: Path, records: Mapping[str, GridRecord]) -> list[Path]
         StoreError: a file of these names is there already and holds something else.
         OSError: a file cannot be written.
     """
-    regimes = {prefix: regime_report(record) for prefix, record in records.items()}
-    signals = {prefix: signal_report(record) for prefix, record in records.items()}
-    ticks = {prefix: record.ticks for prefix, record in records.items()}
+    regimes = {prefix: regime_report(study.record) for prefix, study in studies.items()}
+    signals = {prefix: signal_report(study.record, study.events) for prefix, study in studies.items()}
+    ticks = {prefix: study.record.ticks for prefix, study in studies.items()}
     others = {prefix: _stored(path) for prefix, path in _recordings(folder).items() if prefix not in ticks}
     pairs: Json = {}
     for one, left in ticks.items():
@@ -42,6 +53,7 @@ def write_studies(folder: Path, records: Mapping[str, GridRecord]) -> list[Path]
         _add(folder / "regime.json", regimes),
         _add(folder / "signals.json", {"captures": signals}),
         _add(folder / "correlation.json", {"pairs": {names: found for names, found in pairs.items() if found}}),
+        _add(folder / "sampling_latency.json", {prefix: study.sampling.report() for prefix, study in studies.items()}),
     ]
 
 

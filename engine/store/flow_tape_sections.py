@@ -24,6 +24,11 @@ HORIZONS_S = (1, 5, 30)
 LAGS_MS = (0, 1, 5, 10, 20, 50, 100)
 BUCKETS = 100
 SPLIT_INTERVALS_S = (1, 5, 10)
+STUDIED = {
+    "absorption": ("absorption", -1), "exhaustion": ("exhaustion", -1), "large_order_q99": ("large_order", 1),
+    "sweep>=3_levels": ("sweep", 1),
+}  # fmt: skip
+"""Name of the study → kind of the detection, and its opinion relative to its side."""
 
 
 class SecondBars(Section):
@@ -109,6 +114,13 @@ class TapeFindings(Section):
                 "rows": resting.updates,
             },
         }  # fmt: skip
+
+    def events(self) -> dict[str, list[tuple[int, int]]]:
+        """(time, opinion as +1 or -1) of the detections whose outcomes are studied, by the name of the study."""
+        return {
+            name: [(found.t_ns, way * found.side) for found in self._found.get(kind, ())]
+            for name, (kind, way) in STUDIED.items()
+        }
 
     def _ordered(self, order: TakerOrder) -> None:
         self._orders[order.levels] = self._orders.get(order.levels, 0) + 1

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from engine.flow.band import BandDepth
 from engine.flow.resting import ADDS_LEAST, FLEETING_NS, MEMORY_S, WATCHED, Fleeting, RestingFlow
 from engine.flow.section import Changes
 from engine.market.book import Book
@@ -15,12 +16,13 @@ class Line:
 
     def __init__(self, bids: Levels, asks: Levels, tick: float = 1.0) -> None:
         self.book = Book()
-        self.flow = RestingFlow(tick)
+        self.band = BandDepth(tick)
+        self.flow = RestingFlow(self.band)
         self.snapshot(bids, asks)
 
     def snapshot(self, bids: Levels, asks: Levels) -> None:
         self.book.replace(bids, asks)
-        self.flow.on_book(0, self.book, None)
+        self._tell(0, None)
 
     def update(self, t_ns: int, bids: Levels = (), asks: Levels = ()) -> None:
         known = dict(self.book.bids()), dict(self.book.asks())
@@ -28,7 +30,15 @@ class Line:
             [side.get(price, 0.0) for price, _ in levels] for side, levels in zip(known, (bids, asks), strict=True)
         ]
         self.book.apply(bids, asks)
-        self.flow.on_book(t_ns, self.book, Changes(bids, asks, before[0], before[1]))
+        self._tell(t_ns, Changes(bids, asks, before[0], before[1]))
+
+    def _tell(self, t_ns: int, changes: Changes | None) -> None:
+        self.band.on_book(t_ns, self.book, changes)
+        self.flow.on_book(t_ns, changes)
+
+    def reset(self) -> None:
+        self.band.on_reset(0, "gap")
+        self.flow.on_reset()
 
 
 def test_what_a_trade_took_is_not_cancelled() -> None:
@@ -54,23 +64,21 @@ def test_levels_further_than_ten_basis_points_from_the_mid_before_do_not_count()
 
 def test_a_snapshot_and_what_follows_a_reset_count_for_nothing() -> None:
     line = Line(((10_000.0, 5.0),), ((10_002.0, 10.0),))
-    line.flow.on_reset()
+    line.reset()
     line.update(1, ((10_000.0, 50.0),))
     assert line.flow.updates == 0
-    line.flow.on_reset()
+    line.reset()
     line.snapshot(((10_000.0, 9.0),), ((10_002.0, 1.0),))
     line.update(2, ((10_000.0, 10.0),))
     assert line.flow.bid.tally.added == 1.0
 
 
 def test_trades_before_the_book_are_forgotten_with_the_snapshot() -> None:
-    flow = RestingFlow(1.0)
-    flow.on_trade(10_001.0, 3.0, 1)
     line = Line(((10_000.0, 5.0),), ((10_001.0, 10.0),))
-    line.flow = flow
+    line.flow.on_trade(10_001.0, 3.0, 1)
     line.snapshot(((10_000.0, 5.0),), ((10_001.0, 10.0),))
     line.update(1, asks=((10_001.0, 4.0),))
-    assert flow.ask.tally.cancelled == 6.0
+    assert line.flow.ask.tally.cancelled == 6.0
 
 
 def test_an_emptied_side_leaves_no_mid_and_nothing_to_count() -> None:

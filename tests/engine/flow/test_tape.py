@@ -218,7 +218,7 @@ def test_walls_are_seen_on_the_grid_of_seconds() -> None:
 
 def test_memory_does_not_grow_with_the_length_of_the_market() -> None:
     def size(tape: Tape) -> int:
-        parts = (tape.costs._waiting, tape.quotes._times, tape.volumes._buckets, tape._detections, tape.session.bars)
+        parts = (tape.costs._waiting, tape.quotes.times, tape.volumes._buckets, tape._detections, tape.session.bars)
         return sum(sys.getsizeof(part) for part in parts)
 
     sizes = []

@@ -1,11 +1,6 @@
 from __future__ import annotations
 
-from math import ceil
-
-from hypothesis import given
-from hypothesis import strategies as st
-
-from engine.flow.detectors.large_order import LargeOrders, UpperTail
+from engine.flow.detectors.large_order import LargeOrders
 from engine.flow.taker_orders import TakerOrder
 
 
@@ -50,17 +45,12 @@ def test_the_price_is_in_quote_units() -> None:
     assert found.price == 100.5
 
 
-@given(st.lists(st.integers(1, 30), min_size=1, max_size=2_000), st.integers(1, 900))
-def test_the_tail_gives_the_same_high_quantiles_as_sorting_everything(numbers: list[int], capacity: int) -> None:
-    tail = UpperTail(capacity)
-    for place, number in enumerate(numbers):
-        tail.add(float(number))
-        if place % 97 == 0 or place == len(numbers) - 1:
-            kept = sorted(numbers[max(0, place + 1 - capacity) : place + 1])
-            assert len(tail) == len(kept)
-            for share in (0.5, 0.95, 0.99, 1.0):
-                assert tail.quantile(share) == kept[max(ceil(share * len(kept) - 1e-9), 1) - 1]
-
-
-def test_an_empty_tail_knows_no_quantile() -> None:
-    assert UpperTail(5).quantile(0.99) is None
+def test_in_a_market_that_falls_quiet_the_threshold_falls_too() -> None:
+    large = LargeOrders()
+    for number in range(4_000):
+        large.on_order(order(100.0 + number % 50))
+    for number in range(2_000):
+        large.on_order(order(1.0 + number % 50 / 50))
+    found = large.on_order(order(2.5))
+    assert found is not None
+    assert found.evidence["threshold"] == 1.98
