@@ -276,6 +276,8 @@ class Feed:
                 quality.trade_gaps += 1
             else:
                 quality.out_of_order += 1
+            if self.observer is not None:
+                self.observer.on_lost_trades(self._trades.lost)
         quality.trades += 1
         if self.observer is not None:
             self._observe_trade(self.observer, trade)

@@ -20,12 +20,14 @@ class Place(IntEnum):
 class TradeNumbers:
     """The numbers of one symbol's trades. The oldest missing ones are forgotten beyond 2,000."""
 
-    __slots__ = ("last", "missing")
+    __slots__ = ("last", "lost", "missing")
 
     def __init__(self) -> None:
         self.last: int | None = None
         """The highest so far."""
         self.missing: dict[int, None] = {}
+        self.lost = 0
+        """How many are missing since the trade taken last; -1 when that was a missing one itself."""
 
     def take(self, number: int) -> Place:
         """Note a trade's number; where it stands."""
@@ -34,11 +36,13 @@ class TradeNumbers:
             self.last = number
             return Place.NEXT
         if number > last:
+            self.lost = number - last - 1
             self._note_missing(last + 1, number)
             self.last = number
             return Place.AFTER_GAP
         if number in self.missing:
             del self.missing[number]
+            self.lost = -1
             return Place.LATE
         return Place.DUPLICATE
 

@@ -188,9 +188,8 @@ class Tape(Section):
         """Bought minus sold volume since the anchor, up to now."""
         return self.cvd.value + self.volumes.over(t_ns, t_ns - self._counted_ns).delta
 
-    def on_lost_trades(self, missing: int = 0) -> None:
-        """Trades were lost, so many as are known of: sums that run on are partial from here."""
-        self.cvd.gap(missing)
+    def on_lost_trades(self, count: int) -> None:
+        self.cvd.gap(count)
 
     @property
     def quality(self) -> Quality:
