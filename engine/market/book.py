@@ -173,13 +173,16 @@ class _Side:
         return any(low < price < high for price, _ in levels)
 
     def total(self, low: float, high: float) -> float:
-        """The size that stands from `low` (included) to `high` (not). Who asks far from the top widens the window."""
+        """The size that stands from `low` (included) to `high` (not)."""
+        return sum(map(self.sizes.__getitem__, self.between(low, high)))
+
+    def between(self, low: float, high: float) -> list[float]:
+        """The prices from `low` (included) to `high` (not), ascending. Who asks far from the top widens the window."""
         while not ((self.low < low or not self.low) and high <= self.high) and len(self.near) < len(self.sizes):
             self.reserve = max(self.reserve, len(self.near)) * 2
             self.refill()
         near = self.near
-        prices = near[bisect_left(near, low) : bisect_left(near, high)]
-        return sum(map(self.sizes.__getitem__, prices)) if prices else 0.0
+        return near[bisect_left(near, low) : bisect_left(near, high)]
 
     def prices(self, depth: int | None) -> list[float]:
         """The best `depth` prices, best first; all for None."""
@@ -279,6 +282,12 @@ class Book:
     def ask_total(self, low: float, high: float) -> float:
         """The size of the asks from `low` (included) to `high` (not)."""
         return self._asks.total(low, high)
+
+    def between(self, low: float, high: float) -> tuple[list[float], list[float]]:
+        """Prices and sizes of all levels from `low` (included) to `high` (not), by ascending price."""
+        bids, asks = self._bids.between(low, high), self._asks.between(low, high)
+        sizes = [*map(self._bids.sizes.__getitem__, bids), *map(self._asks.sizes.__getitem__, asks)]
+        return bids + asks, sizes
 
     def truncate(self, depth: int) -> tuple[list[float], list[float]]:
         """Forget levels beyond `depth` per side, for venues that do not delete them; the bids and asks that went."""
