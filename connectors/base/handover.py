@@ -38,7 +38,11 @@ class Shadow:
         """Whether the successor carries this symbol as well as the first connection does."""
         if self.real.closed or self.channel.dead:
             return True
-        return self.channel.feed.state is FeedState.LIVE or self.real.feed.state is not FeedState.LIVE
+        # A book that is merely stale is still on show: it is not exchanged for none.
+        return self.channel.feed.state is FeedState.LIVE or self.real.feed.state not in (
+            FeedState.LIVE,
+            FeedState.STALE,
+        )
 
     @property
     def seamless(self) -> bool:

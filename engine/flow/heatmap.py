@@ -108,15 +108,15 @@ class Heatmap(Section):
             self._turn(t_ns)
             if not self._exact:
                 return
-        (bids, _), (asks, _) = book.top_bids(), book.top_asks()
-        if not bids or not asks or bids[0] > asks[0]:
+        touch = book.touch
+        if touch is None or touch[0] > touch[1]:
             self.on_reset(t_ns, "no mid")
             return
         if changes is None or not self._live:
-            self._begin(t_ns, book, bids[0])
+            self._begin(t_ns, book, touch[0])
             return
-        if not self._reach[0] <= bids[0] <= self._reach[1]:
-            self._recentre(t_ns, book, bids[0])
+        if not self._reach[0] <= touch[0] <= self._reach[1]:
+            self._recentre(t_ns, book, touch[0])
             return
         self._take(changes.bids, changes.bids_before, self._end_ns - t_ns)
         self._take(changes.asks, changes.asks_before, self._end_ns - t_ns)
@@ -151,10 +151,10 @@ class Heatmap(Section):
     def _sample(self, t_ns: int, book: Book) -> None:
         """Add a column of what stands now."""
         self._next_ns = (t_ns // SAMPLE_NS + 1) * SAMPLE_NS
-        best = book.best_bids(1)
-        if not best:
+        touch = book.touch
+        if touch is None or touch[0] > touch[1]:
             return
-        self._centre(best[0])
+        self._centre(touch[0])
         sizes = np.array(self._stands(book), dtype=np.float32)
         self.columns.append(Column(t_ns, self._next_ns, self._lowest, sizes, exact=False))
 

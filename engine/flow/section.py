@@ -120,7 +120,7 @@ class Observer:
         for take in self._book:
             take(t_ns, book, changes)
         if self._derive:
-            (bids, bid_sizes), (asks, ask_sizes) = book.top_bids(), book.top_asks()
+            bids, bid_sizes, asks, ask_sizes = book.best_columns(1)
             if bids and asks:
                 self.on_bbo(t_ns, bids[0], bid_sizes[0], asks[0], ask_sizes[0])
 

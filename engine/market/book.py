@@ -206,6 +206,12 @@ class _Side:
             top = self.top = tuple(prices), tuple(map(self.sizes.__getitem__, prices))
         return top
 
+    def best(self, count: int) -> tuple[Column, Column]:
+        """Prices and sizes of the best `count` levels, which must not be more than `depth`."""
+        near = self.near
+        prices = tuple(near[:count]) if self.rising else tuple(near[: -count - 1 : -1])
+        return prices, tuple(map(self.sizes.__getitem__, prices))
+
     def truncate(self, depth: int) -> list[float]:
         """Forget all but the best `depth` levels; the prices that went."""
         sizes, near = self.sizes, self.near
@@ -249,6 +255,12 @@ class Book:
         """Whether the best bid has reached the best ask (locked counts)."""
         bids, asks = self._bids.near, self._asks.near
         return bool(bids and asks and bids[-1] >= asks[0])
+
+    @property
+    def touch(self) -> tuple[float, float] | None:
+        """The best bid and the best ask; None while a side is empty."""
+        bids, asks = self._bids.near, self._asks.near
+        return (bids[-1], asks[0]) if bids and asks else None
 
     def replace(self, bids: Iterable[Level], asks: Iterable[Level]) -> None:
         """Set the whole book.
@@ -310,6 +322,10 @@ class Book:
         """Prices and sizes of the best `depth` asks, lowest first; the same objects while they have not changed."""
         side = self._asks
         return side.top or side.columns()
+
+    def best_columns(self, count: int) -> tuple[Column, Column, Column, Column]:
+        """Bid prices, bid sizes, ask prices and ask sizes of the best `count` levels (at most `depth`), best first."""
+        return *self._bids.best(count), *self._asks.best(count)
 
     def bids(self, depth: int | None = None) -> Levels:
         """The best `depth` bids (all for None), highest first."""

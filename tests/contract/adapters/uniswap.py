@@ -72,6 +72,9 @@ class UniswapAdapter(Adapter):
         "F14 twelve a minute": {"says": "not a JSON-RPC answer"},
     }  # fmt: skip
 
+    _looked_at = 0
+    _slipped: tuple[int, int] | None = None
+
     def make_rig(self, symbols: Sequence[str], **options: Any) -> UniswapRig:
         return UniswapRig(symbols, **options)
 
@@ -83,7 +86,14 @@ class UniswapAdapter(Adapter):
         return list(self.venue.openings)
 
     def book_requests(self) -> list[float]:
-        return list(self.venue.asked)
+        """Every call; those that slipped in between the last look and the fault belong to neither."""
+        with self.venue.lock:
+            asked = list(self.venue.asked)
+        if self._slipped is None:
+            self._looked_at = len(asked)
+            return asked
+        first, last = self._slipped
+        return asked[:first] + asked[last:]
 
     def fin(self) -> None:
         self._fail(HttpResponse(drop=True), LINK_ENDS)
@@ -165,6 +175,7 @@ class UniswapAdapter(Adapter):
 
     def _fail(self, response: HttpResponse, times: int) -> None:
         with self.venue.lock:
+            self._slipped = self._slipped or (self._looked_at, len(self.venue.asked))
             self.venue.http_faults += [response] * times
 
 
