@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from engine.flow.band import BandDepth
 from engine.flow.bucket_size import BucketSize
-from engine.flow.costs import Illiquidity, PriceImpact, SpreadCosts
+from engine.flow.costs import SpreadCosts
 from engine.flow.detectors.absorption import Absorption
 from engine.flow.detectors.detection import Detection
 from engine.flow.detectors.exhaustion import Exhaustion
@@ -15,6 +15,7 @@ from engine.flow.detectors.large_order import LargeOrders
 from engine.flow.detectors.refill import Refills
 from engine.flow.detectors.sweep import ALERT_QUANTILE, sweep_of
 from engine.flow.detectors.wall import Walls
+from engine.flow.impact import Illiquidity, PriceImpact
 from engine.flow.quote_history import QuoteHistory, in_ticks
 from engine.flow.readings import Quality
 from engine.flow.resting import RestingFlow
