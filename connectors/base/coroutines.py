@@ -81,6 +81,7 @@ class OwnLoop:
             if ending.done() and not ending.cancelled():
                 ending.exception()  # told to nobody: it ends anyway
         self._cancel_all(loop)
+        loop.abort_transports()
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 
@@ -110,6 +111,12 @@ class OwnLoop:
 
 class _Loop(asyncio.SelectorEventLoop):
     """Looks names up on a daemon thread: the default pool's threads would be waited for, however long they take."""
+
+    def abort_transports(self) -> None:
+        """Close every socket that is still open, whatever waits to be sent; the loop must run once more after this."""
+        # Only a loop knows of all of them, those of connections that were never finished among them.
+        for transport in list(getattr(self, "_transports", {}).values()):
+            transport.abort()
 
     async def getaddrinfo(self, host: Any, port: Any, **kind: Any) -> Any:
         found: asyncio.Future[Any] = self.create_future()

@@ -319,5 +319,5 @@ class Rig(ABC):
 
     def _left_behind(self) -> list[str]:
         """Threads and sockets that should be gone."""
-        self.venue.wait_for(lambda: not self.runtime.threads() and not self.venue.sockets, 2.0)
+        self.venue.wait_for(lambda: not self.runtime.threads() and not self.venue.sockets, 4.0)
         return [*self.runtime.threads(), *[f"socket {number}" for number in range(self.venue.sockets)]]

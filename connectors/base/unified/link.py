@@ -277,4 +277,11 @@ class UnifiedLink:
             log.debug("%s: %s: %s", self._venue, message, error)
 
     async def _leave_exchange(self) -> None:
-        await self._exchange.close()
+        session = self._exchange.session
+        try:
+            await self._exchange.close()
+        finally:
+            # A dead connection never answers the farewell, and the library would wait for it with all else open.
+            connector = session.connector if session is not None else None
+            if connector is not None and not connector.closed:
+                await connector.close()
