@@ -1,0 +1,179 @@
+"""The order flow of one feed while somebody looks: the analyzer on its line, and what of it is read for all at once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+
+from msgspec import Struct
+
+from engine.feed.feed import Feed
+from engine.feed.mailbox import FeedKey
+from engine.flow.analyzer import FlowAnalyzer, FlowMetrics
+from engine.flow.bubbles import Bubble, Bubbles
+from engine.flow.detectors.detection import Detection
+from engine.flow.footprint import Footprint, stacks
+from engine.flow.heatmap import Column
+from engine.flow.level_record import LevelHistory, LevelRecord
+from engine.flow.profile import ValueArea
+from engine.flow.regime import RegimeChange
+from engine.flow.scoreboard import Score, judge
+from engine.flow.second_bars import SecondBar, SecondBars
+from engine.flow.signals import FlowSignal
+
+LADDER_LEVELS = 50
+DETECTIONS_KEPT = 400
+BARS_SHOWN = 60
+SLOW_EVERY_NS = 1_000_000_000
+LATE_NS = 500_000_000
+"""A quiet market is told of the time so much later, so that no event that is still on its way comes too late."""
+
+
+class FootprintBar(Struct, frozen=True):
+    """One bar up to `close_ns` (None: still open); `cells` are (bin, bought, sold, imbalance side) upward.
+
+    `stacked` are runs of imbalanced bins (lowest, highest, side).
+    """
+
+    close_ns: int | None
+    delta: float
+    high_delta: float
+    low_delta: float
+    cells: tuple[tuple[int, float, float, int], ...]
+    stacked: tuple[tuple[int, int, int], ...]
+
+
+class SlowPicture(Struct, frozen=True):
+    """What changes by the second: bars by price, profile, signals, the record of outcomes, regimes."""
+
+    bin_ticks: int | None
+    bars: tuple[FootprintBar, ...]
+    profile: Mapping[int, float]
+    area: ValueArea | None
+    signals: tuple[FlowSignal, ...]
+    regimes: tuple[RegimeChange, ...]
+    inputs: Mapping[str, float | None]
+    columns: tuple[Column, ...]
+    heat_ticks: int
+    scores: tuple[Score, ...]
+
+
+class FlowPicture(Struct, frozen=True):
+    """All that is shown of one feed at one moment. `tick` is its price step, `levels` are prices near
+    the touch, `walls` price → since when."""
+
+    number: int
+    tick: float
+    metrics: FlowMetrics
+    levels: tuple[LevelHistory, ...]
+    walls: Mapping[float, int]
+    detections: tuple[tuple[int, Detection], ...]
+    seconds: tuple[SecondBar, ...]
+    seconds_count: int
+    bubbles: tuple[Bubble, ...]
+    bubbles_count: int
+    slow: SlowPicture
+
+
+class FlowLine:
+    """One analyzer and its records. `attach` puts it on a feed, `look` takes the picture; one thread calls both.
+
+    `picture` is the newest, for any thread; None before the first.
+    """
+
+    def __init__(self, key: FeedKey) -> None:
+        self.key = key
+        self.leases = 0
+        self.analyzer: FlowAnalyzer | None = None
+        self.feed: Feed | None = None
+        self.picture: FlowPicture | None = None
+        self.idle_since_ns: int | None = None
+        self.detections: deque[tuple[int, Detection]] = deque(maxlen=DETECTIONS_KEPT)
+        self._detected = 0
+        self._bars: SecondBars | None = None
+        self._levels: LevelRecord | None = None
+        self._bubbles = Bubbles()
+        self._number = 0
+        self._slow: SlowPicture | None = None
+        self._slow_due_ns = 0
+        self._lock: AbstractContextManager[object] = nullcontext()
+
+    def attach(self, feed: Feed, tick: float, *, derive_quotes: bool) -> None:
+        """Analyse this feed from now on; what was known of an earlier one stays, with a hole before it."""
+        analyzer = self.analyzer
+        if analyzer is None or analyzer.tick != tick:
+            analyzer = self.analyzer = self._make(tick, derive_quotes)
+        else:
+            analyzer.observer.on_reset(analyzer.observer.last_ns, "nobody was listening")
+        self.feed = feed
+        analyzer.lock = self._lock = feed.observe(analyzer.observer)
+
+    def detach(self) -> None:
+        """Leave the feed."""
+        feed, self.feed = self.feed, None
+        if feed is not None:
+            feed.observe(None)
+
+    def look(self) -> None:
+        """Pass the time and take a new picture."""
+        feed, analyzer = self.feed, self.analyzer
+        if feed is None or analyzer is None:
+            return
+        with self._lock:
+            now_ns = feed.clock.now_ns()
+            analyzer.observer.on_time(now_ns - LATE_NS)
+            self.picture = self._picture(analyzer, now_ns)
+
+    def _make(self, tick: float, derive_quotes: bool) -> FlowAnalyzer:
+        venue, symbol, _ = self.key
+        analyzer = FlowAnalyzer(venue, symbol, tick, derive_quotes=derive_quotes)
+        self._bars = SecondBars(analyzer.top, analyzer.tape)
+        self._levels = LevelRecord(analyzer.top)
+        self._bubbles = Bubbles()
+        records = (self._bars, self._levels, self._bubbles)
+        analyzer.observer.set_sections((*analyzer.observer.sections, *records))
+        told = analyzer.tape.on_detection
+
+        def detected(found: Detection) -> None:
+            if told is not None:
+                told(found)
+            self._detected += 1
+            self.detections.append((self._detected, found))
+
+        analyzer.tape.on_detection = detected
+        return analyzer
+
+    def _picture(self, analyzer: FlowAnalyzer, now_ns: int) -> FlowPicture | None:
+        bars, levels = self._bars, self._levels
+        if bars is None or levels is None or not analyzer.observer.last_ns:
+            return None
+        if self._slow is None or now_ns >= self._slow_due_ns or now_ns < self._slow_due_ns - 2 * SLOW_EVERY_NS:
+            self._slow_due_ns = now_ns + SLOW_EVERY_NS
+            self._slow = _slow_picture(analyzer)
+        best = analyzer.book.levels(LADDER_LEVELS)
+        prices = [price for side in best or () for price, _ in side]
+        self._number += 1
+        return FlowPicture(
+            self._number, analyzer.tick, analyzer.metrics(now_ns), tuple(levels.levels(prices)),
+            analyzer.tape.walls.standing, tuple(self.detections), tuple(bars.bars), bars.count, tuple(self._bubbles.bubbles), self._bubbles.count,
+            self._slow,
+        )  # fmt: skip
+
+
+def _slow_picture(analyzer: FlowAnalyzer) -> SlowPicture:
+    session, inputs = analyzer.tape.session, analyzer.watch.regime_inputs
+    closed = [_bar(close_ns, bar) for close_ns, bar in list(session.bars)[-BARS_SHOWN:]]
+    opened = [_bar(None, session.bar)] if session.bar is not None else []
+    return SlowPicture(
+        session.bin_ticks, (*closed, *opened), session.profile(), session.area(), tuple(analyzer.board.signals()),
+        tuple(analyzer.watch.regime.changes),
+        {name: getattr(inputs, name) for name in inputs.__struct_fields__ if name not in ("vacuum", "unmatched_s")},
+        tuple(analyzer.heatmap.columns), analyzer.heatmap.bin_ticks, tuple(judge(analyzer.outcomes.scores())),
+    )  # fmt: skip
+
+
+def _bar(close_ns: int | None, bar: Footprint) -> FootprintBar:
+    sides = bar.imbalances()
+    cells = tuple([(place, cell.buy, cell.sell, sides.get(place, 0)) for place, cell in sorted(bar.cells.items())])
+    return FootprintBar(close_ns, bar.delta, bar.high_delta, bar.low_delta, cells, tuple(stacks(sides)))
