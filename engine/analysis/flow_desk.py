@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from threading import Event, Lock, Thread
+from typing import Protocol
 
 from engine.analysis.flow_line import FlowLine, FlowPicture
+from engine.clock import Clock
 from engine.feed.feed import Feed
-from engine.feed.hub import Hub
 from engine.feed.mailbox import FeedKey
 from engine.flow.ticks import TickFinder
 
@@ -24,6 +25,17 @@ def _unknown_tick(key: FeedKey) -> float | None:
     return None
 
 
+class Feeds(Protocol):
+    """What the desk asks of the hub."""
+
+    @property
+    def clock(self) -> Clock:
+        """What the feeds are stamped with, but those of recordings."""
+
+    def feed(self, key: FeedKey) -> Feed | None:
+        """The feed behind a key; None while nobody reads it."""
+
+
 class FlowDesk:
     """Puts analyzers on feeds that run, follows them when they are started anew, and takes a picture 4 times a second.
 
@@ -31,9 +43,9 @@ class FlowDesk:
     is not known, it is found from the prices of the first book.
     """
 
-    def __init__(self, hub: Hub, tick_of: Callable[[FeedKey], float | None] = _unknown_tick) -> None:
+    def __init__(self, feeds: Feeds, tick_of: Callable[[FeedKey], float | None] = _unknown_tick) -> None:
         self.tick_of = tick_of
-        self._hub = hub
+        self._feeds = feeds
         self._lines: dict[FeedKey, FlowLine] = {}
         self._looks: dict[FeedKey, int] = {}
         self._lock = Lock()
@@ -58,7 +70,7 @@ class FlowDesk:
             if line is not None:
                 line.leases -= 1
                 if line.leases <= 0:
-                    line.idle_since_ns = self._hub.clock.now_ns()
+                    line.idle_since_ns = self._feeds.clock.now_ns()
 
     def picture(self, key: FeedKey) -> FlowPicture | None:
         """The newest of a feed; None while there is none."""
@@ -67,7 +79,7 @@ class FlowDesk:
 
     def look(self) -> None:
         """Follow all feeds and take their pictures; the desk's own thread calls this four times a second."""
-        now_ns = self._hub.clock.now_ns()
+        now_ns = self._feeds.clock.now_ns()
         with self._lock:
             lines = list(self._lines.values())
         for line in lines:
@@ -88,7 +100,7 @@ class FlowDesk:
             line.detach()
 
     def _follow(self, line: FlowLine) -> None:
-        feed = self._hub.feed(line.key)
+        feed = self._feeds.feed(line.key)
         if feed is line.feed:
             return
         line.detach()

@@ -155,10 +155,18 @@ class FlowLine:
         prices = [price for side in best or () for price, _ in side]
         self._number += 1
         return FlowPicture(
-            self._number, analyzer.tick, analyzer.metrics(now_ns), tuple(levels.levels(prices)),
-            analyzer.tape.walls.standing, tuple(self.detections), tuple(bars.bars), bars.count, tuple(self._bubbles.bubbles), self._bubbles.count,
-            self._slow,
-        )  # fmt: skip
+            number=self._number,
+            tick=analyzer.tick,
+            metrics=analyzer.metrics(now_ns),
+            levels=tuple(levels.levels(prices)),
+            walls=analyzer.tape.walls.standing,
+            detections=tuple(self.detections),
+            seconds=tuple(bars.bars),
+            seconds_count=bars.count,
+            bubbles=tuple(self._bubbles.bubbles),
+            bubbles_count=self._bubbles.count,
+            slow=self._slow,
+        )
 
 
 def _slow_picture(analyzer: FlowAnalyzer) -> SlowPicture:
