@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-GOES_ON = "It describes pressure now; what followed earlier ones stands on the scoreboard."
-
 
 class Figure(Struct, frozen=True):
     """A figure as a panel shows it. `unit` is empty for a plain number; `about` is told on hover."""
@@ -67,8 +65,9 @@ FIGURES = (
         "Order-flow imbalance of 5 s against its own last two minutes: (OFI − median) / (1.4826 · MAD).",
     ),
     Figure(
-        "absorption_progress", "Absorption", "%",
-        "How near heavy taking that hardly moves the mid is to being called absorption (100 %). " + GOES_ON,
+        "absorption_progress", "Price response", "%",
+        "How far the signed volume of 10 s moved the mid, of what it usually does: move / (λ · volume). "
+        "Absorption is 10 % or less while that volume is among the largest tenth.",
     ),
     Figure("pull_rate_bid", "Bids pulled", "×", "Bid size gone without a trade in a second, over the median second."),
     Figure("pull_rate_ask", "Asks pulled", "×", "Ask size gone without a trade in a second, over the median second."),

@@ -66,6 +66,17 @@ _STYLE = """
 .td-sell td:nth-child(3) { color: color-mix(in srgb, #e07b1f 65%, currentColor); font-weight: 600; }
 .td-is-active { background: color-mix(in srgb, #2f8df5 9%, transparent); }
 .td-is-expired td, .td-is-ended td, .td-is-cancelled td { opacity: 0.75; }
+.td-even { grid-template-columns: minmax(0, 1fr) minmax(0, 1.4fr); --td-up: #2f8df5; --td-down: #e07b1f; }
+.td-even .td-even { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); }
+.td-matrix { border-collapse: separate; border-spacing: 2px; font-size: 0.85rem; font-variant-numeric: tabular-nums; }
+.td-matrix th { font-weight: 600; font-size: 0.75rem; padding: 0.2rem 0.5rem; text-align: left; }
+.td-matrix td { min-width: 5.2rem; padding: 0.35rem 0.5rem; border-radius: 3px; text-align: center; }
+.td-matrix td i { display: block; font-style: normal; font-size: 0.68rem; opacity: 0.7; }
+.td-grey { background: color-mix(in srgb, currentColor 10%, transparent); opacity: 0.6; }
+.td-pale { opacity: 0.55; }
+.td-bars { width: 100%; font-size: 0.78rem; font-variant-numeric: tabular-nums; border-collapse: collapse; }
+.td-bars td { white-space: nowrap; padding: 0 0.4rem; } .td-bars td:nth-child(2) { width: 60%; }
+.td-bars em { display: block; height: 0.5rem; border-radius: 2px; }
 .td-scroll { overflow-x: auto; }
 .td-regime strong { font-size: 1.15rem; text-transform: uppercase; letter-spacing: 0.04em; }
 .td-figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); gap: 0.1rem 1rem;

@@ -35,7 +35,7 @@ export class DomPanel extends LadderView {
 
   draw(context, width, height, nowMs) {
     const { feed, flow } = this;
-    this.showTitle('DOM ladder', `${this.keys[0]?.[1] ?? ''} · added and pulled: last 10 s, estimated`);
+    this.showTitle('DOM ladder', this.keys[0]?.[1] ?? '');
     if (!feed || !flow) return;
     const { row, perSide } = layoutRows(height);
     const middle = this.middleOf(Math.max(feed.bids.prices.length, feed.asks.prices.length), row, perSide);

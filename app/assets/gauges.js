@@ -10,7 +10,7 @@ const GROUPS = [
   ['Depth imbalance', ['imbalance_1', 'imbalance_5', 'imbalance_10', 'imbalance_band_10']],
   ['Volume imbalance', ['trade_imbalance_10s', 'trade_imbalance_60s', 'delta_60s', 'buy_volume_60s', 'sell_volume_60s']],
   ['Order-flow imbalance', ['ofi_norm_5s', 'ofi_z', 'pull_rate_bid', 'pull_rate_ask']],
-  ['Absorption and exhaustion', ['absorption_progress', 'exhaustion', 'vacuum_bid_severity', 'vacuum_ask_severity']],
+  ['Absorption and exhaustion', ['absorption_progress', 'absorption', 'exhaustion', 'vacuum_bid_severity', 'vacuum_ask_severity']],
   ['Costs', ['buy_cost_bps_100k', 'sell_cost_bps_100k', 'effective_spread_bps', 'realised_spread_bps_5s', 'kyle_lambda', 'vpin']],
 ];
 /** How far a bar reaches; those of both signs begin in the middle. */
@@ -19,9 +19,10 @@ const REACH = {
   spread_z: 6, ofi_z: 6, ofi_norm_5s: 6,
 };
 const FILLS = { spread_pctile: 1, absorption_progress: 1, vacuum_bid_severity: 1, vacuum_ask_severity: 1, vpin: 1, pull_rate_bid: 5, pull_rate_ask: 5 };
-const EXHAUSTION = {
-  label: 'Exhaustion', unit: '',
-  about: 'When a move last reached an extreme while the volume behind it fell by 40 % or more: 1 − volume of 15 s / volume of the 15 s before. It has no direction.',
+/** What the detectors saw last. */
+const SEEN = {
+  absorption: ['Absorption', 'When heavy taking last moved the price by a tenth or less of what it usually does: move ≤ 0.1 · λ · volume, volume among the largest tenth.'],
+  exhaustion: ['Exhaustion', 'When a move last reached an extreme while the volume behind it fell by 40 % or more: 1 − volume of 15 s / volume of the 15 s before. It has no direction.'],
 };
 
 const CSS = `
@@ -90,7 +91,7 @@ export class GaugesPanel extends Panel {
     const { flow } = this;
     if (!flow) return;
     for (const [name, cell] of this.cells) {
-      if (name === 'exhaustion') this.#showExhaustion(cell);
+      if (name in SEEN) this.#showSeen(name, cell);
       else this.#show(name, cell, flow.figure(name), flow.explained.get(name));
     }
     const known = [...this.cells.keys()].filter((name) => Number.isFinite(flow.figure(name).value));
@@ -131,15 +132,16 @@ export class GaugesPanel extends Panel {
     style.setProperty('--from', reach ? `${value < 0 ? 50 - 50 * share : 50}%` : '0');
     style.setProperty('--wide', `${(reach ? 50 : 100) * share}%`);
     const sided = reach && !name.startsWith('spread');
-    style.setProperty('--fill', sided ? (value < 0 ? 'var(--td-ask)' : 'var(--td-bid)') : share > 0.8 ? 'var(--td-warn)' : 'var(--td-muted)');
+    style.setProperty('--fill', sided ? (value < 0 ? 'var(--td-ask)' : 'var(--td-bid)') : (name === 'absorption_progress' ? value <= 0.1 : share > 0.8) ? 'var(--td-warn)' : 'var(--td-muted)');
   }
 
-  #showExhaustion(cell) {
-    const last = this.flow.events.filter(({ kind }) => kind === 'exhaustion').at(-1);
-    put(cell.label, EXHAUSTION.label);
+  #showSeen(name, cell) {
+    const [label, about] = SEEN[name];
+    const last = this.flow.events.filter(({ kind }) => kind === name).at(-1);
+    put(cell.label, label);
     const ageS = last ? (performance.timeOrigin + performance.now() - (this.feed?.offsetMs ?? 0) - last.t) / 1000 : NaN;
     put(cell.value, last ? `${last.side > 0 ? '▲' : '▼'} ${format.age(ageS)} ago` : 'none seen');
-    cell.about = `${EXHAUSTION.label}: ${EXHAUSTION.about}`;
+    cell.about = `${label}: ${about}`;
   }
 }
 

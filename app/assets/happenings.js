@@ -59,7 +59,7 @@ export class HappeningsPanel extends FlowPanel {
       const line = y + ROW / 2 + 0.5;
       write(context, clock(event.t), 8, line, 'left', theme.muted, this.font(11));
       write(context, glyph, 78, line, 'center', color, this.font(11, 700));
-      write(context, `${name}${event.side > 0 ? ' ▲' : event.side < 0 ? ' ▼' : ''}`, 92, line, 'left', color, this.font(11, 600));
+      write(context, `${name} ${sideOf(event)}`, 92, line, 'left', color, this.font(11, 600));
       write(context, `${MARKS[event.quality]} ${tell(event, as)}`, 196, line, 'left', theme.text, this.font(11));
     });
     return this.showTip(null);
@@ -68,6 +68,12 @@ export class HappeningsPanel extends FlowPanel {
   summary() {
     return `${this.root.dataset.events} findings of ${this.symbol}`;
   }
+}
+
+/** Resting orders stand on a side of the book, all else goes up or down. */
+function sideOf({ kind, side }) {
+  if (kind === 'wall' || kind === 'refill') return side > 0 ? 'bid' : 'ask';
+  return side > 0 ? '▲' : side < 0 ? '▼' : '';
 }
 
 /** Sweeps through three fine price steps are common: only those of a large size are news. */

@@ -100,7 +100,7 @@ export class HeatmapPanel extends FlowPanel {
   }
 
   draw(context, width, height, nowMs) {
-    this.showTitle('Liquidity heatmap', `${this.symbol} · resting size by price, brighter is more; bubbles are trades`);
+    this.showTitle('Liquidity heatmap', `${this.symbol} · resting size, bubbles are trades`);
     const { feed, flow } = this;
     if (!feed || !flow || !flow.heat.columns.length) return this.nothing(context, width, height, 'collecting the first seconds …');
     const view = this.#view(width, height, nowMs);

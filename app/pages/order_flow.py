@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import address
-from app.panels import capture, controls, faults, flow_charts, flow_tables
+from app.panels import capture, controls, faults, flow_charts, flow_correlation, flow_tables
 from app.tab import current_session
 
 PAGE = "flow"
@@ -22,3 +22,4 @@ if not view.running:
 else:
     key = flow_charts.show(session, view)
     flow_tables.show(session, key)
+    flow_correlation.show(view)

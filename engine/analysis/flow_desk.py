@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Event, Lock, Thread
 from typing import Protocol
 
+from engine.analysis.correlation_line import CorrelationLine
 from engine.analysis.flow_line import FlowLine, FlowPicture
 from engine.clock import Clock
 from engine.feed.feed import Feed
-from engine.feed.mailbox import FeedKey
+from engine.feed.mailbox import FeedKey, Receiver
 from engine.flow.ticks import TickFinder
 
 PERIOD_S = 0.25
@@ -35,6 +36,12 @@ class Feeds(Protocol):
     def feed(self, key: FeedKey) -> Feed | None:
         """The feed behind a key; None while nobody reads it."""
 
+    def attach(self, key: FeedKey, receiver: Receiver) -> None:
+        """Read a feed."""
+
+    def detach(self, key: FeedKey, receiver: Receiver) -> None:
+        """Read it no more."""
+
 
 class FlowDesk:
     """Puts analyzers on feeds that run, follows them when they are started anew, and takes a picture 4 times a second.
@@ -47,6 +54,7 @@ class FlowDesk:
         self.tick_of = tick_of
         self._feeds = feeds
         self._lines: dict[FeedKey, FlowLine] = {}
+        self._together: dict[tuple[FeedKey, ...], CorrelationLine] = {}
         self._looks: dict[FeedKey, int] = {}
         self._lock = Lock()
         self._stopping = Event()
@@ -58,10 +66,23 @@ class FlowDesk:
             line = self._lines.setdefault(key, FlowLine(key))
             line.leases += 1
             line.idle_since_ns = None
-            if self._thread is None and not self._stopping.is_set():
-                self._thread = Thread(target=self._work, name="flow-desk", daemon=True)
-                self._thread.start()
+            self._begin()
             return line
+
+    def correlation(self, keys: Sequence[FeedKey]) -> CorrelationLine:
+        """How these feeds move together, measured from the first call on and for a minute after the last one."""
+        wanted = tuple(keys)
+        with self._lock:
+            line = self._together.get(wanted)
+            created = line is None
+            if line is None:
+                line = self._together[wanted] = CorrelationLine(wanted)
+            line.asked_ns = self._feeds.clock.now_ns()
+            self._begin()
+        if created:
+            for key in wanted:
+                self._feeds.attach(key, line)
+        return line
 
     def release(self, key: FeedKey) -> None:
         """Give a line back."""
@@ -88,6 +109,7 @@ class FlowDesk:
                 continue
             self._follow(line)
             line.look()
+        self._look_together(now_ns)
 
     def close(self) -> None:
         """Leave all feeds; returns within 2 s."""
@@ -96,8 +118,32 @@ class FlowDesk:
             self._thread.join(timeout=2.0)
         with self._lock:
             lines, self._lines = list(self._lines.values()), {}
+            together, self._together = list(self._together.values()), {}
         for line in lines:
             line.detach()
+        for reader in together:
+            self._leave(reader)
+
+    def _begin(self) -> None:
+        if self._thread is None and not self._stopping.is_set():
+            self._thread = Thread(target=self._work, name="flow-desk", daemon=True)
+            self._thread.start()
+
+    def _look_together(self, now_ns: int) -> None:
+        with self._lock:
+            lines = list(self._together.items())
+        for keys, line in lines:
+            if now_ns - line.asked_ns > LINGER_NS:
+                with self._lock:
+                    self._together.pop(keys, None)
+                self._leave(line)
+            else:
+                line.look(now_ns, {key: self._feeds.feed(key) for key in keys})
+
+    def _leave(self, line: CorrelationLine) -> None:
+        line.close()
+        for key in line.keys:
+            self._feeds.detach(key, line)
 
     def _follow(self, line: FlowLine) -> None:
         feed = self._feeds.feed(line.key)

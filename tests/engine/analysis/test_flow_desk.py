@@ -12,7 +12,7 @@ from engine.analysis.flow_desk import LINGER_NS, QUOTES_WITHIN, FlowDesk
 from engine.analysis.flow_line import FlowPicture
 from engine.clock import ManualClock
 from engine.feed.feed import Feed
-from engine.feed.mailbox import FeedKey
+from engine.feed.mailbox import FeedKey, Receiver
 from engine.feed.sync import WholeBooks
 from engine.market.events import BookSnapshot, Quote, Trade
 from tests.engine.flow.market import LEVELS, TICK, events
@@ -27,9 +27,16 @@ class Feeds:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.feeds: dict[FeedKey, Feed] = {}
+        self.readers: list[tuple[FeedKey, Receiver]] = []
 
     def feed(self, key: FeedKey) -> Feed | None:
         return self.feeds.get(key)
+
+    def attach(self, key: FeedKey, receiver: Receiver) -> None:
+        self.readers.append((key, receiver))
+
+    def detach(self, key: FeedKey, receiver: Receiver) -> None:
+        self.readers.remove((key, receiver))
 
     def start(self, key: FeedKey = KEY) -> Feed:
         feed = self.feeds[key] = Feed(key[0], key[1], WholeBooks(), clock=self.clock)
@@ -170,6 +177,17 @@ def test_a_quiet_market_still_passes_the_seconds(feeds: Feeds, desk: FlowDesk) -
     feeds.clock.advance(4)
     desk.look()
     assert picture(desk).seconds_count == before + 4
+
+
+def test_correlation_is_read_while_somebody_asks_and_let_go_of_a_minute_later(feeds: Feeds, desk: FlowDesk) -> None:
+    other = ("mock", "ETH/USDT", "stream")
+    line = desk.correlation([KEY, other])
+    assert desk.correlation([KEY, other]) is line
+    assert feeds.readers == [(KEY, line), (other, line)]
+    feeds.clock.advance(LINGER_NS / 1e9 + 1)
+    desk.look()
+    assert feeds.readers == []
+    assert desk.correlation([KEY, other]) is not line
 
 
 def test_the_desk_looks_by_itself_and_ends_within_two_seconds(feeds: Feeds) -> None:
