@@ -1,5 +1,6 @@
 // The ladder of order flow: resting size, what was traded at each price, what was added and pulled, walls and refills.
 
+import { marketTime } from './flow_panel.js';
 import * as format from './format.js';
 import { barScale, HEAD, LadderView, layoutRows, LEVELS, MIDDLE, rowAt, write } from './ladder_view.js';
 import { alpha } from './theme.js';
@@ -47,7 +48,7 @@ export class DomPanel extends LadderView {
       decimals: format.columnDecimals(near, feed.sizeDecimals),
       traded: Math.max(...levels.map(({ bought, sold }) => bought + sold), 0),
       churned: barScale(levels.flatMap(({ added, pulled }) => [added, pulled]).filter((size) => size > 0)),
-      refills: this.#refills(nowMs - feed.offsetMs),
+      refills: this.#refills(marketTime(feed, flow, nowMs)),
     };
     context.save();
     context.beginPath();

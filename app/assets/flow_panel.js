@@ -6,6 +6,7 @@ import { alpha } from './theme.js';
 
 export const AXIS = 74;
 export const FOOT = 18;
+const REPLAY_MS = 10_000;
 export const MARKS = { exact: '', estimated: '≈', partial: '◐' };
 
 /** A panel with two feeds: `feed` is the market, `flow` its order flow. */
@@ -28,9 +29,9 @@ export class FlowPanel extends CanvasPanel {
     return this.keys[0]?.[1] ?? '';
   }
 
-  /** Now by the server's clock. */
-  serverMs(nowMs) {
-    return nowMs - (this.feed?.offsetMs ?? 0);
+  /** Now by the market's clock. */
+  marketMs(nowMs) {
+    return marketTime(this.feed, this.flow, nowMs);
   }
 
   stamp() {
@@ -89,6 +90,12 @@ export class FlowPanel extends CanvasPanel {
     context.fillRect(x, y - 8, AXIS, 16);
     write(context, words, x + 6, y + 0.5, 'left', this.theme.background, this.font(10, 700));
   }
+}
+
+/** Now by the clock that the market is stamped with: the server's, or that of a recording. */
+export function marketTime(feed, flow, nowMs) {
+  const server = nowMs - (feed?.offsetMs ?? 0);
+  return !Number.isFinite(flow?.atMs) || Math.abs(server - flow.atMs) < REPLAY_MS ? server : flow.atMs;
 }
 
 /** A round length of time, at least so long. */

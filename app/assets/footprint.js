@@ -53,7 +53,7 @@ export class FootprintPanel extends FlowPanel {
   }
 
   draw(context, width, height) {
-    this.showTitle(this.mode === 'Footprint' ? 'Footprint' : 'Candles and volume profile', `${this.symbol}${this.mode === 'Footprint' ? ' · sold × bought per price, 1 m' : ''}`);
+    if (this.mode !== 'Footprint') this.showTitle('Candles and volume profile', this.symbol);
     const { flow } = this;
     const cooked = flow ? candles(flow.seconds, MODES[this.mode]) : [];
     if (!cooked.length) return this.nothing(context, width, height, 'waiting for the first trades …');
@@ -118,15 +118,20 @@ export class FootprintPanel extends FlowPanel {
   #prints(context, view) {
     const { flow, theme } = this;
     const bars = flow.bars.slice(-view.shown.length);
-    const most = Math.max(...bars.flatMap(({ cells }) => cells.map(([, buy, sell]) => Math.max(buy, sell))), 1e-12);
-    const row = Math.max(1, view.y(0) - view.y(flow.bin));
+    const own = Math.max(1e-6, view.y(0) - view.y(flow.bin));
+    const join = Math.max(1, Math.ceil(TEXT_ROW / own));
+    const step = flow.bin * join;
+    const row = Math.max(1, own * join);
+    const shown = bars.map(({ cells }) => joinedCells(cells, join));
+    const most = Math.max(...shown.flatMap((cells) => cells.map(([, buy, sell]) => Math.max(buy, sell))), 1e-12);
+    this.showTitle('Footprint', `${this.symbol} · sold × bought per ${format.size(step, format.stepDecimals(flow.tick))}, 1 m`);
     const first = view.shown.length - bars.length;
     context.textBaseline = 'middle';
     bars.forEach((bar, i) => {
       const left = view.left + (first + i) * view.slot;
       const half = view.slot / 2 - 5;
-      for (const [place, buy, sell, side] of bar.cells) {
-        const y = view.y((place + 1) * flow.bin);
+      for (const [place, buy, sell, side] of shown[i]) {
+        const y = view.y((place + 1) * step);
         const middle = left + view.slot / 2;
         context.fillStyle = alpha(theme.ask, 0.15 + 0.5 * (sell / most));
         context.fillRect(middle - 1 - half, y, half, row - 1);
@@ -227,6 +232,20 @@ export class FootprintPanel extends FlowPanel {
     this.dueMs = 0;
     this.touch();
   }
+}
+
+/** So many bins as one, so that their numbers can be read; imbalances belong to single bins and are left out then. */
+export function joinedCells(cells, join) {
+  if (join === 1) return cells;
+  const found = new Map();
+  for (const [place, buy, sell] of cells) {
+    const key = Math.floor(place / join);
+    const cell = found.get(key) ?? [key, 0, 0, 0];
+    cell[1] += buy;
+    cell[2] += sell;
+    found.set(key, cell);
+  }
+  return [...found.values()];
 }
 
 function short(size) {

@@ -1,7 +1,7 @@
 // The figures of order flow: value, bar, mark of its quality, and on hover what it means.
 
 import * as format from './format.js';
-import { MARKS } from './flow_panel.js';
+import { MARKS, marketTime } from './flow_panel.js';
 import { make, Panel } from './panel.js';
 
 const EVERY_MS = 200;
@@ -86,12 +86,12 @@ export class GaugesPanel extends Panel {
     return true;
   }
 
-  paint() {
+  paint(nowMs) {
     this.showTitle('Gauges', `${this.keys[0]?.[1] ?? ''} · ≈ estimated, ◐ from less than asked for, – unknown`);
     const { flow } = this;
     if (!flow) return;
     for (const [name, cell] of this.cells) {
-      if (name in SEEN) this.#showSeen(name, cell);
+      if (name in SEEN) this.#showSeen(name, cell, nowMs);
       else this.#show(name, cell, flow.figure(name), flow.explained.get(name));
     }
     const known = [...this.cells.keys()].filter((name) => Number.isFinite(flow.figure(name).value));
@@ -135,11 +135,11 @@ export class GaugesPanel extends Panel {
     style.setProperty('--fill', sided ? (value < 0 ? 'var(--td-ask)' : 'var(--td-bid)') : (name === 'absorption_progress' ? value <= 0.1 : share > 0.8) ? 'var(--td-warn)' : 'var(--td-muted)');
   }
 
-  #showSeen(name, cell) {
+  #showSeen(name, cell, nowMs) {
     const [label, about] = SEEN[name];
     const last = this.flow.events.filter(({ kind }) => kind === name).at(-1);
     put(cell.label, label);
-    const ageS = last ? (performance.timeOrigin + performance.now() - (this.feed?.offsetMs ?? 0) - last.t) / 1000 : NaN;
+    const ageS = last ? (marketTime(this.feed, this.flow, nowMs) - last.t) / 1000 : NaN;
     put(cell.value, last ? `${last.side > 0 ? '▲' : '▼'} ${format.age(ageS)} ago` : 'none seen');
     cell.about = `${label}: ${about}`;
   }

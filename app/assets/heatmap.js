@@ -133,7 +133,7 @@ export class HeatmapPanel extends FlowPanel {
     const { step, columns } = this.flow.heat;
     const [inner, lower] = [Math.max(40, width - AXIS), Math.max(40, height - FOOT)];
     const span = WINDOWS[this.span];
-    const edge = Math.max(this.serverMs(nowMs), columns.at(-1).beginMs + 1000);
+    const edge = Math.max(this.marketMs(nowMs), columns.at(-1).beginMs + 1000);
     const to = edge - this.back;
     const from = to - span;
     const shown = columns.filter((column) => column.beginMs >= from - 1000 && column.beginMs < to);

@@ -6,9 +6,9 @@ import { decode } from '../../../app/assets/codec.js';
 import { joined, signed } from '../../../app/assets/delta.js';
 import { domColumns } from '../../../app/assets/dom.js';
 import { sizeOf } from '../../../app/assets/flow_codec.js';
-import { quantile, timeStep } from '../../../app/assets/flow_panel.js';
+import { marketTime, quantile, timeStep } from '../../../app/assets/flow_panel.js';
 import { FlowState, SECONDS_KEPT } from '../../../app/assets/flow_state.js';
-import { candles } from '../../../app/assets/footprint.js';
+import { candles, joinedCells } from '../../../app/assets/footprint.js';
 import { worded } from '../../../app/assets/gauges.js';
 import { worthShowing } from '../../../app/assets/happenings.js';
 import { colourRange, merged, pixel } from '../../../app/assets/heatmap.js';
@@ -120,4 +120,15 @@ test('marks of time are round, and a quantile of nothing is unknown', () => {
   assert.equal(timeStep(1e9), 3_600_000);
   assert.ok(Number.isNaN(quantile([], 0.5)));
   assert.equal(quantile([3, 1, 2], 0.5), 2);
+});
+
+test('bins too small for their numbers are joined, and lose their marks', () => {
+  assert.deepEqual(joinedCells([[4, 1, 2, 1], [5, 3, 4, 0], [6, 5, 6, -1]], 2), [[2, 4, 6, 0], [3, 5, 6, 0]]);
+  assert.deepEqual(joinedCells([[4, 1, 2, 1]], 1), [[4, 1, 2, 1]]);
+});
+
+test('a recording has its own time, a live market the clock on the wall', () => {
+  assert.equal(marketTime({ offsetMs: 10 }, { atMs: 99_000 }, 100_010), 100_000);
+  assert.equal(marketTime({ offsetMs: 10 }, { atMs: 5 }, 100_010), 5);
+  assert.equal(marketTime(null, null, 7), 7);
 });

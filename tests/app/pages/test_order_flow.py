@@ -15,7 +15,7 @@ from tests.shared import capture
 pytestmark = pytest.mark.browser
 
 VIEW = "/flow?connector=mock&run=1&symbols=BTC/USDT&symbols=ETH/USDT"
-DEMO = "demo_binance_spot_btc_eth_20240808_650s"
+DEMO = "demo_binance_spot_btc_eth_20240808_650s.jsonl.gz"
 PANELS = ("heatmap", "dom", "delta", "footprint", "gauges", "tape", "happenings")
 
 # How many colours the canvas of a panel shows.
@@ -78,7 +78,6 @@ def number_in(root: Locator, name: str) -> int:
 def expect_at_least(page: Page, name: str, attribute: str, least: int, within_s: float) -> None:
     """A panel's figure reaches `least`."""
     expect(panel(page, name)).to_have_attribute(f"data-{attribute}", re.compile(r"\d"), timeout=within_s * 1000)
-    page.wait_for_timeout(0)
     found = panel(page, name).element_handle(timeout=within_s * 1000)
     assert found is not None
     page.wait_for_function(
@@ -145,7 +144,7 @@ def test_zoom_stays_while_the_page_lives_and_the_panel_is_never_made_anew(page: 
 
 def test_another_symbol_in_focus_shows_its_own_order_flow(page: Page) -> None:
     expect_at_least(page, "heatmap", "columns", 2, 30)
-    page.get_by_role("radio", name="ETH/USDT").or_(page.get_by_role("button", name="ETH/USDT")).first.click()
+    page.locator(".st-key-focus").get_by_text("ETH/USDT").click()
     expect(panel(page, "heatmap")).to_have_attribute("data-symbol", "ETH/USDT", timeout=10_000)
     expect_at_least(page, "heatmap", "columns", 2, 30)
 
