@@ -41,7 +41,13 @@ _STYLE = """
 .td-across td { text-align: right; padding: 0.25rem 0.5rem; border-top: 1px solid var(--st-border-color, #8884);
   white-space: nowrap; }
 .td-across :is(th, td):nth-child(-n+2) { text-align: left; }
-.td-across td:nth-child(2) { max-width: 17rem; overflow: hidden; text-overflow: ellipsis; }
+.td-across td:nth-child(-n+2) { overflow: hidden; text-overflow: ellipsis; }
+@media (min-width: 641px) {
+  .td-across { table-layout: fixed; }
+  .td-across th:nth-child(1) { width: 20%; } .td-across th:nth-child(2) { width: 22%; }
+  .td-across th:is(:nth-child(4), :nth-child(6), :nth-child(9)) { width: 6%; }
+  .td-across th:nth-child(8) { width: 10%; }
+}
 .td-across i { font-style: normal; opacity: 0.75; font-size: 0.78rem; }
 .td-across tr:is(.td-warn, .td-wait) td:nth-child(n+3) { opacity: 0.5; }
 .td-best { box-shadow: inset 0 -2px 0 currentColor; font-weight: 700; }

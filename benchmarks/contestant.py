@@ -33,6 +33,7 @@ CONTESTANTS = {
     "msgspec": Contestant("raw parse, `msgspec`", "floor:msgspec_json", ("msgspec",), checked=False),
     "book": Contestant("Tapedeck, decode + book", "tapedeck:decode_and_book"),
     "line": Contestant("Tapedeck, whole line", "tapedeck:whole_line"),
+    "flow": Contestant("Tapedeck, whole line with all of the order flow", "tapedeck:line_with_flow"),
     "ccxt": Contestant("ccxt.pro", "ccxt_pro:follow", ("ccxt",)),
     "cryptofeed": Contestant("cryptofeed", "cryptofeed_binance:follow", ("cryptofeed",)),
     "cryptofeed-top": Contestant(

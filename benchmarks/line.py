@@ -20,7 +20,7 @@ from benchmarks.contestant import CONTESTANTS
 from benchmarks.machine import Machine, circumstances, write_between
 from benchmarks.tape import DEMO, ROOT
 
-TARGETS = (("book", "ccxt", 10.0), ("book", "cryptofeed", 3.5), ("line", "ccxt", 5.0))
+TARGETS = (("book", "ccxt", 10.0), ("book", "cryptofeed", 3.5), ("line", "ccxt", 5.0), ("flow", "cryptofeed", 1.0))
 TIMEOUT_S = 300
 
 Rounds = dict[str, list[dict[str, Any]]]

@@ -31,14 +31,13 @@ def rss_mb(pid: int) -> float:
     return int(found[1]) / 1024 if found else 0.0
 
 
-def proportional_mb(pid: int) -> float:
-    """A process's memory in MB, of what it shares with others only its part; 0 once it is gone."""
+def private_mb(pid: int) -> float:
+    """A process's memory in MB without what it has in common with any other; 0 once it is gone."""
     try:
         said = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")
     except OSError:
         return 0.0
-    found = re.search(r"^Pss:\s+(\d+)", said, re.M)
-    return int(found[1]) / 1024 if found else 0.0
+    return sum(map(int, re.findall(r"^Private_\w+:\s+(\d+)", said, re.M))) / 1024
 
 
 def command_of(pid: int) -> str:

@@ -19,14 +19,14 @@ from urllib.request import urlopen
 
 from websockets.asyncio.client import connect
 
-from benchmarks.machine import below_me, descendants, proportional_mb, rss_mb, slope
+from benchmarks.machine import below_me, descendants, private_mb, rss_mb, slope
 from tests.app.pages.dashboard import CHROMIUM_OPTIONS
 
 FULL_AFTER_MIN = 5.0
 """Until then the page's runs of history (prices, trades, the browser's own caches) fill."""
 EVERY_S = 30.0
 ANSWER_S = 20.0
-BARS_MB_PER_MIN = {"page's heap after collection": 0.2, "all of Chromium": 2.0, "server": 1.0}
+BARS_MB_PER_MIN = {"page's heap after collection": 0.2, "Chromium's processes": 2.0, "server": 1.0}
 
 
 def memory(address: str, symbols: Sequence[str], chromium: str, minutes: float) -> tuple[str, list[str]]:
@@ -39,7 +39,7 @@ def memory(address: str, symbols: Sequence[str], chromium: str, minutes: float) 
         while (passed_min := (time.monotonic() - begun) / 60) < FULL_AFTER_MIN + minutes:
             time.sleep(EVERY_S)
             heap = asyncio.run(_heap_mb(_tools_of(profile)))
-            whole = sum(map(proportional_mb, [browser, *descendants(browser)]))
+            whole = sum(map(private_mb, [browser, *descendants(browser)]))
             rows.append((passed_min, heap, whole, rss_mb(server)))
     return _table([row for row in rows if row[0] >= FULL_AFTER_MIN], minutes)
 
@@ -60,7 +60,7 @@ def _table(rows: Sequence[tuple[float, ...]], minutes: float) -> tuple[str, list
             failures.append(f"{name}: {rise:+.2f} MB per minute")
     said = (
         f"A browser without developer tools, over {minutes:g} minutes after the first {FULL_AFTER_MIN:g}, in which the "
-        "page's histories fill. Chromium's processes by their proportional share of what they have in common."
+        "page's histories fill. Of Chromium's processes what is theirs alone: other programs' shares come and go."
     )
     return "\n".join([*lines, "", said]), failures
 

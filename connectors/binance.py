@@ -20,7 +20,14 @@ from msgspec import Struct
 
 from connectors.base import Control, Limits
 from connectors.base.binance_candles import TIMEFRAMES
-from connectors.base.binance_frames import SYMBOLS_PER_FRAME, UNREADABLE, Listed, control_of, host_of
+from connectors.base.binance_frames import (
+    MICROSECONDS_FROM,
+    SYMBOLS_PER_FRAME,
+    UNREADABLE,
+    Listed,
+    control_of,
+    host_of,
+)
 from connectors.base.binance_frames import stamp_ns as _ns
 from connectors.base.binance_market import BinanceMarket
 from engine.connector import Capabilities
@@ -189,7 +196,9 @@ def _on_trade(frame: bytes, received_ns: int) -> tuple[MarketEvent, ...]:
     data = _trade(frame).data
     # `m` says that the buyer was the maker: then the seller took.
     side = SELL if data.m else BUY
-    return (Trade("binance", data.s, data.p, data.q, side, data.t, _ns(data.T), received_ns, "stream"),)
+    stamp = data.T
+    exchange_ns = stamp * 1_000_000 if stamp < MICROSECONDS_FROM else _ns(stamp)
+    return (Trade("binance", data.s, data.p, data.q, side, data.t, exchange_ns, received_ns, "stream"),)
 
 
 def _on_aggregate_trade(frame: bytes, received_ns: int) -> tuple[MarketEvent, ...]:

@@ -6,7 +6,7 @@ Documentation: Finnhub API (finnhub-python 2.4.29; rate limits as of 2026). A fr
 * Fifty symbols on the free plan; the surplus stays silent, so the fifty-first is refused here.
 * Symbols: `AAPL`, `OANDA:EUR_USD`, `BINANCE:BTCUSDT`. Currencies come with volume 0: a price without an amount.
 * In the polling mode, and while the stream is away, REST gives bid and ask (`/stock/bidask`, paid plans) or else the
-  last price (`/quote`): a trade without an amount. A price of 0 made at 0 means that there is no such symbol.
+  last price (`/quote`): a trade without an amount. A price of 0 made at 0 means that there is no such share.
 * American shares rest at night and at week-ends, currencies at week-ends: silence is no fault then.
 
 {"data":[{"c":["1","24","12"],"p":146.76,"s":"AAPL","t":1628238530221,"v":43}],"type":"trade"}
@@ -245,14 +245,16 @@ class FinnhubConnector(StreamingConnector):
 
         Raises:
             DecodeError: the body cannot be read.
-            InvalidSymbol: the venue knows no price, and has sent no trade either.
+            InvalidSymbol: the venue knows no price of this share, and has sent no trade either.
+            FeedError: it knows no price of something else.
         """
         try:
             found = _price(body)
         except _UNREADABLE as error:
             raise DecodeError(f"finnhub quote of {symbol}: {error}") from error
         if not found.c or not found.t:
-            if self._has_traded(symbol):
+            # Only of shares is it certain that there is none: other markets may be missing from this call.
+            if ":" in symbol or self._has_traded(symbol):
                 raise FeedError(f"finnhub has no last price of {symbol} by REST", hint="Its trades come by the stream.")
             raise InvalidSymbol(f"finnhub knows no price of {symbol}")
         return Trade(

@@ -59,6 +59,8 @@ class FutuConnector(StreamingConnector):
             "minute at least."
         ),
     )
+    location_hint = "OpenD's servers refuse this place: ask Futu or moomoo, or choose another venue."
+    key_hint = "Log in to OpenD, and set FUTU_HOST and FUTU_PORT to where it runs."
     continuity = WholeBooks()
     crossed_allowed = True
     limits = Limits(

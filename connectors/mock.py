@@ -215,6 +215,7 @@ class MockConnector(StreamingConnector):
         """The body of one answer of the exchange. Raises FeedError."""
         self._take_time(self._answers.delay_s(), timeout_s)
         response = self._answers.answer(request.url)
+        self._take_time(self.exchange.latency_s, timeout_s)
         if response.status != 200:
             own = self.rest_error(response.status, response.body, response.headers)
             raise own or refusal(response.status, response.body, response.headers, "the simulated exchange")

@@ -5,7 +5,7 @@ For people with a network. Nothing is faked and nothing is kept: the same connec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Literal
 
@@ -19,10 +19,9 @@ from engine.feed.hub import ENDED, STREAM, Hub
 from engine.feed.mailbox import FeedKey, Mailbox
 from engine.feed.quality import QualityReport
 from engine.market.events import FeedState, FeedStatus
-from engine.market.instrument import Instrument, nearest_symbols
+from engine.market.unified import UnifiedNames
 
 EVERY_S = 1.0
-ALIASES = (("XBT", "BTC"), ("XDG", "DOGE"))
 FAULTS: tuple[tuple[str, str], ...] = (
     ("gaps", "gaps"),
     ("checksums_bad", "wrong checksums"),
@@ -81,31 +80,15 @@ def spelled(connector: Connector, wanted: str) -> str:
         listed = connector.instruments()
     except FeedError:
         return wanted
-    found = _find(wanted, listed)
-    if found is not None or not listed:
-        return found or wanted
-    names = {one.unified: one.symbol for one in listed}
-    near = nearest_symbols(wanted, [*[one.symbol for one in listed], *names])
-    near = list(dict.fromkeys([names.get(name, name) for name in near]))
+    if not listed or any(one.symbol == wanted for one in listed):
+        return wanted
+    names = UnifiedNames({connector.name: listed})
+    name = names.resolve(wanted)
+    if name is not None:
+        return names.at(name)[connector.name].symbol
+    near = names.nearest_at(connector.name, wanted)
     hint = f"Did you mean {' or '.join(near)}?" if near else f"Look at {connector.name}'s own list of instruments."
     raise InvalidSymbol(f"{connector.name} does not list {wanted!r}", hint=hint)
-
-
-def _find(wanted: str, listed: Sequence[Instrument]) -> str | None:
-    if any(one.symbol == wanted for one in listed):
-        return wanted
-    plain = _plain(wanted)
-    unified = [one.symbol for one in listed if _plain(one.unified) == plain]
-    own = [one.symbol for one in listed if _plain(one.symbol) == plain]
-    return next(iter([*unified, *own]), None)
-
-
-def _plain(symbol: str) -> str:
-    """One form for `BTC/USD`, `btc-usd`, `XBT_USD`."""
-    text = symbol.upper().replace("-", "/").replace("_", "/")
-    for theirs, ours in ALIASES:
-        text = "/".join([ours if part == theirs else part for part in text.split("/")])
-    return text
 
 
 class Smoke:

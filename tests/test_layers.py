@@ -29,6 +29,7 @@ FLOORS = (
     ("engine.market",),
     ("engine.feed.checksum",),
     ("engine.feed.sync", "engine.feed.quality", "engine.flow"),
+    ("engine.feed.settlement", "engine.feed.picture", "engine.feed.compare", "engine.feed.trade_numbers"),
     ("engine.feed.feed",),
     ("engine.feed.mailbox",),
     ("engine.connector",),

@@ -1,6 +1,6 @@
 // The consolidated ladder: the books of several venues as one, each level's bar stacked by venue.
 
-import { consolidate, LIVE, standing } from './consolidate.js';
+import { consolidate, LIVE, STALE, standing, WAITING } from './consolidate.js';
 import * as format from './format.js';
 import { barScale, HEAD, LadderView, layoutRows, LEVELS, MIDDLE, rowAt, totals, write } from './ladder_view.js';
 import { make } from './panel.js';
@@ -119,8 +119,7 @@ export class AcrossPanel extends LadderView {
       const state = this.standings[i];
       root.classList.toggle('out', state !== LIVE);
       root.dataset.standing = state;
-      const age = format.age(feeds[i].ageS(nowMs));
-      const text = state === 'stale' ? `STALE ${age}` : state === LIVE ? (feeds[i].state === 'live' ? '' : feeds[i].state) : state === 'waiting' ? feeds[i].state : state;
+      const text = this.hub.cut ? format.UNKNOWN : wordOf(state, feeds[i], nowMs);
       if (word.textContent !== text) word.textContent = text;
     });
   }
@@ -275,6 +274,15 @@ export class AcrossPanel extends LadderView {
     dataset.standing = [...members].sort().map((member) => this.keys[member][0]).join(' ');
     dataset.gap = this.whole.gaps.length ? this.whole.gaps[0].bps.toFixed(4) : '';
   }
+}
+
+/** What the legend says beside a venue: nothing while it is simply live. */
+export function wordOf(standing, feed, nowMs) {
+  const shows = feed.state === 'live' || feed.state === 'polling';
+  if (standing === LIVE) return feed.state === 'live' ? '' : feed.state;
+  if (standing === STALE) return `stale ${format.age(feed.ageS(nowMs))}`;
+  if (standing === WAITING) return shows ? 'no book' : feed.state.replace('_', ' ');
+  return standing;
 }
 
 /** Where the columns stand for a width: price, size, the bar, and the running total where there is room. */

@@ -11,18 +11,16 @@ import streamlit as st
 
 from app.across import AcrossView, key_of, look
 from app.live import components
-from app.panels.across_controls import LETTERS
+from app.panels.across_table import LETTERS, badge, table
 from app.panels.market import pump
-from app.panels.status import SOURCES
 from app.session import LiveSession
 from app.wiring import directory, engine, live_plane
-from app.words import UNKNOWN, amount, decimals_for, number, plain, seconds, sentences
-from engine.market.consolidated import ConsolidatedView, Gap, Standing, Step, VenueView
+from app.words import UNKNOWN, amount, decimals_for, number, plain, sentences
+from engine.market.consolidated import ConsolidatedView, Gap, Standing, Step
 
 FIRST_LOOK_S = 0.5
 GAPS_SHOWN = 2
 LADDER_HEIGHT = 690
-TONES = {Standing.LIVE: "good", Standing.OFF: "wait", Standing.WAITING: "wait"}
 
 
 @st.fragment(run_every=1.0)
@@ -35,16 +33,7 @@ def show(session: LiveSession, view: AcrossView) -> None:
     whole = look(view, session.feed, engine().clock.now_ns())
     _toasts(view, whole)
     places = _places(view, whole)
-    rows = "".join([_row(session, view, whole, position, places) for position in range(len(whole.venues))])
-    head = "".join([f"<th>{name}</th>" for name in HEADINGS])
-    st.html(
-        f"{_header(view, whole, places)}"
-        f'<table class="td-across"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-        f"{_gaps(view, whole, places)}"
-    )
-
-
-HEADINGS = ("Venue", "State", "Bid", "Size", "Ask", "Size", "Spread", "Latency", "Age", "Source")
+    st.html(_header(view, whole, places) + table(session, whole, places) + _gaps(view, whole, places))
 
 
 def ladder(session: LiveSession, view: AcrossView) -> None:
@@ -86,77 +75,20 @@ def _letters(positions: tuple[int, ...]) -> str:
     return "".join([LETTERS[position] for position in positions])
 
 
-def _row(session: LiveSession, view: AcrossView, whole: ConsolidatedView, position: int, places: int) -> str:
-    venue = whole.venues[position]
-    feed = session.feed(key_of(venue.member))
-    latency = feed.quality.transit.percentiles() if feed is not None else None
-    known = latency is not None and latency.p50_ms is not None
-    state, why = _state(session, venue)
-    at_best = (_is_best(whole.best_bid, position), _is_best(whole.best_ask, position))
-    cells = (
-        f"<b>{escape(venue.member.venue)}</b> <i>{escape(venue.member.symbol)}</i>",
-        f'<span class="td-chip">{escape(state)}</span> <i title="{escape(why)}">{escape(why)}</i>',
-        _price(venue.bid, places, at_best[0]),
-        amount(venue.bid_size),
-        _price(venue.ask, places, at_best[1]),
-        amount(venue.ask_size),
-        _own_spread(venue),
-        f"{number(latency.p50_ms)} / {number(latency.p95_ms)} ms" if latency is not None and known else UNKNOWN,
-        seconds(venue.age_s),
-        SOURCES.get(venue.source, venue.source),
-    )
-    badge = f'<span class="td-letter td-v{position}">{LETTERS[position]}</span> '
-    drawn = "".join(
-        [
-            f'<td data-label="{label}">{badge if not number_ else ""}{cell}</td>'
-            for number_, (label, cell) in enumerate(zip(HEADINGS, cells, strict=True))
-        ]
-    )
-    return (
-        f'<tr class="td-{TONES.get(venue.standing, "warn")}" data-venue="{escape(venue.member.venue)}" '
-        f'data-standing="{venue.standing.value}">{drawn}</tr>'
-    )
-
-
-def _state(session: LiveSession, venue: VenueView) -> tuple[str, str]:
-    """The chip's word, and why a venue is evicted or not simply live."""
-    notice = session.notice(key_of(venue.member))
-    feed = session.feed(key_of(venue.member))
-    if venue.standing is Standing.LIVE:
-        return (feed.state.value if feed is not None else "live"), notice
-    word = venue.standing.value
-    if venue.standing is Standing.WAITING and feed is not None and feed.status is not None:
-        word = feed.state.value.replace("_", " ")
-    why = venue.why if venue.why != word else ""
-    return word, f"evicted: {why}" if why and venue.standing is not Standing.OFF else why or "evicted"
-
-
-def _is_best(best: object, position: int) -> bool:
-    return position in getattr(best, "venues", ())
-
-
-def _price(price: float | None, places: int, best: bool) -> str:
-    text = number(price, places)
-    return f'<b class="td-best" title="best of all venues that count">{text}</b>' if best else text
-
-
-def _own_spread(venue: VenueView) -> str:
-    if venue.bid is None or venue.ask is None:
-        return UNKNOWN
-    return number((venue.ask - venue.bid) / (venue.ask + venue.bid) * 20_000, 2, " bps")
-
-
 def _gaps(view: AcrossView, whole: ConsolidatedView, places: int) -> str:
     """The widest gaps; the place stays as high when there is none, so that nothing below jumps."""
-    base, _, rest = view.name.partition("/")
-    quote = rest.partition(":")[0]
-    lines = [_gap(view, whole, gap, places, base, quote) for gap in whole.gaps[:GAPS_SHOWN]]
+    lines = [gap_line(view, whole, gap, places) for gap in whole.gaps[:GAPS_SHOWN]]
     if not lines:
-        lines = ["<div>No arbitrage gap now: no venue bids above what another asks.</div>"]
+        counting = sum(venue.standing is Standing.LIVE for venue in whole.venues)
+        none = "no venue bids above what another asks" if counting > 1 else "it takes two venues that count"
+        lines = [f"<div>No arbitrage gap now: {none}.</div>"]
     return f'<div class="td-gaps" data-gaps="{len(whole.gaps)}">{"".join(lines)}</div>'
 
 
-def _gap(view: AcrossView, whole: ConsolidatedView, gap: Gap, places: int, base: str, quote: str) -> str:
+def gap_line(view: AcrossView, whole: ConsolidatedView, gap: Gap, places: int) -> str:
+    """One gap as HTML: where to buy and sell, how much, gross, and net where both fees are known."""
+    base, _, rest = view.name.partition("/")
+    quote = rest.partition(":")[0]
     buy, sell = whole.venues[gap.buy].member, whole.venues[gap.sell].member
     fees = view.fees.get(buy.venue), view.fees.get(sell.venue)
     net = gap.net_bps(*fees)
@@ -170,11 +102,7 @@ def _gap(view: AcrossView, whole: ConsolidatedView, gap: Gap, places: int, base:
 
 
 def _offer(position: int, venue: str, price: float, size: float, places: int) -> str:
-    return f"{_badge(position)} {escape(venue)} {number(price, places)} × {amount(size)}"
-
-
-def _badge(position: int) -> str:
-    return f'<span class="td-letter td-v{position}">{LETTERS[position]}</span>'
+    return f"{badge(position)} {escape(venue)} {number(price, places)} × {amount(size)}"
 
 
 def _places(view: AcrossView, whole: ConsolidatedView) -> int:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 
 from app.across import AcrossView
-from app.instruments import Listing
+from app.panels.across_instrument import LEAST, choose_instrument, show_listings, unified_names
 from app.wiring import directory, engine
-from app.words import plain, sentences
+from app.words import plain
 from engine.market.consolidated import MOST_MEMBERS, Member, common_step
 from engine.market.instrument import Instrument
-from engine.market.unified import UnifiedNames
 
 FIRST_VENUES = ("binance", "coinbase", "kraken")
-SUGGESTED = ("BTC/USDT", "BTC/USD", "BTC/USD*", "ETH/USDT", "ETH/USD", "EUR/USD")
-LETTERS = "ABCDEF"
-LEAST = 2
 AUTOMATIC = "automatic"
 EXACT = "as quoted"
+ALIKE_HELP = "USD, USDT, USDC and others are different money. Treated alike, gaps contain what one costs in the other."
 STEP_HELP = (
     "Automatic: by the coarsest tick where ticks differ. Bids go to the step below, asks to the step above. "
     "Best prices and gaps are never rounded."
@@ -31,28 +28,29 @@ def show() -> AcrossView:
     """Draw the controls; what the person wants."""
     connectors = engine().connectors
     venues = _venues(sorted(connectors))
-    alike = st.toggle(
-        "Treat dollar coins alike", key="alike", bind="query-params", disabled=False,
-        help="USD, USDT, USDC and others are different money. Treated alike, gaps contain what one costs in the other.",
-    )  # fmt: skip
+    alike = st.toggle("Treat dollar coins alike", key="alike", bind="query-params", help=ALIKE_HELP)
     listings = {name: directory().listing(connectors[name]) for name in venues}
-    _listing_states(listings)
-    names = UnifiedNames({name: one.instruments.values() for name, one in listings.items()}, dollars_alike=alike)
-    name = _instrument(names, listings)
-    found = {venue: instrument for venue, instrument in names.at(name).items() if venue in venues}
+    show_listings(listings)
+    names = unified_names(listings, alike)
+    name = choose_instrument(names, listings)
+    found = names.at(name)
     members = tuple([Member(venue, found[venue].symbol) for venue in venues if venue in found])
-    enough = len(members) >= LEAST
     off = _left_out(venues)
     step = _step(list(found.values()))
     fees = _fees(venues)
-    running = st.query_params.get("run") == "1"
-    if running:
+    running = _running(len(members) >= LEAST)
+    if alike:
+        st.caption("⚠️ Dollars and dollar coins are treated alike: a gap may be the price of a coin, not of the market.")
+    return AcrossView(name, members, off, fees, step, running)
+
+
+def _running(enough: bool) -> bool:
+    wanted = st.query_params.get("run") == "1"
+    if wanted:
         st.button("⏹ Stop", key="stop", width="stretch", on_click=_stop)
     else:
         st.button("▶️ Start", key="start", type="primary", width="stretch", on_click=_start, disabled=not enough)
-    if alike:
-        st.caption("⚠️ Dollars and dollar coins are treated alike: a gap may be the price of a coin, not of the market.")
-    return AcrossView(name, members, off, fees, step, running and enough)
+    return wanted and enough
 
 
 def welcome(view: AcrossView) -> None:
@@ -76,71 +74,6 @@ def _venues(names: list[str]) -> list[str]:
     for name in missing:
         st.warning(f"There is no connector {plain(repr(name))} here.")
     return [str(name) for name in chosen]
-
-
-def _instrument(names: UnifiedNames, listings: Mapping[str, Listing]) -> str:
-    """The unified name that is wanted; what is wrong with it is said, with near ones at every venue."""
-    offered = names.names(LEAST)
-    asked = str(st.session_state.get("instrument") or st.query_params.get("instrument") or "")
-    if any(listing.state == "loading" for listing in listings.values()):
-        st.selectbox("Instrument", [asked or "…"], disabled=True, key="instrument-to-come")
-        return names.resolve(asked) or asked
-    first = next((offered.index(name) for name in SUGGESTED if name in offered), 0)
-    options = offered if not asked or asked in offered else [*offered, asked]
-    chosen = st.selectbox(
-        "Instrument", options, index=first if options else None, key="instrument", bind="query-params",
-        accept_new_options=True, placeholder="BASE/QUOTE, or as a venue spells it",
-    )  # fmt: skip
-    written = str(chosen or "")
-    name = names.resolve(written) or written
-    if name != written:
-        st.caption(f"{plain(written)} is {plain(name)}.")
-    ready = {venue: listing for venue, listing in listings.items() if listing.state == "ready"}
-    if name and ready:
-        _complain(name, names, ready)
-    return name
-
-
-def _complain(name: str, names: UnifiedNames, ready: Mapping[str, Listing]) -> None:
-    have = names.at(name)
-    lacking = [venue for venue in ready if venue not in have]
-    if not lacking:
-        return
-    if len(have) >= LEAST:
-        for venue in lacking:
-            near = ", ".join(names.nearest_at(venue, name))
-            st.caption(f"{plain(venue)} has no {plain(name)}" + (f"; near: {plain(near)}." if near else "."))
-        return
-    st.error(
-        f"No venue here has {plain(name)}."
-        if not have
-        else f"Of these only {plain(', '.join(have))} has {plain(name)}."
-    )
-    unknown = names.unknown(name)
-    for near, venues in unknown.near.items():
-        st.button(f"{near}?", key=f"near-{name}-{near}", on_click=_choose, args=(near,), help=f"At {', '.join(venues)}")
-    for venue in lacking:
-        if near_here := ", ".join(names.nearest_at(venue, name)):
-            st.caption(f"Near at {plain(venue)}: {plain(near_here)}")
-
-
-def _listing_states(listings: Mapping[str, Listing]) -> None:
-    loading = [name for name, listing in listings.items() if listing.state == "loading"]
-    if loading:
-        _wait_for_listings(loading)
-    for name, listing in listings.items():
-        if listing.state == "failed":
-            st.caption(
-                f"{plain(name)} could not be asked for its symbols: {plain(sentences(listing.error, listing.hint))}"
-            )
-
-
-@st.fragment(run_every=0.5)
-def _wait_for_listings(names: Sequence[str]) -> None:
-    connectors = engine().connectors
-    if any(directory().listing(connectors[name]).state != "loading" for name in names):
-        st.rerun()
-    st.caption(f"Loading what {plain(', '.join(names))} list …")
 
 
 def _left_out(venues: list[str]) -> frozenset[str]:
@@ -186,10 +119,6 @@ def _fees(venues: Sequence[str]) -> dict[str, float | None]:
             )
             for venue in venues
         }  # fmt: skip
-
-
-def _choose(name: str) -> None:
-    st.session_state["instrument"] = name
 
 
 def _start() -> None:

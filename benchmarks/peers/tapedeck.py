@@ -1,8 +1,10 @@
-"""Tapedeck's own two contestants.
+"""Tapedeck's own contestants.
 
 `decode_and_book`: the Binance decoder, continuity and book, and nothing else. `whole_line`: what runs behind the page,
 unchanged: a Session reads from a link that lies in memory, decodes, pushes into the Feeds (book, quality, picture), the
-Hub publishes to one Mailbox, which is drained about every 50 ms as a tab does.
+Hub publishes to one Mailbox, which is drained about every 50 ms as a tab does. `line_with_flow`: the same, with every
+figure, detector and signal of the order flow of both symbols; they are told the frames' own times, so that as many
+seconds pass as did in the market.
 """
 
 from __future__ import annotations
@@ -22,11 +24,13 @@ from engine.feed.feed import Feed
 from engine.feed.hub import Hub
 from engine.feed.mailbox import Mailbox
 from engine.feed.sync import BookSync, Verdict
+from engine.flow.section import Changes, Observer, Section
 from engine.market.book import Book
 from engine.market.events import BookDelta, BookSnapshot, Quote, Trade
 from engine.market.instrument import Instrument
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
+TICK = 0.01
 
 
 class _Side:
@@ -88,12 +92,15 @@ class Shelf:
     name = "binance"
     capabilities = Capabilities(streaming=True, polling=False, depth=1000, trades=True)
 
-    def __init__(self, venue: BinanceConnector) -> None:
+    def __init__(self, venue: BinanceConnector, prepare: Callable[[Feed], None]) -> None:
         self._venue = venue
+        self._prepare = prepare
         self.channels: Mapping[str, Channel] = {}
 
     def start_stream(self, symbol: str, callback: Callback) -> SymbolStream:
-        channel = Channel(Feed(self.name, symbol, self._venue.continuity), callback)
+        feed = Feed(self.name, symbol, self._venue.continuity)
+        self._prepare(feed)
+        channel = Channel(feed, callback)
         self.channels = {**self.channels, symbol: channel}
         return SymbolStream(channel, callback, self)
 
@@ -152,9 +159,13 @@ class MemoryLink:
 class Line:
     """The line from a link to one mailbox, built of its real parts."""
 
-    def __init__(self, make_mailbox: Callable[[Clock], Mailbox] = lambda _clock: Mailbox()) -> None:
+    def __init__(
+        self,
+        make_mailbox: Callable[[Clock], Mailbox] = lambda _clock: Mailbox(),
+        prepare: Callable[[Feed], None] = lambda _feed: None,
+    ) -> None:
         self.venue = BinanceConnector({})
-        self.shelf = Shelf(self.venue)
+        self.shelf = Shelf(self.venue, prepare)
         self.hub = Hub({"binance": self.shelf})
         self.mailbox = make_mailbox(SYSTEM_CLOCK)
         self.subscription = self.hub.subscribe([("binance", symbol, "stream") for symbol in SYMBOLS], self.mailbox)
@@ -185,9 +196,64 @@ class Line:
         self.hub.close()
 
 
+class RecordedTimeLink(MemoryLink):
+    """Knows when the frame that it gave out last was received."""
+
+    def __init__(self, steps: Sequence[Step], deliver: Callable[[Step], None]) -> None:
+        super().__init__(steps, deliver)
+        self._next_ns = iter([step.received_ns for step in steps if not step.symbol]).__next__
+        self.now_ns = steps[0].received_ns
+
+    def receive(self, timeout_s: float) -> bytes | None:
+        data = super().receive(timeout_s)
+        self.now_ns = self._next_ns()
+        return data
+
+
+class RecordedTimeObserver(Observer):
+    """Passes events on with the recording's times: what is done once a second is done as often as in the market."""
+
+    __slots__ = ("link",)
+
+    def __init__(self, sections: Sequence[Section]) -> None:
+        super().__init__(sections)
+        self.link: RecordedTimeLink | None = None
+
+    def on_bbo(self, t_ns: int, bid: float, bid_size: float, ask: float, ask_size: float) -> None:
+        super().on_bbo(self.link.now_ns, bid, bid_size, ask, ask_size)  # type: ignore[union-attr]
+
+    def on_book(self, t_ns: int, book: Book, changes: Changes | None) -> None:
+        super().on_book(self.link.now_ns, book, changes)  # type: ignore[union-attr]
+
+    def on_trade(self, t_ns: int, price: float, size: float, side: int, venue_ns: int | None, trade_id: object) -> None:
+        super().on_trade(self.link.now_ns, price, size, side, venue_ns, trade_id)  # type: ignore[union-attr]
+
+
 def whole_line(steps: list[Step]) -> Job:
     line = Line()
-    session = line.session(MemoryLink(steps, line.deliver), lambda _session, _now_ns: _drain(line))
+    return _run(line, MemoryLink(steps, line.deliver))
+
+
+def line_with_flow(steps: list[Step]) -> Job:
+    # Here, for only this contestant needs numpy.
+    from engine.flow.analyzer import FlowAnalyzer
+
+    observers: list[RecordedTimeObserver] = []
+
+    def analyse(feed: Feed) -> None:
+        sections = FlowAnalyzer(feed.venue, feed.symbol, TICK).observer.sections
+        observers.append(RecordedTimeObserver(sections))
+        feed.observer = observers[-1]
+
+    line = Line(prepare=analyse)
+    link = RecordedTimeLink(steps, line.deliver)
+    for observer in observers:
+        observer.link = link
+    return _run(line, link)
+
+
+def _run(line: Line, link: MemoryLink) -> Job:
+    session = line.session(link, lambda _session, _now_ns: _drain(line))
 
     def run() -> Outcome:
         try:

@@ -51,6 +51,10 @@ class Acks:
         """Whether an answer about this symbol is still to come, and may."""
         return any(symbol in asked.symbols for asked in self._asked.values() if asked.due_ns is not None)
 
+    def unsettled(self, symbol: str) -> bool:
+        """Whether the venue has not accepted this symbol yet: an answer is to come, or the question to be repeated."""
+        return self.awaits(symbol) or symbol in self._troubles
+
     def overdue(self, now_ns: int) -> list[str]:
         """Symbols whose answer did not come in time; each is named once per frame at most."""
         found: dict[str, None] = {}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Hashable
 from threading import RLock
 from typing import Protocol
 
 from connectors.base.backoff import Cooldown
 from engine.connector import Callback
 from engine.feed.feed import Feed
-from engine.market.events import FeedState, MarketEvent, Source
+from engine.market.events import FeedState, MarketEvent, Source, Trade
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ class Channel:
 
     __slots__ = (
         "_callbacks", "_newcomers", "_observers", "closed", "cooldown", "dead", "feed", "lock", "poll_error",
-        "polled", "rate", "repairing", "repairs", "stalls", "symbol", "synced",
+        "polled", "rate", "repairing", "repairs", "stalls", "symbol", "synced", "told", "told_until_ns",
     )  # fmt: skip
 
     def __init__(self, feed: Feed, *callbacks: Callback) -> None:
@@ -49,6 +50,9 @@ class Channel:
         """How often it was asked for again since it fell silent."""
         self.rate = 0.0
         """Updates per second when the symbol last spoke."""
+        self.told: frozenset[Hashable] = frozenset()
+        """Trades that were published before a handover, and that its new connection may still be about to bring."""
+        self.told_until_ns = 0
         self.cooldown = Cooldown()
         self._callbacks: tuple[Callback, ...] = callbacks
         self._newcomers: list[Callback] = []
@@ -73,7 +77,7 @@ class Channel:
     def push(self, event: MarketEvent) -> None:
         """Hand an event to the feed and what comes of it to the listeners."""
         with self.lock:
-            if self.closed:
+            if self.closed or (self.told and type(event) is Trade and trade_key(event) in self.told):
                 return
             for published in self.feed.push(event):
                 for callback in self._callbacks:
@@ -112,6 +116,8 @@ class Channel:
             if self.closed:
                 return
             self.publish(self.feed.tick(now_ns))
+            if self.told and now_ns >= self.told_until_ns:
+                self.told = frozenset()
             while self._newcomers:
                 self._welcome(self._newcomers.pop(0))
 
@@ -166,6 +172,13 @@ class Channel:
         if snapshot is not None:
             callback(snapshot)
         self._callbacks += (callback,)
+
+
+def trade_key(trade: Trade) -> Hashable:
+    """What tells a trade from others: its number, where it has one."""
+    if trade.trade_id is not None:
+        return trade.trade_id
+    return (trade.exchange_ns, trade.price, trade.size, trade.aggressor)
 
 
 class Home(Protocol):

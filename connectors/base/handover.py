@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Hashable, Mapping
 
-from connectors.base.channel import Channel
+from connectors.base.channel import Channel, trade_key
 from connectors.base.session import Session
 from connectors.base.venue import Venue
 from engine.feed.feed import Feed
@@ -17,6 +17,8 @@ from engine.feed.sync import Continuity, Verdict
 from engine.market.events import BookDelta, BookSnapshot, FeedState, MarketEvent, Quote, Trade
 
 KEPT_EVENTS = 5_000
+LAG_S = 30.0
+"""A successor that lags behind by more than this repeats trades that carry no number."""
 
 
 class Shadow:
@@ -36,7 +38,11 @@ class Shadow:
         """Whether the successor carries this symbol as well as the first connection does."""
         if self.real.closed or self.channel.dead:
             return True
-        return self.channel.feed.state is FeedState.LIVE or self.real.feed.state is not FeedState.LIVE
+        # A book that is merely stale is still on show: it is not exchanged for none.
+        return self.channel.feed.state is FeedState.LIVE or self.real.feed.state not in (
+            FeedState.LIVE,
+            FeedState.STALE,
+        )
 
     @property
     def seamless(self) -> bool:
@@ -61,13 +67,18 @@ class Shadow:
                 real.feed.connection_lost()
                 return
             whole = not self._continues()
-            for event in self._news(whole):
+            news = self._news(whole)
+            for event in news:
                 real.push(event)
+            # The successor may lag behind: what it has yet to bring of these was said.
+            published = [trade_key(event) for event in news if type(event) is Trade]
+            real.told = frozenset([*self._told, *published])
+            real.told_until_ns = real.feed.clock.now_ns() + round(LAG_S * 1e9)
             real.synced, real.repairing, real.stalls = True, False, 0
 
     def _note_told(self, event: MarketEvent) -> None:
         if type(event) is Trade:
-            self._told.append(_key(event))
+            self._told.append(trade_key(event))
 
     def _continues(self) -> bool:
         """Whether the real book can go on with the successor's updates, without a new snapshot."""
@@ -90,8 +101,8 @@ class Shadow:
         news: list[MarketEvent] = []
         for event in self._seen:
             if type(event) is Trade:
-                if told[_key(event)] > 0:
-                    told[_key(event)] -= 1
+                if told[trade_key(event)] > 0:
+                    told[trade_key(event)] -= 1
                 elif self._is_new_trade(event):
                     news.append(event)
             elif type(event) is BookDelta and not whole and (event.last_sequence or 0) > (last or 0):
@@ -154,9 +165,3 @@ class Rotation:
             shadow.leave()
         if self.session is not None:
             self.session.retire()
-
-
-def _key(trade: Trade) -> Hashable:
-    if trade.trade_id is not None:
-        return trade.trade_id
-    return (trade.exchange_ns, trade.price, trade.size, trade.aggressor)

@@ -176,6 +176,9 @@ class Poller:
 
     def _poll(self, entry: _Entry, now_ns: int) -> None:
         channel = entry.channel
+        if channel.dead:
+            self.drop(channel)
+            return
         entry.begun = True
         interval_s = max(entry.interval_s, self._crowded_s())
         entry.due_ns = now_ns + round(interval_s * (1.0 + JITTER * (2.0 * self._runtime.random() - 1.0)) * 1e9)
@@ -196,8 +199,8 @@ class Poller:
     def _deliver(self, entry: _Entry, snapshot: BookSnapshot | Quote | Trade) -> None:
         channel = entry.channel
         feed = channel.feed
-        if feed.state is FeedState.LIVE:
-            return  # the stream was faster
+        if feed.state is FeedState.LIVE or (feed.sync.live and not entry.final):
+            return  # the stream was faster, or is only quiet: its book takes no other
         channel.polled, channel.poll_error = True, ""
         if feed.state is not FeedState.POLLING:
             channel.tell(FeedState.POLLING, entry.reason, hint=entry.hint, source="poll")

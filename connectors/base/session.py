@@ -117,7 +117,7 @@ class Session:
                 # Read anew for every frame: a handover exchanges it.
                 channels = self.channels
                 for item in items:
-                    if isinstance(item, Control):
+                    if type(item) is Control:
                         self._obey(item, now_ns)
                         continue
                     channel = channels.get(item.symbol)
@@ -297,8 +297,8 @@ class Session:
 
     def _note_heard(self, channel: Channel) -> None:
         """Something came and the feed asks for no book: it has one, or (with trades or quotes alone) never had any."""
-        none = self._bookless or (channel.repairing and self.venue.continuity.recovery == "none")
-        if channel.feed.sync.live or none:
+        mended = self.venue.continuity.recovery == "none" and channel.feed.state is not FeedState.SYNCING
+        if channel.feed.sync.live or self._bookless or (channel.repairing and mended):
             channel.repairing, channel.synced = False, True
 
     def _repair(self, channel: Channel, now_ns: int) -> None:
@@ -316,9 +316,6 @@ class Session:
             self._unanswered.discard(channel.symbol)
             if recovery == "resubscribe":
                 self._again_ns[channel.symbol] = due_ns
-            elif recovery == "none":
-                # The next message mends a book that comes whole; only if none does, it is asked for anew.
-                self._again_ns[channel.symbol] = max(due_ns, now_ns + round(self._patience.resubscribe_s * 1e9))
         elif recovery != "rest":
             self._again_ns[channel.symbol] = now_ns + round(self._patience.resubscribe_s * 1e9)
         channel.begin_repair()
@@ -351,9 +348,15 @@ class Session:
             return
         age_s = feed.quality.age_s(now_ns)
         asked_ns = self._asked_ns.get(symbol, now_ns)
-        if self._bookless and not channel.synced:
+        if self._bookless and not channel.synced and not self.venue.rests(symbol, now_ns):
             self._ask_mute_again(channel, (now_ns - asked_ns) / 1e9)
         spoke = feed.quality.last_ns is not None and feed.quality.last_ns >= asked_ns
+        whole = self.venue.continuity.recovery == "none" and not self._bookless
+        if spoke and feed.state is FeedState.SYNCING and whole:
+            # The next message mends a book that comes whole; only if none does, it is asked for anew.
+            channel.begin_repair()
+            self._again_ns[symbol] = now_ns + round(self._patience.resubscribe_s * 1e9)
+            return
         if not spoke and not channel.stalls:
             self._look_after_mute(channel, (now_ns - asked_ns) / 1e9, now_ns)
         elif age_s is not None:
@@ -378,7 +381,7 @@ class Session:
 
     def _look_after_mute(self, channel: Channel, waited_s: float, now_ns: int) -> None:
         """Subscribed and silent: a quiet symbol, or one that does not exist. The REST snapshot tells."""
-        if self._outbox or self._acks.awaits(channel.symbol):
+        if self._outbox or self._acks.unsettled(channel.symbol):
             return
         rest = self.venue.continuity.recovery == "rest"
         if rest and waited_s >= self._patience.probe_s and not channel.repairing and not channel.synced:

@@ -54,7 +54,7 @@ class SimulatedRest:
         return Response(404, {}, b"no such page")
 
     def delay_s(self) -> float:
-        """How long the next answer takes."""
+        """How long the next call takes to be answered; the answer then needs the exchange's latency to arrive."""
         slow = self._faults.take(Fault.SNAPSHOT_SLOW)
         late = self._faults.peek(Fault.LATENCY)
         return self._exchange.latency_s + (slow.value if slow else 0.0) + (late.value / 1e3 if late else 0.0)

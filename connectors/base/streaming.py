@@ -91,15 +91,15 @@ class StreamingConnector(Venue):
     def start_stream(self, symbol: str, callback: Callback) -> Stream:
         if not self.capabilities.streaming:
             raise StreamUnsupported(f"{self.name} connector does not support WebSocket streaming")
+        # Somebody wants to see something: a moment to try what was given up for good. Listeners are told of it, so
+        # no lock is held.
+        self.start_again()
         with self._lock:
             self._refuse_when_closed()
             for connection in self._connections:
                 channel = connection.channels.get(symbol)
                 if channel is not None and channel.attach(callback):
                     return SymbolStream(channel, callback, connection)
-            # Somebody wants to see something: a moment to try once more what was given up for good.
-            for connection in self._connections:
-                connection.start_again()
             feed = Feed(
                 self.name,
                 symbol,

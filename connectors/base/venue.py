@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol, final
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -43,6 +43,7 @@ class Request(Struct, frozen=True):
         return f"Request(to {urlsplit(self.url).hostname}, cost={self.cost:g})"
 
 
+@final
 class Control(Struct, frozen=True, gc=False):
     """A frame about the connection instead of the market.
 

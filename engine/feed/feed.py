@@ -8,9 +8,12 @@ from msgspec.structs import replace
 
 from engine.clock import SYSTEM_CLOCK, Clock
 from engine.errors import DecodeError
-from engine.feed.checksum import Digits
+from engine.feed.compare import changes, changes_of, same_levels, sound
+from engine.feed.picture import Picture
 from engine.feed.quality import FeedQuality
+from engine.feed.settlement import Settlement
 from engine.feed.sync import BookSync, Checked, Continuity, NoBook, Verdict
+from engine.feed.trade_numbers import Place, TradeNumbers
 from engine.flow.section import Changes, Observer
 from engine.market.book import Book, BookView
 from engine.market.events import (
@@ -27,7 +30,6 @@ from engine.market.events import (
 
 STALE_AFTER_S = 5.0
 VIEW_DEPTH = 50
-MISSING_TRADES_KEPT = 2_000
 _INFINITY = float("inf")
 
 _NOTHING: tuple[MarketEvent, ...] = ()
@@ -62,7 +64,6 @@ class Feed:
         self.sync = BookSync(rule)
         self.quality = FeedQuality()
         self.needs_snapshot = False
-        self.view: BookView | None = None
         self.quote: Quote | None = None
         self.status: FeedStatus | None = None
         self.observer: Observer | None = None
@@ -77,8 +78,7 @@ class Feed:
         """What the readers' present book began with."""
         self._last_delta: BookDelta | None = None
         self._quoted: int | None = None
-        self._last_trade: int | None = None
-        self._missing_trades: dict[int, None] = {}
+        self._trades = TradeNumbers()
         self._whole = rule.recovery == "none"
         self._bookless = isinstance(rule, NoBook)
         """There is no book to wait for: the first trade or quote makes the feed LIVE."""
@@ -93,11 +93,8 @@ class Feed:
         self._catching_up = False
         """The book is behind what the readers saw (from polling): deltas up to there are applied, not published."""
         checksum = rule.checksum if isinstance(rule, Checked) else None
-        self._digits = Digits(checksum) if checksum is not None else None
-        self._kept_depth: int | None = None
-        """How many levels a side the venue keeps; None where it tells of every level that goes."""
-        self._settles = False
-        """Whether there is more to do after an update than to apply it."""
+        self._settlement = Settlement(checksum, self._book, self.quality)
+        self._picture = Picture(venue, symbol, self._book)
 
     def observe(self, observer: Observer | None) -> Lock:
         """Tell `observer` everything from now on, beginning with quote and book as they stand (None: nobody any more).
@@ -121,7 +118,16 @@ class Feed:
     @property
     def last_trade(self) -> int | None:
         """The highest trade number published; None before the first, and where trades carry no numbers."""
-        return self._last_trade
+        return self._trades.last
+
+    @property
+    def view(self) -> BookView | None:
+        """The current picture of the book, drawn when it is asked for; None while there is no book to believe."""
+        picture = self._picture
+        if picture.current:
+            return picture.drawn
+        with self._lock:
+            return picture.draw()
 
     @property
     def levels(self) -> tuple[int, int]:
@@ -207,7 +213,7 @@ class Feed:
     # What follows runs under the lock.
 
     def _snapshot(self, depth: int | None) -> BookSnapshot | None:
-        view = self.view
+        view = self._picture.draw()
         if view is None:
             return None
         polled = self._polled
@@ -215,12 +221,12 @@ class Feed:
             # The readers hold the polled book and are told nothing until the streamed one has passed it.
             return replace(polled, bids=polled.bids[:depth], asks=polled.asks[:depth])
         bids, asks = self._book.bids(depth), self._book.asks(depth)
-        digits = self._digits
-        wire = digits.written(bids, asks) if digits is not None else None
-        checksum = digits.said if digits is not None and depth is None else None
+        settlement = self._settlement
+        wire = settlement.written(bids, asks)
+        checksum = settlement.said if depth is None else None
         return BookSnapshot(
             self.venue, self.symbol, bids, asks, view.sequence, view.exchange_ns, view.received_ns, view.source,
-            checksum, self._kept_depth, wire,
+            checksum, settlement.kept_depth, wire,
         )  # fmt: skip
 
     def _push_quote(self, quote: Quote) -> tuple[MarketEvent, ...]:
@@ -253,7 +259,7 @@ class Feed:
                     quality.out_of_order += 1
                 return _NOTHING
         if not (
-            (0.0 < quote.bid < quote.ask < _INFINITY or (self.crossed_allowed and _sound(quote.bid, quote.ask)))
+            (0.0 < quote.bid < quote.ask < _INFINITY or (self.crossed_allowed and sound(quote.bid, quote.ask)))
             and 0.0 <= quote.bid_size < _INFINITY
             and 0.0 <= quote.ask_size < _INFINITY
         ):
@@ -272,28 +278,26 @@ class Feed:
             return _NOTHING
         if trade.backfill:
             return (trade,)
-        self.quality.observe(trade.received_ns, trade.exchange_ns)
+        quality = self.quality
+        quality.observe(trade.received_ns, trade.exchange_ns)
         identifier = trade.trade_id
-        if type(identifier) is int:
-            last = self._last_trade
-            if last is not None and identifier != last + 1:
-                if identifier > last:
-                    self._note_missing_trades(last + 1, identifier)
-                elif identifier in self._missing_trades:
-                    del self._missing_trades[identifier]
-                    self.quality.out_of_order += 1
-                    self.quality.trades += 1
-                    if self.observer is not None:
-                        self._observe_trade(self.observer, trade)
-                    return (trade,)
-                else:
-                    self.quality.duplicates += 1
-                    return _NOTHING
-            self._last_trade = identifier
-        self.quality.trades += 1
+        place = self._trades.take(identifier) if type(identifier) is int else Place.NEXT
+        if place is not Place.NEXT:
+            if place is Place.DUPLICATE:
+                quality.duplicates += 1
+                return _NOTHING
+            if place is Place.AFTER_GAP:
+                quality.trade_gaps += 1
+            else:
+                quality.out_of_order += 1
+            if self.observer is not None:
+                self.observer.on_lost_trades(self._trades.lost)
+        quality.trades += 1
         if self.observer is not None:
             self._observe_trade(self.observer, trade)
-        return (trade,) if not self._silent else (*self._revive(trade.received_ns, trade.source), trade)
+        if self._silent and place is not Place.LATE:
+            return (*self._revive(trade.received_ns, trade.source), trade)
+        return (trade,)
 
     def _push_delta(self, delta: BookDelta) -> tuple[MarketEvent, ...]:
         self.quality.observe(delta.received_ns, delta.exchange_ns)
@@ -366,33 +370,9 @@ class Feed:
 
     def _go_live(self, snapshot: BookSnapshot, deltas: list[BookDelta]) -> tuple[MarketEvent, ...]:
         """Build the book from a snapshot and the updates that continue it, and publish what is new of it."""
-        book = self._book
-        self._kept_depth = snapshot.depth
-        self._settles = self._digits is not None or snapshot.depth is not None
-        try:
-            book.replace(snapshot.bids, snapshot.asks)
-            wrong = self._settle(snapshot) if self._settles else ""
-            crossed = book.crossed
-            observer = self.observer
-            if observer is not None and (self.crossed_allowed or not crossed):
-                observer.on_book(snapshot.received_ns, book, None)
-            for delta in deltas:
-                before = book.sizes_of(delta.bids, delta.asks)
-                book.apply(delta.bids, delta.asks)
-                wrong = wrong or (self._settle(delta) if self._settles else "")
-                crossed = crossed or book.crossed
-                if observer is not None and (self.crossed_allowed or not crossed):
-                    # What was kept takes effect now that there is a book.
-                    observer.on_book(snapshot.received_ns, book, Changes(delta.bids, delta.asks, *before))
-                self.quality.applied += 1
-        except DecodeError as error:
-            self.quality.decode_errors += 1
-            return self._lose(str(error), snapshot.received_ns)
+        wrong = self._build(snapshot, deltas)
         if wrong:
             return self._lose(wrong, snapshot.received_ns)
-        if crossed and not self.crossed_allowed:
-            self.quality.crossed += 1
-            return self._lose("the book is crossed after its snapshot", snapshot.received_ns)
         self.needs_snapshot = False
         newest: BookSnapshot | BookDelta = deltas[-1] if deltas else snapshot
         self._last_delta = deltas[-1] if deltas else None
@@ -412,7 +392,11 @@ class Feed:
         self._catching_up = False
         if held is not None and forward:
             # Nobody was told that the old stream ended: what the new one knows more is one update to the readers.
-            opening = (self._difference(held, newest.exchange_ns, received_ns, source),)
+            bids, asks = changes(held[0], self._book.bids()), changes(held[1], self._book.asks())
+            first, exchange_ns = (published or 0) + 1, newest.exchange_ns
+            opening = (
+                BookDelta(self.venue, self.symbol, bids, asks, first, last, exchange_ns, received_ns, source),
+            )  # fmt: skip
         elif published is None or snapshot.sequence is None or last is None or snapshot.sequence > published:
             opening = (snapshot, *deltas)
         elif last <= published and self._opened:
@@ -431,23 +415,57 @@ class Feed:
         self._opened = True
         self._published = last
         self._first = opening[-1]
-        self._picture(newest.exchange_ns, received_ns, source)
+        self._picture.change(last, newest.exchange_ns, received_ns, source)
         return (*status, *opening)
+
+    def _build(self, snapshot: BookSnapshot, deltas: list[BookDelta]) -> str:
+        """Make the book of a snapshot and the updates that continue it; what is wrong with it, or nothing."""
+        book, settlement, observer = self._book, self._settlement, self.observer
+        # A polled picture stays on show while the stream's book catches up: it is drawn while its book stands.
+        self._picture.draw()
+        settlement.begin(snapshot)
+        try:
+            book.replace(snapshot.bids, snapshot.asks)
+            wrong = settlement.settle(snapshot) if settlement.needed else ""
+            crossed = book.crossed
+            if observer is not None and (self.crossed_allowed or not crossed):
+                observer.on_book(snapshot.received_ns, book, None)
+            for delta in deltas:
+                before = book.sizes_of(delta.bids, delta.asks)
+                book.apply(delta.bids, delta.asks)
+                wrong = wrong or (settlement.settle(delta) if settlement.needed else "")
+                crossed = crossed or book.crossed
+                if observer is not None and (self.crossed_allowed or not crossed):
+                    # What was kept takes effect now that there is a book.
+                    observer.on_book(snapshot.received_ns, book, Changes(delta.bids, delta.asks, *before))
+                self.quality.applied += 1
+        except DecodeError as error:
+            self.quality.decode_errors += 1
+            return str(error)
+        if crossed and not wrong and not self.crossed_allowed:
+            self.quality.crossed += 1
+            return "the book is crossed after its snapshot"
+        return wrong
 
     def _replace(self, snapshot: BookSnapshot, polled: bool) -> tuple[MarketEvent, ...]:
         """Show a whole book; a repeated or older one refreshes the age and nothing else."""
         sequence = snapshot.sequence
         if sequence is not None and self._published is not None and sequence <= self._published:
-            repeated = self.view is not None
+            repeated = self._picture.exists
             self.quality.duplicates += repeated
             if repeated:
                 return self._say_data(snapshot, polled)
-        elif sequence is None and self.view is not None and self._polled is not None and _same(snapshot, self._polled):
+        elif (
+            sequence is None
+            and self._picture.exists
+            and self._polled is not None
+            and same_levels(snapshot, self._polled)
+        ):
             self.quality.duplicates += 1
             return self._say_data(snapshot, polled)
-        self._forget_digits()
+        self._settlement.forget()
         # Where every message is a whole book, the observer is told what is new in it; polls are too far apart.
-        continued = self.observer is not None and self._whole and not polled and self.view is not None
+        continued = self.observer is not None and self._whole and not polled and self._picture.exists
         held = (self._book.bids(), self._book.asks()) if continued else None
         try:
             self._book.replace(snapshot.bids, snapshot.asks)
@@ -469,9 +487,10 @@ class Feed:
         if not behind:
             self._opened = True
             self._published = sequence
-        self._picture(snapshot.exchange_ns, snapshot.received_ns, snapshot.source, sequence)
+        shown = self.sync.last if sequence is None else sequence
+        self._picture.change(shown, snapshot.exchange_ns, snapshot.received_ns, snapshot.source)
         if self.observer is not None:
-            changes = _changed(held, self._book) if held is not None else None
+            changes = changes_of(held, self._book) if held is not None else None
             self.observer.on_book(snapshot.received_ns, self._book, changes)
         return status if behind else (*status, snapshot)
 
@@ -483,8 +502,8 @@ class Feed:
         except DecodeError as error:
             self.quality.decode_errors += 1
             return self._lose(str(error), delta.received_ns)
-        if self._settles:
-            wrong = self._settle(delta)
+        if self._settlement.needed:
+            wrong = self._settlement.settle(delta)
             if wrong:
                 return self._lose(wrong, delta.received_ns)
         if book.crossed and not self.crossed_allowed:
@@ -498,34 +517,9 @@ class Feed:
         revived = self._revive(delta.received_ns, delta.source) if self._silent else _NOTHING
         if self._catching_up:
             return (*revived, *self._catch_up(delta))
-        self._picture(delta.exchange_ns, delta.received_ns, delta.source)
+        self._picture.change(self.sync.last, delta.exchange_ns, delta.received_ns, delta.source)
         self._published = delta.last_sequence
         return (delta,) if not revived else (*revived, delta)
-
-    def _settle(self, event: BookSnapshot | BookDelta) -> str:
-        """Cut the book to what the venue keeps, then compare checksums; what is wrong, or nothing."""
-        digits = self._digits
-        if digits is not None:
-            digits.take(event)
-        if self._kept_depth is not None:
-            bids, asks = self._book.truncate(self._kept_depth)
-            if digits is not None and (bids or asks):
-                digits.forget(bids, asks)
-        if digits is None or event.checksum is None:
-            return ""
-        found = digits.checksum(self._book)
-        if found is None:
-            return ""
-        if found == event.checksum:
-            self.quality.checksums_ok += 1
-            return ""
-        self.quality.checksums_bad += 1
-        return f"the book's checksum is {found}, the venue's {event.checksum}: an update is missing or wrong"
-
-    def _forget_digits(self) -> None:
-        self._kept_depth = None
-        if self._digits is not None:
-            self._digits.clear()
 
     def _catch_up(self, delta: BookDelta) -> tuple[MarketEvent, ...]:
         """The streamed book has come to `delta`: it opens once it has passed the polled one."""
@@ -534,31 +528,13 @@ class Feed:
             return _NOTHING
         self._catching_up = False
         self._published = last
-        self._picture(delta.exchange_ns, delta.received_ns, delta.source)
+        self._picture.change(self.sync.last, delta.exchange_ns, delta.received_ns, delta.source)
         bids, asks = self._book.bids(), self._book.asks()
         return (
             *self._say(FeedState.LIVE, "", delta.received_ns, delta.source),
             BookSnapshot(
                 self.venue, self.symbol, bids, asks, last, delta.exchange_ns, delta.received_ns, delta.source
             ),
-        )  # fmt: skip
-
-    def _picture(self, exchange_ns: int | None, received_ns: int, source: Source, sequence: int | None = None) -> None:
-        book = self._book
-        state = self.status.state if self.status is not None else FeedState.LIVE
-        last = self.sync.last if sequence is None else sequence
-        self.view = BookView(
-            self.venue, self.symbol, *book.top_bids(), *book.top_asks(), last, exchange_ns, received_ns, source, state
-        )
-
-    def _difference(
-        self, held: tuple[Levels, Levels], exchange_ns: int | None, received_ns: int, source: Source
-    ) -> BookDelta:
-        """The one update that turns the book that the readers hold into ours."""
-        first = (self._published or 0) + 1
-        bids, asks = _changes(held[0], self._book.bids()), _changes(held[1], self._book.asks())
-        return BookDelta(
-            self.venue, self.symbol, bids, asks, first, self.sync.last, exchange_ns, received_ns, source
         )  # fmt: skip
 
     def _agrees(self, quote: Quote) -> bool:
@@ -568,14 +544,6 @@ class Feed:
             return False
         top = bids[0], bid_sizes[0], asks[0], ask_sizes[0]
         return top == (quote.bid, quote.bid_size, quote.ask, quote.ask_size)
-
-    def _note_missing_trades(self, first: int, after: int) -> None:
-        self.quality.trade_gaps += 1
-        missing = self._missing_trades
-        for identifier in range(max(first, after - MISSING_TRADES_KEPT), after):
-            missing[identifier] = None
-        while len(missing) > MISSING_TRADES_KEPT:
-            del missing[next(iter(missing))]
 
     def _lose(self, reason: str, now_ns: int) -> tuple[MarketEvent, ...]:
         self.sync.lose()
@@ -590,7 +558,7 @@ class Feed:
 
     def _shows_polls(self) -> bool:
         status = self.status
-        return status is not None and status.source == "poll" and self.view is not None
+        return status is not None and status.source == "poll" and self._picture.exists
 
     def _observe_trade(self, observer: Observer, trade: Trade) -> None:
         observer.on_trade(
@@ -601,9 +569,9 @@ class Feed:
         if self.observer is not None and any(self._book.levels):
             self.observer.on_reset(self.clock.now_ns(), "the book is lost")
         self._opened = self._catching_up = False
-        self._forget_digits()
+        self._settlement.forget()
         self._book.clear()
-        self.view = None
+        self._picture.forget()
         self.quote = None
 
     def _revive(self, now_ns: int, source: Source) -> tuple[MarketEvent, ...]:
@@ -613,7 +581,7 @@ class Feed:
             return self._revive_bookless(now_ns, source)
         if self._torn and status is not None:
             return self._announce(now_ns, status.source)
-        if status is None or self.view is None:
+        if status is None or not self._picture.exists:
             return _NOTHING
         streamed = self.sync.live or (self._whole and status.source != "poll")
         state = FeedState.LIVE if streamed else FeedState.POLLING
@@ -641,9 +609,7 @@ class Feed:
             self._torn, self._held = False, None
             self._quoted = None
         self._silent = stale or self._torn or (self._bookless and status.state is not FeedState.LIVE)
-        view = self.view
-        if view is not None and view.state is not status.state:
-            self.view = replace(view, state=status.state)
+        self._picture.turn(status.state)
 
     def _say_data(self, snapshot: BookSnapshot, polled: bool) -> tuple[MarketEvent, ...]:
         state = FeedState.POLLING if polled else FeedState.LIVE
@@ -661,26 +627,3 @@ class Feed:
         status = FeedStatus(self.venue, self.symbol, state, reason, "", attempt, None, now_ns, source)
         self._set_status(status)
         return (status,)
-
-
-def _sound(bid: float, ask: float) -> bool:
-    return 0.0 < bid < _INFINITY and 0.0 < ask < _INFINITY
-
-
-def _changes(old: Levels, new: Levels) -> Levels:
-    before, after = dict(old), dict(new)
-    gone = [(price, 0.0) for price in before if price not in after]
-    return (*gone, *[level for level in new if before.get(level[0]) != level[1]])
-
-
-def _changed(held: tuple[Levels, Levels], book: Book) -> Changes:
-    """What turns the levels that stood into the book as it is."""
-    bids, asks = _changes(held[0], book.bids()), _changes(held[1], book.asks())
-    before = dict(held[0]), dict(held[1])
-    return Changes(
-        bids, asks, [before[0].get(price, 0.0) for price, _ in bids], [before[1].get(price, 0.0) for price, _ in asks]
-    )
-
-
-def _same(one: BookSnapshot, other: BookSnapshot) -> bool:
-    return one.bids == other.bids and one.asks == other.asks

@@ -118,10 +118,11 @@ class EventQueue:
 class _Box:
     """What waits for one feed."""
 
-    __slots__ = ("events", "last_point_ns", "newest_ns", "points", "statuses", "trades", "view")
+    __slots__ = ("events", "feed", "last_point_ns", "newest_ns", "points", "statuses", "trades")
 
     def __init__(self, points: int, trades: int) -> None:
-        self.view: BookView | None = None
+        self.feed: Feed | None = None
+        """Whose newest picture is to be taken out; None while no book came."""
         self.points: deque[Point] = deque(maxlen=points)
         self.trades: deque[Trade] = deque(maxlen=trades)
         self.statuses: deque[FeedStatus] = deque(maxlen=STATUSES_KEPT)
@@ -170,17 +171,22 @@ class Mailbox:
                 if len(box.statuses) == STATUSES_KEPT:
                     self.dropped += 1
                 box.statuses.append(event)  # type: ignore[arg-type]
-                box.view = feed.view
+                if box.feed is None:
+                    box.feed = feed
                 return
             else:
                 self._take_book(box, feed, received_ns)
             box.newest_ns = received_ns
 
     def _take_book(self, box: _Box, feed: Feed, received_ns: int) -> None:
-        if box.view is not None:
+        if box.feed is not None:
             self.conflated += 1
-        view = box.view = feed.view
-        if view is None or received_ns - box.last_point_ns < self._every_ns:
+        # Only noted here: the picture is drawn when the reader comes, not for every update that it will not see.
+        box.feed = feed
+        if received_ns - box.last_point_ns < self._every_ns:
+            return
+        view = feed.view
+        if view is None:
             return
         bid, ask = view.best_bid, view.best_ask
         if bid is None or ask is None:
@@ -201,12 +207,13 @@ class Mailbox:
 
     def drain(self) -> list[Mail]:
         """What came since the last drain, one `Mail` per feed that had anything."""
-        mail = []
         with self._lock:
-            for key, box in self._boxes.items():
-                if box.events:
-                    mail.append(_empty(key, box))
-        return mail
+            taken = [(box.feed, _empty(key, box)) for key, box in self._boxes.items() if box.events]
+        # Pictures are drawn here, on the reader's thread and without the lock: the line does not wait for them.
+        for feed, mail in taken:
+            if feed is not None:
+                mail.view = feed.view
+        return [mail for _, mail in taken]
 
     def close(self) -> None:
         with self._lock:
@@ -215,8 +222,8 @@ class Mailbox:
 
 
 def _empty(key: FeedKey, box: _Box) -> Mail:
-    mail = Mail(key, box.view, list(box.points), list(box.trades), list(box.statuses), box.events, box.newest_ns)
-    box.view = box.newest_ns = None
+    mail = Mail(key, None, list(box.points), list(box.trades), list(box.statuses), box.events, box.newest_ns)
+    box.feed = box.newest_ns = None
     box.points.clear()
     box.trades.clear()
     box.statuses.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import pairwise
 from math import ceil
 
 from msgspec import Struct
@@ -83,7 +84,7 @@ class FeedQuality:
     """Counters of one feed, written by the feed's thread and read by anyone."""
 
     __slots__ = (
-        "_bucket", "_buckets", "_second_ends", "applied", "checksums_bad", "checksums_ok", "clock_offset_ns", "crossed",
+        "_second_ends", "_seconds", "applied", "checksums_bad", "checksums_ok", "clock_offset_ns", "crossed",
         "decode_errors", "drained", "dropped", "duplicates", "first_ns", "gaps", "ignored", "last_ns", "out_of_order",
         "quote_mismatches", "reconnects", "resyncs", "snapshots", "trade_gaps", "trades", "transit", "updates",
     )  # fmt: skip
@@ -100,25 +101,22 @@ class FeedQuality:
         self.transit = LatencyWindow()
         self.drained = LatencyWindow()
         self._second_ends = 0
-        self._bucket = [0, 0]
-        self._buckets: deque[list[int]] = deque(maxlen=RATE_WINDOW_S + 1)
+        self._seconds: deque[tuple[int, int]] = deque(maxlen=RATE_WINDOW_S + 1)
+        """Seconds in which something came, and the count of updates before each."""
 
     def observe(self, received_ns: int, exchange_ns: int | None) -> None:
         """Count one update that reached us."""
+        if received_ns >= self._second_ends:
+            self._next_second(received_ns)
         self.updates += 1
         self.last_ns = received_ns
-        if received_ns < self._second_ends:
-            self._bucket[1] += 1
-        else:
-            self._next_second(received_ns)
         if exchange_ns is not None:
             self.transit.add(received_ns - exchange_ns)
 
     def _next_second(self, received_ns: int) -> None:
         second = received_ns // 1_000_000_000
         self._second_ends = (second + 1) * 1_000_000_000
-        self._bucket = [second, 1]
-        self._buckets.append(self._bucket)
+        self._seconds.append((second, self.updates))
         if self.first_ns is None:
             self.first_ns = received_ns
 
@@ -131,7 +129,12 @@ class FeedQuality:
         if self.first_ns is None:
             return None
         now_s = now_ns // 1_000_000_000
-        counts = [count for second, count in self._buckets.copy() if now_s - RATE_WINDOW_S <= second < now_s]
+        seconds = [*self._seconds.copy(), (now_s, self.updates)]
+        counts = [
+            after - before
+            for (second, before), (_, after) in pairwise(seconds)
+            if now_s - RATE_WINDOW_S <= second < now_s
+        ]
         elapsed = min(RATE_WINDOW_S, now_s - self.first_ns // 1_000_000_000)
         return sum(counts) / elapsed if elapsed > 0 else float(self.updates)
 

@@ -128,7 +128,7 @@ class FlowAnalyzer:
         seed = crc32(f"{venue} {symbol}".encode())
         self.outcomes = OutcomeLedger(venue, symbol, pool, latency_s=latency_s, fee_bps=fee_bps, seed=seed)
         self.board = SignalBoard(venue, symbol, self.top, self.outcomes)
-        self.tape = Tape(tick, multiplier=multiplier, inverse=inverse, bucket=bucket)
+        self.tape = Tape(tick, multiplier=multiplier, inverse=inverse, bucket=bucket, band=self.band)
         self.tape.on_detection = self._detected
         self.watch = MarketWatch(self.top, self.vacuum, self.board)
         # What reads others stands after them.

@@ -52,21 +52,21 @@ class BandDepth(Section):
         self.bids_in = self.asks_in = NOTHING
 
     def on_book(self, t_ns: int, book: Book, changes: Changes | None) -> None:
-        (bids, _), (asks, _) = book.top_bids(), book.top_asks()
+        touch = book.touch
         bid, ask, best = self.bid, self.ask, self._best
         self.counted = False
         if changes is not None and bid is not None and ask is not None and best is not None:
             bid, ask = self._count(changes, bid, ask, best)
-        if not bids or not asks or bids[0] > asks[0]:
-            self._forget(bool(bids), bool(asks))
+        if touch is None or touch[0] > touch[1]:
+            self._forget(*book.levels)
             return
         if not self.counted or bid is None or ask is None or best is None or not self._left:
-            self._rebuild(book, bids[0], asks[0])
+            self._rebuild(book, *touch)
             return
         self._left -= 1
-        if bids[0] != best[0] or asks[0] != best[1]:
+        if touch != best:
             bid_edge, ask_edge = self._bid_edge, self._ask_edge
-            self._aim(bids[0], asks[0])
+            self._aim(*touch)
             if self._bid_edge < bid_edge:
                 bid += book.bid_total(self._bid_edge, bid_edge)
             elif self._bid_edge > bid_edge:
@@ -108,7 +108,7 @@ class BandDepth(Section):
         self.counted = False
         self.bid = self.ask = self.mid_ticks = self._best = None
 
-    def _forget(self, bids: bool, asks: bool) -> None:
+    def _forget(self, bids: int, asks: int) -> None:
         """There is no mid: an empty side is known to hold nothing, the other has no band."""
         self.mid_ticks = self._best = None
         self.bid, self.ask = None if bids else 0.0, None if asks else 0.0

@@ -37,41 +37,42 @@ class RunLength:
         self._hazard = hazard
         self._prior = prior
         self._longest = longest
-        self._gammas: list[float] = []
+        # A run of length r has weight k0 + r and shape a0 + r/2, whatever was observed: all that follows from these
+        # alone is worked out once.
+        _, weight0, shape0, _ = prior
+        lengths = np.arange(longest + 1)
+        weight, shape = weight0 + lengths, shape0 + lengths / 2.0
+        gammas = np.array([math.lgamma(at + 0.5) - math.lgamma(at) for at in shape])
+        self._width = 2.0 * (weight + 1.0) / weight
+        self._constant = gammas - 0.5 * np.log(math.pi * self._width)
+        self._power = shape + 0.5
+        self._towards = 1.0 / (weight + 1.0)
+        self._growth = weight / (2.0 * (weight + 1.0))
         self.clear()
 
     def clear(self) -> None:
-        mean, weight, shape, scale = self._prior
         self.posterior: Array = np.array([1.0])
         """The probability of each run length, from 0 on; sums to 1."""
-        self._mean, self._scale = np.array([mean]), np.array([scale])
-        self._weight, self._shape = np.array([weight]), np.array([shape])
+        self._mean, self._scale = np.array([self._prior[0]]), np.array([self._prior[3]])
         self.observations = 0
 
     def add(self, value: float) -> int:
         """Take an observation; the most probable run length after it."""
-        mean, weight, shape, scale = self._mean, self._weight, self._shape, self._scale
-        joint = self.posterior * self._predictive(value)
-        posterior = np.empty(len(joint) + 1)
-        posterior[0] = joint.sum() * self._hazard
-        posterior[1:] = joint * (1.0 - self._hazard)
-        prior = self._prior
-        self._mean = np.concatenate(([prior[0]], (weight * mean + value) / (weight + 1.0)))
-        self._scale = np.concatenate(
-            ([prior[3]], scale + weight * (value - mean) ** 2 / (2.0 * (weight + 1.0)))
-        )  # fmt: skip
-        self._weight = np.concatenate(([prior[1]], weight + 1.0))
-        self._shape = np.concatenate(([prior[2]], shape + 0.5))
-        if len(posterior) > self._longest + 1:
-            posterior, self._mean, self._scale, self._weight, self._shape = (
-                kept[: self._longest + 1]
-                for kept in (posterior, self._mean, self._scale, self._weight, self._shape)
-            )  # fmt: skip
+        count = len(self.posterior)
+        off = value - self._mean
+        squares = off * off
+        joint = self.posterior * self._predictive(squares)
+        kept = min(count, self._longest)
+        posterior, mean, scale = np.empty(kept + 1), np.empty(kept + 1), np.empty(kept + 1)
+        posterior[0], mean[0], scale[0] = joint.sum() * self._hazard, self._prior[0], self._prior[3]
+        posterior[1:] = joint[:kept] * (1.0 - self._hazard)
+        mean[1:] = (self._mean + off * self._towards[:count])[:kept]
+        scale[1:] = (self._scale + squares * self._growth[:count])[:kept]
         total = float(posterior.sum())
         if not total > 0.0:  # an observation that no run explains: begin anew with it
             self.clear()
             return 0
-        self.posterior = posterior / total
+        self.posterior, self._mean, self._scale = posterior / total, mean, scale
         self.observations += 1
         return int(np.argmax(self.posterior))
 
@@ -79,18 +80,11 @@ class RunLength:
         """The probability that the run is at most `length` observations old, 0 … 1."""
         return float(self.posterior[: length + 1].sum())
 
-    def _predictive(self, value: float) -> Array:
-        """The Student density of the next value under each run length."""
-        weight, shape = self._weight, self._shape
-        spread = self._scale * (weight + 1.0) / (shape * weight)
-        # The shapes are prior + k/2 for k = 0, 1, …: their gamma functions are looked up.
-        gammas = self._gammas
-        while len(gammas) < len(shape):
-            at = self._prior[2] + 0.5 * len(gammas)
-            gammas.append(math.lgamma(at + 0.5) - math.lgamma(at))
-        constant = np.array(gammas[: len(shape)]) - 0.5 * np.log(2.0 * shape * math.pi * spread)
-        exponent = (shape + 0.5) * np.log1p((value - self._mean) ** 2 / (2.0 * shape * spread))
-        density: Array = np.exp(constant - exponent)
+    def _predictive(self, squares: Array) -> Array:
+        """The Student density of a value under each run length, from its squared distances to their means."""
+        count, scale = len(squares), self._scale
+        spread = np.log1p(squares / (scale * self._width[:count])) * self._power[:count]
+        density: Array = np.exp(self._constant[:count] - 0.5 * np.log(scale) - spread)
         return density
 
 

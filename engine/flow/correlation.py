@@ -22,6 +22,7 @@ LEAST_HISTORY = 200
 BAND = 0.99
 LEVEL = 0.90
 HORIZONS_S = (1, 5, 30, 60, 300)
+SECOND_NS = 1_000_000_000
 
 
 class Cell(Struct, frozen=True, gc=False):
@@ -168,3 +169,19 @@ class ReturnCorrelation:
     def matrix(self) -> list[list[float | None]]:
         """All values, in the order of `symbols`; symmetric, with ones on the diagonal."""
         return [[self.cell(one, other).value for other in self.symbols] for one in self.symbols]
+
+
+class CorrelationBoard:
+    """One matrix per horizon, fed by the second: give it the mids of all symbols at each whole second."""
+
+    __slots__ = ("matrices",)
+
+    def __init__(self, symbols: Sequence[str], horizons_s: Sequence[int] = HORIZONS_S) -> None:
+        self.matrices = {horizon: ReturnCorrelation(symbols) for horizon in horizons_s}
+
+    def second(self, t_ns: int, mids: Sequence[float | None]) -> None:
+        """The mids at a whole second, in the order of the symbols; None where a feed is stale or a book not valid."""
+        now_s = t_ns // SECOND_NS
+        for horizon, matrix in self.matrices.items():
+            if now_s % horizon == 0:
+                matrix.step(mids)

@@ -139,8 +139,21 @@ def trade_readings(tape: Tape, t_ns: int, state: BookState, alive: bool) -> Read
     if tape.toxicity is not None:
         found["vpin"] = tape.toxicity.value, quality, tape.toxicity.warm
         found["vpin_percentile"] = tape.toxicity.percentile, quality, tape.toxicity.warm
-    for name, rate in (("bid", tape.resting.bid.pull_rate), ("ask", tape.resting.ask.pull_rate)):
-        found[f"pull_rate_{name}"] = rate, Quality.ESTIMATED, 1.0
+    if tape.toxicity_from_bars is not None:
+        found["vpin_bvc"] = tape.toxicity_from_bars.value, Quality.ESTIMATED, tape.toxicity_from_bars.warm
+    learner, mid = tape.signer.learner, tape.quotes.mid
+    agreement = learner.agreed
+    found["quote_lag_ms"] = (learner.lag_ns / 1e6 if learner.learned else None), quality, 1.0
+    found["sign_agreement"] = (agreement[0] if agreement else None), quality, 1.0
+    impact = tape.impact.bps_per_million(mid, tape.tick) if mid else None
+    found["kyle_bps_per_million"] = impact, quality, min(tape.impact.intervals / 30.0, 1.0)
+    area, width = tape.session.area(), (tape.session.bin_ticks or 0) * tape.tick
+    for name in ("poc", "val", "vah"):
+        found[name] = (getattr(area, name) * width if area else None), Quality.EXACT, 1.0
+    for name, side in (("bid", tape.resting.bid), ("ask", tape.resting.ask)):
+        found[f"pull_rate_{name}"] = side.pull_rate, Quality.ESTIMATED, 1.0
+        found[f"cancel_to_trade_{name}"] = side.tally.order_to_trade, Quality.ESTIMATED, 1.0
+        found[f"fleeting_share_{name}"] = side.fleeting.share, Quality.ESTIMATED, 1.0
     found["absorption_progress"] = tape.absorption.progress, quality, tape.absorption.warm
     found["large_order_size"] = tape.large.threshold, quality, tape.large.warm
     return {name: Reading(value, t_ns, sure, warm, state) for name, (value, sure, warm) in found.items()}

@@ -17,6 +17,8 @@ from engine.market.events import Levels
 REACH_BPS = 25.0
 ROWS = 250
 COLUMNS = 600
+WATCHED_NS = 60 * SECOND_NS
+SAMPLE_NS = 5 * SECOND_NS
 ROWS_REMEMBERED = 20_000
 
 
@@ -29,29 +31,42 @@ def nice_ticks(ticks: float) -> int:
 
 
 class Column(Struct, frozen=True):
-    """One column: `sizes` from bin `lowest` upward, NaN throughout where the book was not known."""
+    """One column: `sizes` from bin `lowest` upward, NaN throughout where the book was not known.
+
+    `exact`: the mean by time over the column; otherwise what stood at its beginning.
+    """
 
     begin_ns: int
     end_ns: int
     lowest: int
     sizes: NDArray[np.float32]
+    exact: bool = True
 
 
 class Picture(Struct, frozen=True):
-    """Columns side by side. `cells[row][column]`; row 0 begins at `lowest · bin_ticks` ticks; NaN: unknown."""
+    """Columns side by side, not all equally long, and with holes where nothing was known.
+
+    `cells[row][column]`; row 0 begins at `lowest · bin_ticks` ticks; NaN: unknown.
+    """
 
     lowest: int
     bin_ticks: int
     begin_ns: Sequence[int]
+    end_ns: Sequence[int]
+    exact: Sequence[bool]
     cells: NDArray[np.float32]
 
 
 class Heatmap(Section):
-    """The last ten minutes of a book around its mid, in bounded memory; the present column is not in it yet."""
+    """A book around its mid over time, in bounded memory; the present column is not in it yet.
+
+    While somebody looks (and for a minute after), a column is a second and its cells are exact. Otherwise it is a
+    sample of the book every five seconds: what nobody sees must not cost what every update costs.
+    """
 
     __slots__ = (
-        "_area", "_begin_ns", "_end_ns", "_known_ns", "_live", "_lowest", "_reach", "_row_of", "_sizes", "bin_ticks",
-        "column_ns", "columns", "rows", "tick",
+        "_area", "_begin_ns", "_end_ns", "_exact", "_known_ns", "_live", "_lowest", "_next_ns", "_reach", "_row_of",
+        "_sizes", "_watched_ns", "bin_ticks", "column_ns", "columns", "rows", "tick",
     )  # fmt: skip
 
     def __init__(
@@ -69,22 +84,39 @@ class Heatmap(Section):
         self._area = [0.0] * rows
         """Size times the time that is left of the column when it came (less that of what went)."""
         self._begin_ns = self._end_ns = self._known_ns = 0
-        self._live = False
+        self._live = self._exact = False
+        self._watched_ns = self._next_ns = 0
+        """Until when somebody looks, and when the next sample is due if nobody does."""
         self._reach = (0.0, 0.0)
         """The prices between which the best bid may move before the picture follows it."""
 
+    def watch(self, t_ns: int) -> None:
+        """Somebody looks at `t_ns`: from the next update on columns are exact. From any thread."""
+        self._watched_ns = max(self._watched_ns, t_ns + WATCHED_NS)
+        if not self._exact:
+            self._next_ns = 0
+
     def on_book(self, t_ns: int, book: Book, changes: Changes | None) -> None:
+        if not self._exact:
+            if t_ns < self._next_ns:
+                return
+            if t_ns >= self._watched_ns:
+                self._sample(t_ns, book)
+                return
+            self._exact = True
         if t_ns >= self._end_ns:
             self._turn(t_ns)
-        (bids, _), (asks, _) = book.top_bids(), book.top_asks()
-        if not bids or not asks or bids[0] > asks[0]:
+            if not self._exact:
+                return
+        touch = book.touch
+        if touch is None or touch[0] > touch[1]:
             self.on_reset(t_ns, "no mid")
             return
         if changes is None or not self._live:
-            self._begin(t_ns, book, bids[0])
+            self._begin(t_ns, book, touch[0])
             return
-        if not self._reach[0] <= bids[0] <= self._reach[1]:
-            self._recentre(t_ns, book, bids[0])
+        if not self._reach[0] <= touch[0] <= self._reach[1]:
+            self._recentre(t_ns, book, touch[0])
             return
         self._take(changes.bids, changes.bids_before, self._end_ns - t_ns)
         self._take(changes.asks, changes.asks_before, self._end_ns - t_ns)
@@ -97,11 +129,12 @@ class Heatmap(Section):
             self._live = False
 
     def on_timer(self, t_ns: int) -> None:
-        if self._end_ns and t_ns >= self._end_ns:
+        if self._exact and self._end_ns and t_ns >= self._end_ns:
             self._turn(t_ns)
 
     def picture(self) -> Picture | None:
-        """All columns, brought to the prices of the newest; None before the first."""
+        """All columns, brought to the prices of the newest; None before the first. Counts as looking."""
+        self.watch(max(self._end_ns, self._next_ns))
         columns = list(self.columns)
         if not columns:
             return None
@@ -112,7 +145,18 @@ class Heatmap(Section):
             begin, end = max(shift, 0), min(self.rows + shift, self.rows)
             if begin < end:
                 cells[begin:end, place] = column.sizes[begin - shift : end - shift]
-        return Picture(lowest, self.bin_ticks, [column.begin_ns for column in columns], cells)
+        begins, ends = [column.begin_ns for column in columns], [column.end_ns for column in columns]
+        return Picture(lowest, self.bin_ticks, begins, ends, [column.exact for column in columns], cells)
+
+    def _sample(self, t_ns: int, book: Book) -> None:
+        """Add a column of what stands now."""
+        self._next_ns = (t_ns // SAMPLE_NS + 1) * SAMPLE_NS
+        touch = book.touch
+        if touch is None or touch[0] > touch[1]:
+            return
+        self._centre(touch[0])
+        sizes = np.array(self._stands(book), dtype=np.float32)
+        self.columns.append(Column(t_ns, self._next_ns, self._lowest, sizes, exact=False))
 
     def _take(self, levels: Levels, before: Sequence[float], left_ns: int) -> None:
         sizes, area, row_of = self._sizes, self._area, self._row_of.get
@@ -164,12 +208,17 @@ class Heatmap(Section):
         self._reach = best - quarter, best + quarter
 
     def _fill(self, book: Book) -> None:
-        """The sizes as they stand."""
-        self._sizes = [0.0] * self.rows
-        for price, size in (*book.bids(), *book.asks()):
-            row = self._row(price)
-            if row >= 0:
-                self._sizes[row] += size
+        """Take over the sizes as they stand."""
+        self._sizes = self._stands(book)
+
+    def _stands(self, book: Book) -> list[float]:
+        """By row, what stands now."""
+        half = self.tick / 2
+        bottom, width = self._lowest * self.bin_ticks * self.tick - half, self.bin_ticks * self.tick
+        prices, sizes = book.between(bottom, bottom + self.rows * width)
+        rows = ((np.array(prices) - bottom) / width).astype(np.int64)
+        found: list[float] = np.bincount(rows, weights=sizes, minlength=self.rows)[: self.rows].tolist()
+        return found
 
     def _weigh(self, t_ns: int, sign: float) -> None:
         """Count the present sizes for what is left of the column, or take that back."""
@@ -186,6 +235,11 @@ class Heatmap(Section):
             sizes = np.full(self.rows, np.nan, dtype=np.float32)
         if self._end_ns:
             self.columns.append(Column(self._begin_ns, self._end_ns, self._lowest, sizes))
+        if t_ns >= self._watched_ns:
+            # Nobody looks any more.
+            self._exact = self._live = False
+            self._end_ns, self._next_ns = 0, t_ns
+            return
         width = self.column_ns
         self._begin_ns = t_ns // width * width
         self._end_ns = self._begin_ns + width

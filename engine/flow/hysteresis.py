@@ -6,6 +6,8 @@ from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from typing import Literal
 
+Said = Literal["on", "off", "expired", "cancelled"]
+
 SECOND_NS = 1_000_000_000
 LEAST_SCORES = 200
 SCORES_KEPT = 2_000
@@ -86,7 +88,7 @@ class Hysteresis:
             return self._off, _INFINITY
         return (-_INFINITY, self._on) if self._since is None else (self._on, _INFINITY)
 
-    def step(self, t_ns: int, score: float | None) -> Literal["on", "off", "expired", "cancelled"] | None:
+    def step(self, t_ns: int, score: float | None) -> Said | None:
         """Take the score at a moment; None where the book is not valid."""
         if score is None:
             self._since, self._spent = None, False
@@ -125,6 +127,6 @@ class Hysteresis:
             return True
         return False
 
-    def _end(self, how: Literal["off", "expired", "cancelled"]) -> Literal["off", "expired", "cancelled"]:
+    def _end(self, how: Said) -> Said:
         self.active = False
         return how

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.flow.change_point import VolatilityChange
+from engine.flow.information import InformationRecord
 from engine.flow.readings import Quality, Reading
 from engine.flow.regime import Regime, RegimeChange, RegimeInputs, RegimeTracker, TradeRate
 from engine.flow.section import SECOND_NS, Section
@@ -20,6 +21,7 @@ WINDOW_S = 300
 WARM_S = 30
 WIDE = 1.5
 RARE = 0.99
+_INFINITY = float("inf")
 
 
 class BarMovement:
@@ -32,14 +34,16 @@ class BarMovement:
         self._bar: Bar | None = None
         self.movement = DirectionalMovement()
 
-    def trade(self, price: float, size: float) -> None:
-        if self._bar is None:
-            self._bar = Bar(price, size)
-        else:
-            self._bar.add(price, size)
+    def second(self, t_ns: int, low: float, high: float, close: float) -> None:
+        """A whole second has passed, with these trades in it (`close` 0: with none).
 
-    def second(self, t_ns: int) -> None:
-        """A whole second has passed; bars end at whole multiples of their length."""
+        Bars end at whole multiples of their length.
+        """
+        if close:
+            bar = self._bar
+            if bar is None:
+                bar = self._bar = Bar(close)
+            bar.high, bar.low, bar.close = max(bar.high, high), min(bar.low, low), close
         if t_ns % self._bar_ns == 0 and self._bar is not None:
             self.movement.add(self._bar.high, self._bar.low, self._bar.close)
             self._bar = None
@@ -49,9 +53,9 @@ class MarketWatch(Section):
     """It stands after top, vacuum and board, asks them once per second, and tells the board the scores."""
 
     __slots__ = (
-        "_board", "_depths", "_ratios", "_spreads", "_top", "_vacuum", "change", "change_ns",
-        "efficiency", "flow", "flow_score", "last_change", "ranges", "rate", "regime", "regime_inputs", "spread_z",
-        "trades", "trend", "volatility",
+        "_board", "_close", "_counted", "_depths", "_high", "_low", "_ratios", "_spreads", "_top", "_vacuum",
+        "change", "change_ns", "efficiency", "flow", "flow_score", "information", "last_change", "ranges", "rate",
+        "regime", "regime_inputs", "spread_z", "trades", "trend", "volatility",
     )  # fmt: skip
 
     def __init__(self, top: TopOfBook, vacuum: Vacuum, board: SignalBoard) -> None:
@@ -65,12 +69,15 @@ class MarketWatch(Section):
         self.ranges = BarMovement(RANGE_BAR_S)
         """For the average true range, by which stops are measured."""
         self.trades = 0
-        """How many prints there have been."""
+        """How many prints there have been, and of these before this second; its prices."""
+        self._counted = 0
+        self._low, self._high, self._close = _INFINITY, 0.0, 0.0
         self.rate = TradeRate()
         self.regime = RegimeTracker()
         self.regime_inputs = RegimeInputs(None, None, None, None, None, None, None, None)
         """The figures of the last whole second."""
         self.last_change: RegimeChange | None = None
+        self.information = InformationRecord(("imbalance_1", "ofi_z", "imbalance_band_10"))
         self.flow = FlowScore()
         self.flow_score: float | None = None
         self.spread_z: float | None = None
@@ -82,9 +89,11 @@ class MarketWatch(Section):
 
     def on_trade(self, t_ns: int, price: float, size: float, side: int, venue_ns: int | None, trade_id: object) -> None:
         self.trades += 1
-        self.rate.trade()
-        self.trend.trade(price, size)
-        self.ranges.trade(price, size)
+        if price > self._high:
+            self._high = price
+        if price < self._low:
+            self._low = price
+        self._close = price
 
     def on_reset(self, t_ns: int, reason: str) -> None:
         self.volatility.add(None)
@@ -95,9 +104,12 @@ class MarketWatch(Section):
     def on_timer(self, t_ns: int) -> None:
         top = self._top
         mid = top.mid_ticks
-        self.rate.second()
-        self.trend.second(t_ns)
-        self.ranges.second(t_ns)
+        low, high, close = self._low, self._high, self._close
+        self._low, self._high, self._close = _INFINITY, 0.0, 0.0
+        self.rate.second(self.trades - self._counted)
+        self._counted = self.trades
+        self.trend.second(t_ns, low, high, close)
+        self.ranges.second(t_ns, low, high, close)
         self.efficiency.add(mid)
         moved = self.volatility.add(mid)
         if moved is not None and mid and self.change.add(moved, 5_000.0 / mid) is not None and self.change.steps:
@@ -155,7 +167,9 @@ class MarketWatch(Section):
     def _judge(self, t_ns: int) -> None:
         board, flow, z = self._board, self.flow_score, self.spread_z
         scores: dict[tuple[SignalType, int], float | None] = {}
-        imbalance = self._top.imbalance
+        imbalance, bid, ask = self._top.imbalance, self._vacuum.bids.size, self._vacuum.asks.size
+        near = (bid - ask) / (bid + ask) if bid is not None and ask is not None and bid + ask > 0.0 else None
+        self.information.add(board.mid, (imbalance, flow, near))
         if imbalance is not None:
             board.remember(SignalType.LIQUIDITY_IMBALANCE, imbalance)
         if flow is not None:

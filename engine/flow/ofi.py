@@ -77,16 +77,12 @@ class LevelOfi(Section):
         self._known: tuple[Column, Column, Column, Column] | None = None
 
     def on_book(self, t_ns: int, book: Book, changes: Changes | None) -> None:
-        bid_prices, bid_sizes = book.top_bids()
-        ask_prices, ask_sizes = book.top_asks()
         cumulative = self.cumulative
         count = len(cumulative)
-        bid_prices, bid_sizes = bid_prices[:count], bid_sizes[:count]
-        ask_prices, ask_sizes = ask_prices[:count], ask_sizes[:count]
+        known = self._known
+        bid_prices, bid_sizes, ask_prices, ask_sizes = self._known = book.best_columns(count)
         self.depth_sum += (sum(bid_sizes) + sum(ask_sizes)) / (2 * count)
         self.events += 1
-        known = self._known
-        self._known = bid_prices, bid_sizes, ask_prices, ask_sizes
         if changes is None or known is None:
             self.complete &= len(bid_sizes) == len(ask_sizes) == count
             return

@@ -183,21 +183,17 @@ class TradeRate:
     `ratio` is 0 or more; None for the first minute and where the median is 0. Call `second` once per second.
     """
 
-    __slots__ = ("_counts", "_history", "_now", "_ordered", "_seconds")
+    __slots__ = ("_counts", "_history", "_ordered", "_seconds")
 
     def __init__(self) -> None:
         self._counts: deque[int] = deque(maxlen=10)
         self._history: deque[int] = deque()
         self._ordered: list[int] = []
-        self._now = self._seconds = 0
+        self._seconds = 0
 
-    def trade(self) -> None:
-        self._now += 1
-
-    def second(self) -> None:
-        """A second has passed."""
-        self._counts.append(self._now)
-        self._now = 0
+    def second(self, trades: int) -> None:
+        """A second has passed, with so many trades in it."""
+        self._counts.append(trades)
         self._seconds += 1
         if len(self._counts) < 10:
             return

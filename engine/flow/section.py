@@ -62,6 +62,9 @@ class Section:
     def on_reset(self, t_ns: int, reason: str) -> None:
         """What was known no longer continues (a gap, a lost connection, a crossed book, a long silence)."""
 
+    def on_lost_trades(self, count: int) -> None:
+        """So many trades never came; below zero: so many of them came after all."""
+
     def on_timer(self, t_ns: int) -> None:
         """A whole second has passed."""
 
@@ -117,7 +120,7 @@ class Observer:
         for take in self._book:
             take(t_ns, book, changes)
         if self._derive:
-            (bids, bid_sizes), (asks, ask_sizes) = book.top_bids(), book.top_asks()
+            bids, bid_sizes, asks, ask_sizes = book.best_columns(1)
             if bids and asks:
                 self.on_bbo(t_ns, bids[0], bid_sizes[0], asks[0], ask_sizes[0])
 
@@ -131,6 +134,10 @@ class Observer:
     def on_reset(self, t_ns: int, reason: str) -> None:
         for take in self._reset:
             take(t_ns, reason)
+
+    def on_lost_trades(self, count: int) -> None:
+        for section in self.sections:
+            section.on_lost_trades(count)
 
     def on_time(self, t_ns: int) -> None:
         """Time has come to `t_ns` although nothing happened: the edges before it pass."""

@@ -6,7 +6,7 @@ from collections import deque
 
 from msgspec.structs import replace
 
-from engine.flow.hysteresis import Hysteresis, ScoreHistory
+from engine.flow.hysteresis import Hysteresis, Said, ScoreHistory
 from engine.flow.mid_history import MidHistory
 from engine.flow.outcomes import OutcomeLedger
 from engine.flow.section import SILENCE_NS, Section
@@ -140,8 +140,9 @@ class SignalBoard(Section):
             if imbalance is not None and t_ns >= self._wake_ns:
                 self._judge_imbalance(t_ns, imbalance)
             for (kind, side), score in scores.items():
-                if score is not None:
-                    self._step(t_ns, kind, side, score)
+                said = self._machine(kind, side).step(t_ns, score) if score is not None else None
+                if said is not None and score is not None:
+                    self._heard(t_ns, kind, side, score, said)
 
     def remember(self, kind: SignalType, score: float) -> None:
         """Take a score into the history by which the strength of its type is told; once per second."""
@@ -184,22 +185,28 @@ class SignalBoard(Section):
     def _judge_imbalance(self, t_ns: int, score: float) -> None:
         buy, sell = self._buy, self._sell
         if score > 0.0 or not buy.idle:
-            self._step(t_ns, _IMBALANCE, 1, score)
+            said = buy.step(t_ns, score)
+            if said is not None:
+                self._heard(t_ns, _IMBALANCE, 1, score, said)
         if score < 0.0 or not sell.idle:
-            self._step(t_ns, _IMBALANCE, -1, -score)
-        (low, high), (sell_low, sell_high) = buy.bounds, sell.bounds
-        self._low, self._high = max(low, -sell_high), min(high, -sell_low)
+            said = sell.step(t_ns, -score)
+            if said is not None:
+                self._heard(t_ns, _IMBALANCE, -1, -score, said)
+        low, high = buy.bounds
+        sell_low, sell_high = sell.bounds
+        self._low = low if low > -sell_high else -sell_high
+        self._high = high if high < -sell_low else -sell_low
         # What is due is settled by the first quote after its moment, not by one at it.
         self._wake_ns = min(buy.next_ns, sell.next_ns, self.ledger.due_ns + 1)
 
-    def _step(self, t_ns: int, kind: SignalType, side: int, score: float) -> None:
-        said = self._machine(kind, side).step(t_ns, score)
+    def _heard(self, t_ns: int, kind: SignalType, side: int, score: float, said: Said) -> None:
+        """A score that lasts has said something."""
         if said == "on":
             self._begin(t_ns, kind, side if self.rules[kind].horizons_s else 0, side, score)
-        elif said is not None:
-            number = self._active.get((kind, side))
-            if number is not None:
-                self._end(kind, side, number, t_ns, "ended" if said == "off" else "expired")
+            return
+        number = self._active.get((kind, side))
+        if number is not None:
+            self._end(kind, side, number, t_ns, "ended" if said == "off" else "expired")
 
     def _begin(self, t_ns: int, kind: SignalType, direction: int, side: int, score: float) -> None:
         rule, mid = self.rules[kind], self.mid or 0.0

@@ -107,6 +107,11 @@ class LagLearner:
         judged, size = self._judged[place], self._judged_size[place]
         return (self._agreed[place] / judged, self._agreed_size[place] / size) if judged and size > 0.0 else None
 
+    @property
+    def agreed(self) -> tuple[float, float] | None:
+        """The agreement at the lag in use."""
+        return self.agreement(self.lags_ms.index(self.lag_ns // MILLISECOND_NS))
+
     def _clear(self) -> None:
         self.seen = 0
         self.seen_size = 0.0

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from engine.flow.band import BandDepth
 from engine.flow.bucket_size import BucketSize
-from engine.flow.costs import Illiquidity, PriceImpact, SpreadCosts
+from engine.flow.costs import SpreadCosts
 from engine.flow.detectors.absorption import Absorption
 from engine.flow.detectors.detection import Detection
 from engine.flow.detectors.exhaustion import Exhaustion
@@ -15,6 +15,7 @@ from engine.flow.detectors.large_order import LargeOrders
 from engine.flow.detectors.refill import Refills
 from engine.flow.detectors.sweep import ALERT_QUANTILE, sweep_of
 from engine.flow.detectors.wall import Walls
+from engine.flow.impact import Illiquidity, PriceImpact
 from engine.flow.quote_history import QuoteHistory, in_ticks
 from engine.flow.readings import Quality
 from engine.flow.resting import RestingFlow
@@ -73,8 +74,9 @@ class Tape(Section):
         self.refills = Refills()
         self.absorption = Absorption()
         self.exhaustion = Exhaustion()
-        self._own_band = BandDepth(tick) if band is None else None
-        self.resting = RestingFlow(band or self._own_band or BandDepth(tick))
+        own = BandDepth(tick)
+        self._own_band = own if band is None else None
+        self.resting = RestingFlow(own if band is None else band)
         self.walls = Walls()
         self.book: Book | None = None
         """The feed's own book, once there is one: read, never kept beyond the call."""
@@ -187,9 +189,8 @@ class Tape(Section):
         """Bought minus sold volume since the anchor, up to now."""
         return self.cvd.value + self.volumes.over(t_ns, t_ns - self._counted_ns).delta
 
-    def on_lost_trades(self, missing: int = 0) -> None:
-        """Trades were lost, so many as are known of: sums that run on are partial from here."""
-        self.cvd.gap(missing)
+    def on_lost_trades(self, count: int) -> None:
+        self.cvd.gap(count)
 
     @property
     def quality(self) -> Quality:

@@ -86,7 +86,7 @@ class VolumeWindows:
 class CumulativeDelta:
     """Bought minus sold volume since `anchor_ns`, which moves to each UTC midnight, or to where a reader sets it.
 
-    A gap in the trades keeps the value and makes it partial until the next anchor; `missing` counts lost trades.
+    A gap in the trades keeps the value and makes it partial until the next anchor; `missing` trades were lost.
     """
 
     __slots__ = ("anchor_ns", "daily", "missing", "partial", "unsigned", "value")
@@ -117,7 +117,7 @@ class CumulativeDelta:
         self.partial = False
         self.missing = 0
 
-    def gap(self, missing: int = 0) -> None:
-        """Trades were lost, so many as are known of."""
-        self.partial = True
-        self.missing += missing
+    def gap(self, missing: int) -> None:
+        """So many trades were lost; below zero: so many of them came after all."""
+        self.missing = max(self.missing + missing, 0)
+        self.partial = self.missing > 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
+from math import nextafter
 
 from msgspec import Struct
 
@@ -86,7 +87,8 @@ class BookView(Struct, frozen=True, gc=False):
 class _Side:
     """One side of a book; `rising` says whether the best price is the lowest (asks) or the highest (bids).
 
-    `near` holds, in ascending order, every price from `low` to `high`: the best levels. Others stand only in `sizes`.
+    `near` holds, in ascending order, every price between `low` and `high` (both left out, so that 0 and infinity are
+    beyond them): the best levels. Others stand only in `sizes`.
     """
 
     __slots__ = ("depth", "high", "low", "near", "reserve", "rising", "sizes", "top")
@@ -126,10 +128,10 @@ class _Side:
         """Keep only the best of `near`, and remember to where it reaches."""
         if self.rising:
             del self.near[self.reserve :]
-            self.high = self.near[-1]
+            self.high = nextafter(self.near[-1], _INFINITY)
         else:
             del self.near[: -self.reserve]
-            self.low = self.near[0]
+            self.low = nextafter(self.near[0], 0.0)
 
     def apply(self, levels: Sequence[Level]) -> None:
         sizes, near, low, high, infinity = self.sizes, self.near, self.low, self.high, _INFINITY
@@ -141,15 +143,15 @@ class _Side:
                 sizes[price] = size
                 if len(sizes) != count:  # cheaper than to look it up before: the price is new
                     count += 1
-                    if not 0.0 < price < infinity:
-                        raise DecodeError(f"price {price} in an update: prices must be above zero and finite")
-                    if low <= price <= high:
+                    if low < price < high:
                         insort(near, price)
                         moved = True
+                    elif not 0.0 < price < infinity:
+                        raise DecodeError(f"price {price} in an update: prices must be above zero and finite")
             elif size == 0.0:
                 if remove(price, None) is not None:
                     count -= 1
-                    if low <= price <= high:
+                    if low < price < high:
                         del near[bisect_left(near, price)]
                         moved = True
                 elif not 0.0 < price < infinity:
@@ -168,16 +170,19 @@ class _Side:
     def _reach(self, levels: Sequence[Level]) -> bool:
         """Whether any of these prices lies among the best."""
         low, high = self.low, self.high
-        return any(low <= price <= high for price, _ in levels)
+        return any(low < price < high for price, _ in levels)
 
     def total(self, low: float, high: float) -> float:
-        """The size that stands from `low` (included) to `high` (not). Who asks far from the top widens the window."""
-        while not (self.low <= low and high <= self.high) and len(self.near) < len(self.sizes):
+        """The size that stands from `low` (included) to `high` (not)."""
+        return sum(map(self.sizes.__getitem__, self.between(low, high)))
+
+    def between(self, low: float, high: float) -> list[float]:
+        """The prices from `low` (included) to `high` (not), ascending. Who asks far from the top widens the window."""
+        while not ((self.low < low or not self.low) and high <= self.high) and len(self.near) < len(self.sizes):
             self.reserve = max(self.reserve, len(self.near)) * 2
             self.refill()
         near = self.near
-        prices = near[bisect_left(near, low) : bisect_left(near, high)]
-        return sum(map(self.sizes.__getitem__, prices)) if prices else 0.0
+        return near[bisect_left(near, low) : bisect_left(near, high)]
 
     def prices(self, depth: int | None) -> list[float]:
         """The best `depth` prices, best first; all for None."""
@@ -200,6 +205,12 @@ class _Side:
             prices = near[:depth] if self.rising else near[: -depth - 1 : -1]
             top = self.top = tuple(prices), tuple(map(self.sizes.__getitem__, prices))
         return top
+
+    def best(self, count: int) -> tuple[Column, Column]:
+        """Prices and sizes of the best `count` levels, which must not be more than `depth`."""
+        near = self.near
+        prices = tuple(near[:count]) if self.rising else tuple(near[: -count - 1 : -1])
+        return prices, tuple(map(self.sizes.__getitem__, prices))
 
     def truncate(self, depth: int) -> list[float]:
         """Forget all but the best `depth` levels; the prices that went."""
@@ -245,6 +256,12 @@ class Book:
         bids, asks = self._bids.near, self._asks.near
         return bool(bids and asks and bids[-1] >= asks[0])
 
+    @property
+    def touch(self) -> tuple[float, float] | None:
+        """The best bid and the best ask; None while a side is empty."""
+        bids, asks = self._bids.near, self._asks.near
+        return (bids[-1], asks[0]) if bids and asks else None
+
     def replace(self, bids: Iterable[Level], asks: Iterable[Level]) -> None:
         """Set the whole book.
 
@@ -278,6 +295,12 @@ class Book:
         """The size of the asks from `low` (included) to `high` (not)."""
         return self._asks.total(low, high)
 
+    def between(self, low: float, high: float) -> tuple[list[float], list[float]]:
+        """Prices and sizes of all levels from `low` (included) to `high` (not), by ascending price."""
+        bids, asks = self._bids.between(low, high), self._asks.between(low, high)
+        sizes = [*map(self._bids.sizes.__getitem__, bids), *map(self._asks.sizes.__getitem__, asks)]
+        return bids + asks, sizes
+
     def truncate(self, depth: int) -> tuple[list[float], list[float]]:
         """Forget levels beyond `depth` per side, for venues that do not delete them; the bids and asks that went."""
         return self._bids.truncate(depth), self._asks.truncate(depth)
@@ -299,6 +322,10 @@ class Book:
         """Prices and sizes of the best `depth` asks, lowest first; the same objects while they have not changed."""
         side = self._asks
         return side.top or side.columns()
+
+    def best_columns(self, count: int) -> tuple[Column, Column, Column, Column]:
+        """Bid prices, bid sizes, ask prices and ask sizes of the best `count` levels (at most `depth`), best first."""
+        return *self._bids.best(count), *self._asks.best(count)
 
     def bids(self, depth: int | None = None) -> Levels:
         """The best `depth` bids (all for None), highest first."""

@@ -47,6 +47,10 @@ def _plain(text: str) -> str:
     return letters
 
 
+SAME_BASE = 3
+"""So many equal characters at the front, and two symbols are taken to begin with the same base."""
+
+
 def nearest_symbols(wrong: str, known: Iterable[str], limit: int = 3) -> list[str]:
     """The `limit` known symbols most like `wrong`, best first; punctuation, XBT/BTC and XDG/DOGE do not count."""
     wanted = _plain(wrong)
@@ -58,6 +62,8 @@ def nearest_symbols(wrong: str, known: Iterable[str], limit: int = 3) -> list[st
         score = SequenceMatcher(None, wanted, plain).ratio()
         if plain.startswith(wanted) or wanted.startswith(plain):
             score += 0.5
+        elif wanted[:SAME_BASE] == plain[:SAME_BASE]:
+            score += 0.2  # the base is right, the quote is not
         if score >= 0.6:
             # Among equals: who writes a dollar most often means Tether's, then the venue's own order counts.
             scored.append((-score, len(symbol), not plain.endswith("USDT"), position, symbol))

@@ -13,6 +13,9 @@ DOLLAR_COINS = ("USD", "USDT", "USDC", "FDUSD", "TUSD", "USDP", "PYUSD", "DAI", 
 """A dollar and the coins that aim to be worth one, in the order in which one is preferred. They are different quotes:
 their prices differ, by much in a crisis. Only who asks for it has them treated alike."""
 
+NEAR_KEPT = 100
+"""Answers to wrong names that are remembered: looking through thousands takes a tenth of a second."""
+
 ANY_DOLLAR = "USD*"
 """The quote of a name when dollars and dollar coins are treated alike; no venue has it, so it is never mistaken."""
 
@@ -44,6 +47,7 @@ class UnifiedNames:
 
     def __init__(self, listings: Mapping[str, Iterable[Instrument]], *, dollars_alike: bool = False) -> None:
         self._alike = dollars_alike
+        self._near: dict[tuple[str, str, int], list[str]] = {}
         self._found: dict[str, dict[str, Instrument]] = {}
         self._own: dict[str, dict[str, str]] = {}
         for venue, instruments in listings.items():
@@ -90,8 +94,13 @@ class UnifiedNames:
 
     def nearest_at(self, venue: str, name: str, limit: int = 3) -> list[str]:
         """The symbols of one venue that are most like `name`, as it spells them."""
-        own = {one: found[venue].symbol for one, found in self._found.items() if venue in found}
-        return [own[one] for one in nearest_symbols(name, own, limit)]
+        asked = (venue, name, limit)
+        if asked not in self._near:
+            own = {one: found[venue].symbol for one, found in self._found.items() if venue in found}
+            if len(self._near) >= NEAR_KEPT:
+                self._near.clear()
+            self._near[asked] = [own[one] for one in nearest_symbols(name, own, limit)]
+        return self._near[asked]
 
 
 def _rank(instrument: Instrument) -> int:

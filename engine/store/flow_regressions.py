@@ -44,9 +44,8 @@ class Regressions(Section):
         self._flow += side * size
 
     def on_book(self, t_ns: int, book: Book, changes: Changes | None) -> None:
-        (bids, _), (asks, _) = book.top_bids(), book.top_asks()
-        tick = self._tick
-        self._book_mid = (round(bids[0] / tick) + round(asks[0] / tick)) / 2 if bids and asks else None
+        touch, tick = book.touch, self._tick
+        self._book_mid = (round(touch[0] / tick) + round(touch[1] / tick)) / 2 if touch is not None else None
 
     def on_timer(self, t_ns: int) -> None:
         second = Second(t_ns, self._top.mid_ticks, self._book_mid, self._ofi.cumulative, self._flow, self._levels)

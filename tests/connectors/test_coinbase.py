@@ -219,7 +219,7 @@ def test_each_channel_has_a_message_of_its_own(coinbase: CoinbaseConnector) -> N
     products = [f"P{number}-USD" for number in range(PRODUCTS_PER_FRAME + 1)]
     sent = [json.loads(text) for text in coinbase.subscribe(products)]
     assert [(one["type"], one["channel"], len(one["product_ids"])) for one in sent] == [
-        ("subscribe", channel, size) for size in (PRODUCTS_PER_FRAME, 1) for channel in ("level2", "market_trades")
+        ("subscribe", channel, size) for size in (PRODUCTS_PER_FRAME, 1) for channel in ("market_trades", "level2")
     ]
     assert [json.loads(text) for text in coinbase.opening()] == [{"type": "subscribe", "channel": "heartbeats"}]
     assert [json.loads(text)["channel"] for text in coinbase.resubscribe(["BTC-USD"])] == ["level2", "level2"]

@@ -309,6 +309,26 @@ def test_silence_is_stale_after_a_minute_and_a_print_ends_it(stage: Stage) -> No
     assert stage.venue.accepted == 1
 
 
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_subscription_that_got_lost_is_made_again_unless_the_market_is_closed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, closed: bool
+) -> None:
+    connector, ear = stage.connector(), Ear()
+    monkeypatch.setattr(connector, "rests", lambda symbol, now_ns: "the market is closed now" if closed else "")
+    stage.venue.step(times=30)
+    stage.venue.deaf = 1
+    connector.start_stream(BTC, ear)
+    if closed:
+        stage.until(lambda: len(stage.venue.entries("http")) > 40, "prices polled for well over thirty seconds")
+        assert len(stage.venue.entries("text")) == 1
+        assert ear.state is FeedState.POLLING
+    else:
+        stage.until(lambda: stage.venue.subscribed(BTC), "a second subscription")
+        assert [json.loads(entry.text)["type"] for entry in stage.venue.entries("text")] == [
+            "subscribe", "unsubscribe", "subscribe",
+        ]  # fmt: skip
+
+
 def test_prices_without_amounts_reach_the_listener(stage: Stage) -> None:
     ear = Ear()
     stage.connector().start_stream(BTC, ear)
@@ -385,6 +405,9 @@ def test_a_streamed_symbol_that_rest_does_not_know_is_no_invalid_one(stage: Stag
     nothing = b'{"c":0,"d":null,"dp":null,"h":0,"l":0,"o":0,"pc":0,"t":0}'
     with pytest.raises(InvalidSymbol):
         connector.decode_price(BTC, nothing, AT, "poll")
+    with pytest.raises(FeedError, match="by REST") as caught:
+        connector.decode_price("OANDA:EUR_USD", nothing, AT, "poll")
+    assert not isinstance(caught.value, InvalidSymbol)
     stage.venue.step(times=20)
     stage.until(lambda: ear.trades, "a trade")
     with pytest.raises(FeedError) as caught:

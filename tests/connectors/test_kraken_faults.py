@@ -114,22 +114,6 @@ def test_snapshots_with_a_wrong_checksum_are_not_believed_and_asked_for_ever_mor
         rig.until_healed()
 
 
-def test_a_repeated_update_changes_nothing() -> None:
-    with KrakenRig() as rig:
-        rig.live_and_moving()
-        rig.venue.rewrite(BTC, lambda data: (data, data), 5)
-        rig.until_healed()
-        assert rig.feed().quality.resyncs == 0
-
-
-def test_exchanged_updates_never_make_a_wrong_book_live() -> None:
-    with KrakenRig() as rig:
-        rig.live_and_moving()
-        with rig.venue.market:
-            rig.venue.script(BTC).swap(count=5, after=2)
-        rig.until_healed()
-
-
 def test_unreadable_frames_are_dropped_and_counted() -> None:
     with KrakenRig() as rig:
         rig.live_and_moving()
@@ -139,25 +123,6 @@ def test_unreadable_frames_are_dropped_and_counted() -> None:
         rig.until_healed()
         assert rig.feed().quality.decode_errors >= 5
         assert rig.feed().quality.resyncs == 0
-
-
-def test_a_dropped_connection_comes_back_with_a_true_book() -> None:
-    with KrakenRig([BTC, ETH]) as rig:
-        rig.live_and_moving()
-        for end in (rig.venue.rst, rig.venue.fin, lambda: rig.venue.close_all(1012, "restart")):
-            rig.expect_connection(end)
-            rig.until_live()
-        rig.until_healed()
-
-
-def test_silence_without_heartbeats_ends_the_connection() -> None:
-    with KrakenRig() as rig:
-        rig.live_and_moving()
-        rig.venue.stall()
-        rig.until(lambda: rig.venue.accepted == 2, what="a new connection")
-        assert rig.witness.said("nothing received")
-        rig.until_live()
-        rig.until_healed()
 
 
 def test_a_symbol_that_falls_silent_is_subscribed_again_on_every_channel() -> None:
@@ -175,16 +140,6 @@ def test_a_symbol_that_falls_silent_is_subscribed_again_on_every_channel() -> No
         rig.until_healed()
 
 
-def test_a_subscription_that_is_never_answered_is_asked_for_again() -> None:
-    with KrakenRig(patience={"fallback_s": 60.0}) as rig:
-        rig.venue.drop_subscribes()
-        rig.start().move()
-        rig.until_live(timeout=20.0)
-        assert rig.witness.said("no book")
-        assert rig.venue.accepted == 1
-        rig.until_healed()
-
-
 def test_an_unknown_symbol_is_invalid_with_near_ones_and_disturbs_nobody() -> None:
     with KrakenRig([BTC, ETH]) as rig:
         rig.live_and_moving()
@@ -194,18 +149,6 @@ def test_an_unknown_symbol_is_invalid_with_near_ones_and_disturbs_nobody() -> No
         rig.until(lambda: wrong.said("BTC/USDT"), what="a near symbol")
         stream.stop()
         assert rig.feed(BTC).state is FeedState.LIVE
-        rig.until_healed()
-
-
-def test_polling_takes_over_while_the_stream_is_away_and_gives_back() -> None:
-    with KrakenRig() as rig:
-        rig.live_and_moving()
-        rig.venue.refuse(503, times=None)
-        rig.venue.rst()
-        rig.until(lambda: rig.witness.polls > 2, 20.0, "polls")
-        assert FeedState.POLLING in rig.witness.states
-        rig.venue.accept_all()
-        rig.until_live(timeout=20.0)
         rig.until_healed()
 
 

@@ -149,8 +149,8 @@ def test_one_call_gives_the_book() -> None:
 def test_each_block_brings_its_book_and_its_trades_once() -> None:
     with Rig() as rig:
         ear = rig.live()
-        rig.node.swap(WBTC_WETH, 40 * ONE_ETH, zero_for_one=False)
-        rig.node.swap(WBTC_WETH, ONE_BTC, zero_for_one=True, mine=False)
+        rig.node.trade(WBTC_WETH, 40 * ONE_ETH, zero_for_one=False)
+        rig.node.trade(WBTC_WETH, ONE_BTC, zero_for_one=True, mine=False)
         ear.until(lambda: len(ear.trades) == 2, "trades")
         ear.until(lambda: shown(ear.books[-1]) == true_book(rig.pool), "the new book")
         assert [trade.aggressor for trade in ear.trades] == [BUY, SELL]
@@ -176,12 +176,12 @@ def test_after_a_reorganisation_the_book_is_that_of_the_new_chain_and_no_trade_i
     with Rig() as rig:
         ear = rig.live()
         rig.node.mine(3)
-        rig.node.swap(WBTC_WETH, 40 * ONE_ETH, zero_for_one=False, transaction="0xaaaa")
+        rig.node.trade(WBTC_WETH, 40 * ONE_ETH, zero_for_one=False, transaction="0xaaaa")
         ear.until(lambda: ear.trades, "the first trade")
         with rig.node.lock:
             rig.node.reorganise(2)
-            rig.node.swap(WBTC_WETH, 2 * ONE_BTC, zero_for_one=True, transaction="0xbbbb")
-            rig.node.swap(WBTC_WETH, 40 * ONE_ETH, zero_for_one=False, transaction="0xaaaa", mine=False)
+            rig.node.trade(WBTC_WETH, 2 * ONE_BTC, zero_for_one=True, transaction="0xbbbb")
+            rig.node.trade(WBTC_WETH, 40 * ONE_ETH, zero_for_one=False, transaction="0xaaaa", mine=False)
         ear.until(lambda: len(ear.trades) == 2, "the second trade")
         ear.until(lambda: shown(ear.books[-1]) == true_book(rig.pool), "the new chain's book")
         rig.node.mine()
@@ -199,7 +199,7 @@ def test_a_block_that_is_replaced_while_it_is_read_is_read_anew() -> None:
 
         def replace() -> None:
             rig.node.reorganise(1)
-            rig.node.swap(WBTC_WETH, 3 * ONE_BTC, zero_for_one=True)
+            rig.node.trade(WBTC_WETH, 3 * ONE_BTC, zero_for_one=True)
 
         with rig.node.lock:
             rig.node.on_read = replace
@@ -220,7 +220,7 @@ def test_a_lagging_node_behind_the_same_address_is_no_reorganisation() -> None:
         assert rig.node.wait_for(lambda: rig.node.methods.count("eth_getBlockByNumber") >= asked + 3)
         with rig.node.lock:
             rig.node.chain.append(newest)
-        rig.node.swap(WBTC_WETH, ONE_BTC, zero_for_one=True)
+        rig.node.trade(WBTC_WETH, ONE_BTC, zero_for_one=True)
         ear.until(lambda: ear.trades)
         assert rig.connector.reorganisations == 0
 
@@ -271,7 +271,7 @@ def test_one_wrong_pool_does_not_disturb_another() -> None:
         wrong, _ = rig.start("WETH/USDC@500")
         ear = rig.live()
         wrong.until(lambda: wrong.state is FeedState.INVALID)
-        rig.node.swap(WBTC_WETH, ONE_BTC, zero_for_one=True)
+        rig.node.trade(WBTC_WETH, ONE_BTC, zero_for_one=True)
         ear.until(lambda: ear.trades)
 
 
@@ -296,7 +296,7 @@ def test_bad_answers_are_asked_for_again(edit: Any) -> None:
         asked = len(rig.node.paths)
         assert rig.node.wait_for(lambda: len(rig.node.paths) >= asked + 5)
         rig.node.edit = None
-        rig.node.swap(WBTC_WETH, ONE_BTC, zero_for_one=True)
+        rig.node.trade(WBTC_WETH, ONE_BTC, zero_for_one=True)
         ear.until(lambda: ear.trades and ear.state is FeedState.LIVE)
         ear.until(lambda: shown(ear.books[-1]) == true_book(rig.pool), "the book")
         assert len(ear.trades) == 1
@@ -318,7 +318,7 @@ def test_a_single_failed_call_breaks_nothing(fault: HttpResponse) -> None:
         ear = rig.live()
         rig.node.http_faults.append(fault)
         assert rig.node.wait_for(lambda: not rig.node.http_faults)
-        rig.node.swap(WBTC_WETH, ONE_BTC, zero_for_one=True)
+        rig.node.trade(WBTC_WETH, ONE_BTC, zero_for_one=True)
         ear.until(lambda: ear.trades)
         assert FeedState.RECONNECTING not in [status.state for status in ear.statuses]
 
@@ -329,7 +329,7 @@ def test_a_node_that_fails_for_long_is_left_and_found_again_and_no_swap_is_misse
         rig.node.http_faults += [HttpResponse(503, b"away")] * 6
         ear.until(lambda: ear.state is FeedState.RECONNECTING, "the loss")
         for _ in range(3):
-            rig.node.swap(WBTC_WETH, ONE_BTC, zero_for_one=True)
+            rig.node.trade(WBTC_WETH, ONE_BTC, zero_for_one=True)
         ear.until(lambda: ear.state is FeedState.LIVE, "the return")
         ear.until(lambda: len(ear.trades) == 3, "all swaps")
         ear.until(lambda: shown(ear.books[-1]) == true_book(rig.pool), "the book")

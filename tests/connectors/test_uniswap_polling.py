@@ -27,7 +27,7 @@ def test_polled_books_are_those_of_the_newest_block_and_marked_as_polled() -> No
         ear.until(lambda: ear.state is FeedState.POLLING and ear.books, "POLLING")
         assert shown(ear.books[-1]) == true_book(rig.pool)
         assert ear.books[-1].source == "poll"
-        rig.node.swap(WBTC_WETH, 3 * ONE_BTC, zero_for_one=True)
+        rig.node.trade(WBTC_WETH, 3 * ONE_BTC, zero_for_one=True)
         ear.until(lambda: shown(ear.books[-1]) == true_book(rig.pool), "the next block's book")
         assert len(ear.books) == 2
 
@@ -49,7 +49,7 @@ def test_a_block_that_is_replaced_while_it_is_read_is_read_anew() -> None:
 
         def replace() -> None:
             rig.node.reorganise(1)
-            rig.node.swap(WBTC_WETH, 3 * ONE_BTC, zero_for_one=True)
+            rig.node.trade(WBTC_WETH, 3 * ONE_BTC, zero_for_one=True)
 
         rig.node.on_read = replace
         book = rig.connector.fetch_snapshot(SYMBOL)
@@ -74,7 +74,7 @@ def test_a_chain_that_never_holds_still_is_an_error() -> None:
 def test_a_block_that_is_announced_too_early_is_read_one_block_later() -> None:
     with Rig() as rig:
         rig.node.mine()
-        rig.node.swap(WBTC_WETH, 3 * ONE_BTC, zero_for_one=True)
+        rig.node.trade(WBTC_WETH, 3 * ONE_BTC, zero_for_one=True)
         rig.node.lag = 1
         book = rig.connector.fetch_snapshot(SYMBOL)
         assert shown(book) == true_book(rig.node.chain[-2].pools[WBTC_WETH])
@@ -141,7 +141,7 @@ def test_while_the_chain_cannot_be_followed_books_are_polled_and_then_it_is_foll
     with Rig() as rig:
         ear = rig.live()
         rig.node.edit = without_logs
-        rig.node.swap(WBTC_WETH, 3 * ONE_BTC, zero_for_one=True)
+        rig.node.trade(WBTC_WETH, 3 * ONE_BTC, zero_for_one=True)
         ear.until(lambda: ear.state is FeedState.POLLING, "POLLING")
         ear.until(lambda: shown(ear.books[-1]) == true_book(rig.pool), "the polled book")
         assert "logs are off" in ear.statuses[-1].reason

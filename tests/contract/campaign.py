@@ -9,7 +9,7 @@ from tests.contract.adapter import Adapter
 from tests.contract.case import Case, Outcome
 from tests.contract.course import perform
 
-WORKERS = 4
+WORKERS = 6
 Pair = tuple[type[Adapter], Case]
 
 

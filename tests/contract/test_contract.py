@@ -18,8 +18,7 @@ from tests.contract.catalogue import CASES
 pytestmark = [
     # ccxt leaves what it was about to open to the collector when its loop is stopped in mid handshake.
     pytest.mark.filterwarnings(
-        "ignore:Exception ignored in. <coroutine object ClientSession._ws_connect:"
-        "pytest.PytestUnraisableExceptionWarning"
+        "ignore:.*coroutine object ClientSession._ws_connect:pytest.PytestUnraisableExceptionWarning"
     ),
     pytest.mark.filterwarnings("ignore:coroutine 'ClientSession._ws_connect' was never awaited:RuntimeWarning"),
 ]

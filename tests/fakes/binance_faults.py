@@ -71,6 +71,10 @@ class DepthScript:
         self._steps.clear()
         self._held.clear()
 
+    def forget(self) -> None:
+        """The connection is gone: what was held back for it never comes."""
+        self._held.clear()
+
     def pass_on(self, data: str) -> Sequence[Piece]:
         """What goes out instead of this message."""
         if not self._steps:

@@ -102,6 +102,12 @@ class FakeCoinbase(FakeVenue):
             for client, channel, name in owed:
                 self._open_channel(client, channel, name)
 
+    @property
+    def owed(self) -> set[str]:
+        """The muted products whose books were asked for meanwhile."""
+        with self.market:
+            return {name for _, channel, name in self._owed if channel == "level2"}
+
     def lose_a_number(self) -> None:
         """A frame of some channel that nobody looks at is lost."""
         with self.market:
@@ -117,6 +123,8 @@ class FakeCoinbase(FakeVenue):
         self._subscribes_to_refuse = count
 
     def heal(self) -> None:
+        for product in list(self._muted):
+            self.unmute(product)
         super().heal()
         self._subscribes_to_drop = self._subscribes_to_refuse = 0
 
@@ -131,6 +139,8 @@ class FakeCoinbase(FakeVenue):
     def on_gone(self, session: Session) -> None:
         with self.market:
             self._clients.pop(session.number, None)
+            for script in self._scripts.values():
+                script.forget()
 
     def on_text(self, session: Session, text: str) -> None:
         with self.market:

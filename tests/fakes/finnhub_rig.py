@@ -15,7 +15,7 @@ from tests.fakes.rig import Rig, hasty
 from tests.fakes.truth import SimulatorTruth, Top
 from tests.fakes.witness import Seen, Witness
 
-QUICK = {"connect_per_s": 5.0, "stale_after_s": 5.0}
+QUICK = {"connect_per_s": 5.0, "stale_after_s": 8.0}
 """A connection every ten seconds and a minute without a print would make every case last."""
 
 

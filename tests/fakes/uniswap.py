@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
 
 from tests.fakes.http_server import HttpRequest, HttpResponse
 from tests.fakes.uniswap_pool import FakePool, encode_string, words
-from tests.fakes.websocket_server import FakeServer
+from tests.fakes.venue import FakeVenue
 
 MULTICALL = "0xca11bde05977b3631167028862be2a173976ca11"
 SWAP = "0xc42079f94a6350d7e6235f29174924f928cc2ac818eb64fed8004e115fbcca67"
@@ -42,13 +42,15 @@ class RpcFault(Exception):
         self.code = code
 
 
-class FakeNode(FakeServer):
-    """The node. `chain_id`, `multicall` (whether that contract exists) and `shuffled` (order of batch answers) may be
-    set; `edit` may change the answers of every batch; `lag` makes reads of the newest blocks fail.
+class FakeNode(FakeVenue):
+    """The node. Its symbols are the addresses of its pools.
+
+    `chain_id`, `multicall` (whether that contract exists) and `shuffled` (order of batch answers) may be set; `edit`
+    may change the answers of every batch; `lag` makes reads of the newest blocks fail.
     """
 
-    def __init__(self, *pools: FakePool, chain_id: int = 1) -> None:
-        super().__init__()
+    def __init__(self, *pools: FakePool, chain_id: int = 1, pace: float = 1.0) -> None:
+        super().__init__(cast(Any, None), pace=pace)
         self.chain_id = chain_id
         self.multicall = True
         self.shuffled = True
@@ -57,11 +59,52 @@ class FakeNode(FakeServer):
         self.on_read: Callable[[], None] | None = None
         """Called once before the next contract call is answered."""
         self.http_faults: list[HttpResponse] = []
+        """What the next calls are answered with."""
+        self.opening_faults: list[HttpResponse] = []
+        """What the next calls that ask which chain this is (those that open a link) are answered with."""
+        self.always: HttpResponse | None = None
+        """What every call is answered with."""
+        self.openings: list[float] = []
+        """When somebody asked which chain this is, by the monotonic clock."""
+        self.asked: list[float] = []
+        """When any call came."""
+        self.skewed: Callable[[int], int] = lambda seconds: seconds
+        """What the venue's clock makes of a block's time."""
         self.methods: list[str] = []
         self.paths: list[str] = []
         self._forks = 0
+        self._swaps = 0
+        self.ever: dict[int, list[FakeBlock]] = {}
+        """Every block that there ever was, also those that were taken back, by its time."""
         start = {pool.address: pool for pool in pools}
         self.chain = [FakeBlock(FIRST_BLOCK, _hash("genesis"), _hash("before"), int(time.time()) - 12, start)]
+        self.ever[self.chain[0].time] = [self.chain[0]]
+
+    # ---- the market
+
+    @property
+    def names(self) -> Sequence[str]:
+        return tuple(self.head.pools)
+
+    def move_one(self, symbol: str) -> None:
+        """A block with a swap, to and fro."""
+        self._swaps += 1
+        up = self._swaps % 4 < 2
+        self.trade(symbol, 10**17 if up else 10**6, zero_for_one=not up)
+        self.published = dict.fromkeys(self.names, self.head.number)
+
+    def subscribers(self, symbol: str) -> int:
+        return 0
+
+    def depth(self, request: HttpRequest) -> HttpResponse:
+        return self._honest(request)
+
+    def heal(self) -> None:
+        super().heal()
+        with self.lock:
+            self.http_faults.clear()
+            self.opening_faults.clear()
+            self.always, self.edit, self.lag = None, None, 0
 
     # ---- the chain
 
@@ -75,15 +118,13 @@ class FakeNode(FakeServer):
             for _ in range(blocks):
                 pools = {address: pool.copy() for address, pool in self.head.pools.items()}
                 number = self.head.number + 1
-                self.chain.append(
-                    FakeBlock(
-                        number, _hash(f"{number}/{self._forks}"), self.head.hash, max(self.head.time, int(time.time())),
-                        pools,
-                    )
-                )  # fmt: skip
+                at = max(self.head.time, int(time.time()))
+                name = _hash(f"{number}/{self._forks}")
+                self.chain.append(FakeBlock(number, name, self.head.hash, at, pools))
+                self.ever.setdefault(at, []).append(self.head)
             return self.head
 
-    def swap(self, address: str, amount: int, *, zero_for_one: bool, transaction: str = "", mine: bool = True) -> None:
+    def trade(self, address: str, amount: int, *, zero_for_one: bool, transaction: str = "", mine: bool = True) -> None:
         """A swap in a new block (or in the newest one)."""
         with self.lock:
             block = self.mine() if mine else self.head
@@ -109,8 +150,18 @@ class FakeNode(FakeServer):
     def on_http(self, request: HttpRequest) -> HttpResponse:
         with self.lock:
             self.paths.append(request.target)
+            self.asked.append(time.monotonic())
+            opening = b"eth_chainId" in request.body
+            if opening:
+                self.openings.append(self.asked[-1])
+            if opening and self.opening_faults:
+                return self.opening_faults.pop(0)
             if self.http_faults:
                 return self.http_faults.pop(0)
+            return self.always or self._honest(request)
+
+    def _honest(self, request: HttpRequest) -> HttpResponse:
+        with self.lock:
             if request.method != "POST":
                 return HttpResponse(405, b"POST only", content_type="text/plain")
             questions = json.loads(request.body)
@@ -138,7 +189,7 @@ class FakeNode(FakeServer):
                 "number": hex(block.number),
                 "hash": block.hash,
                 "parentHash": block.parent,
-                "timestamp": hex(block.time),
+                "timestamp": hex(self.skewed(block.time)),
             }
         if method == "eth_getLogs":
             return self._logs(params[0])

@@ -127,6 +127,12 @@ class FakeVenue(FakeServer):
         with self.market:
             self._muted.discard(symbol)
 
+    @property
+    def muted(self) -> set[str]:
+        """The symbols that do not speak."""
+        with self.market:
+            return set(self._muted)
+
     def rewrite(self, symbol: str, how: faults.Rewrite, count: int = 1, after: int = 0) -> None:
         """Any change of the next `count` book messages (see `binance_faults`)."""
         with self.market:

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { acrossColumns } from '../../../app/assets/across.js';
+import { acrossColumns, wordOf } from '../../../app/assets/across.js';
 import { consolidate, standing, stepPrice } from '../../../app/assets/consolidate.js';
 import { FeedState } from '../../../app/assets/state.js';
 import { colorOf, letterOf } from '../../../app/assets/venues.js';
@@ -47,6 +47,16 @@ test('a step never makes a price look better', () => {
   assert.equal(stepPrice(100.07, step, false), 100.05);
   assert.equal(stepPrice(100.07, step, true), 100.1);
   assert.equal(stepPrice(100.05, step, true), 100.05);
+});
+
+test('the legend says why a venue does not count, and nothing while it simply does', () => {
+  assert.equal(wordOf('live', feed(), 1e6), '');
+  assert.equal(wordOf('live', feed({ state: 'polling' }), 1e6), 'polling');
+  assert.equal(wordOf('stale', feed({ ageS: 7 }), 1e6), 'stale 7 s');
+  assert.equal(wordOf('waiting', feed({ state: 'live', bids: [], asks: [] }), 1e6), 'no book');
+  assert.equal(wordOf('waiting', feed({ state: 'invalid_symbol' }), 1e6), 'invalid symbol');
+  assert.equal(wordOf('crossed', feed(), 1e6), 'crossed');
+  assert.equal(wordOf('off', feed(), 1e6), 'off');
 });
 
 test('columns fit from a phone to a desk', () => {

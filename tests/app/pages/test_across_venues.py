@@ -136,6 +136,7 @@ def test_three_venues_of_one_instrument_stand_in_one_book(page: Page) -> None:
 
 def test_a_silent_venue_is_evicted_within_the_bound_and_comes_back(page: Page) -> None:
     start(page)
+    break_at(page, "mock:beta", "refuse rest")  # or it would soon be polled, and count again
     break_at(page, "mock:beta", "stall")
     begun = monotonic()
     expect_standing(page, "mock:beta", "stale|waiting", STALE_AFTER_S + SLACK_S)

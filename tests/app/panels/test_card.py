@@ -13,6 +13,7 @@ from connectors.ccxt_any import CcxtConnector
 from connectors.coinbase import CoinbaseConnector
 from connectors.ctrader import CtraderConnector
 from connectors.finnhub import FinnhubConnector
+from connectors.futu import FutuConnector
 from connectors.kraken import KrakenConnector
 from connectors.mock import MockConnector
 from connectors.uniswap import UniswapConnector
@@ -48,6 +49,17 @@ FACTS: dict[type[Any], tuple[str, ...]] = {
         "dollar products",
     ),
     FinnhubConnector: ("yes", "yes", "none", "yes", "none", "none", "FINNHUB_API_KEY", "none", "–"),
+    FutuConnector: (
+        "yes",
+        "yes",
+        "10",
+        "yes",
+        "none",
+        "whole book",
+        "FUTU_HOST",
+        "none for quotes",
+        "differ by region",
+    ),
     UniswapConnector: (
         "yes",
         "",

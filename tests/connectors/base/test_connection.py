@@ -416,6 +416,114 @@ def test_a_venue_that_refuses_everything_is_blocked_until_someone_starts_anew(st
     assert len(stage.exchange.fetched) == 1
 
 
+def test_what_was_refused_for_good_is_tried_again_when_somebody_wants_to(stage: Stage) -> None:
+    stage.exchange.refuses = Blocked("HTTP 451")
+    stage.play("AAA", "BBB")
+    stage.until(POLLING)
+    stage.world.pass_(30.0)
+    assert len(stage.exchange.attempts) == 1
+    assert "start the feed again" in stage.listener.statuses[-1].reason
+    stage.connector.start_again()
+    stage.world.pass_(1.0)
+    assert len(stage.exchange.attempts) == 2
+    assert stage.listener.state is POLLING
+    stage.exchange.refuses = None
+    stage.connector.start_again()
+    stage.world.until(lambda: all(one.state is LIVE for one in stage.listeners.values()), 10.0)
+    stage.connector.start_again()
+    assert len(stage.exchange.attempts) == 3
+
+
+def test_starting_another_feed_tries_the_refused_stream_again(stage: Stage) -> None:
+    stage.exchange.refuses = Blocked("HTTP 451")
+    stage.play("AAA")
+    stage.until(POLLING)
+    stage.world.pass_(5.0)
+    stage.exchange.refuses = None
+    stage.play("BBB")
+    stage.world.until(lambda: all(one.state is LIVE for one in stage.listeners.values()), 10.0)
+    assert len(stage.exchange.attempts) == 2
+
+
+@with_(silence_s=600.0)
+def test_a_symbol_whose_book_was_refused_comes_back_when_somebody_wants_to(stage: Stage) -> None:
+    stage.exchange.rest_refuses = Blocked("HTTP 451")
+    stage.play("AAA")
+    stage.until(BLOCKED)
+    stage.exchange.rest_refuses = None
+    stage.world.pass_(60.0)
+    assert stage.listener.state is BLOCKED
+    stage.connector.start_again()
+    stage.until(LIVE)
+    assert len(stage.exchange.attempts) == 1
+
+
+def test_a_venue_that_refuses_polling_too_is_not_asked_again_and_again(stage: Stage) -> None:
+    stage.live()
+    stage.exchange.refuses = Disconnected("refused")
+    stage.exchange.rest_refuses = Blocked("HTTP 451")
+    stage.exchange.link.end()
+    stage.world.pass_(60.0)
+    assert len(stage.exchange.attempts) > 4
+    asked = [at for at, url in stage.exchange.fetched if at > 1.0 and url == "rest://fake/AAA"]
+    assert len(asked) == 1
+    assert "HTTP 451" in stage.listener.statuses[-1].reason
+    stage.exchange.refuses = stage.exchange.rest_refuses = None
+    stage.until(LIVE)
+
+
+@with_(silence_s=600.0)
+def test_a_quiet_stream_with_a_whole_book_is_not_replaced_by_polling(stage: Stage) -> None:
+    stage.live()
+    stage.exchange.link.silent = True
+    stage.until(STALE)
+    connector = stage.connector
+    [channel] = connector._connections[0].channels.values()
+    connector._poller.add(channel, 1.0, stage.world.clock.now_ns(), "because it is slow")
+    stage.world.pass_(5.0)
+    assert POLLING not in stage.listener.states
+    stage.exchange.link.silent = False
+    stage.until(LIVE)
+
+
+# ---- subscriptions that the venue answers
+
+
+@with_(silence_s=60.0)
+def test_a_subscription_without_an_answer_is_made_again(stage: Stage) -> None:
+    stage.exchange.answers_subscriptions, stage.exchange.lose_subscriptions = True, 1
+    stage.play("AAA")
+    live_s = stage.until(LIVE)
+    asked = [text for _, text in stage.exchange.link.sent]
+    assert asked == ["subscribe AAA #1", "subscribe AAA #2"]
+    assert 5.0 <= live_s < 7.0
+    assert len(stage.exchange.attempts) == 1
+
+
+@with_(silence_s=60.0)
+def test_a_refused_subscription_is_made_again_ever_later_and_told(stage: Stage) -> None:
+    stage.exchange.answers_subscriptions, stage.exchange.refuse_subscriptions = True, 5
+    stage.play("AAA")
+    stage.until(LIVE)
+    at = [at for at, text in stage.exchange.link.sent if text.startswith("subscribe")]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(at)]
+    assert len(at) == 6
+    assert [round(pause) for pause in pauses[1:]] == [1, 2, 4, 8]
+    assert any(
+        "refused the subscription: not now" in reason for reason in [one.reason for one in stage.listener.statuses]
+    )
+
+
+def test_one_lost_subscription_disturbs_no_other_symbol(stage: Stage) -> None:
+    stage.exchange.answers_subscriptions = True
+    stage.live("AAA")
+    stage.exchange.lose_subscriptions = 1
+    stage.play("BBB")
+    stage.world.until(lambda: stage.listeners["BBB"].state is LIVE, 10.0)
+    assert stage.listeners["AAA"].states.count(LIVE) == 1
+    assert [text for _, text in stage.exchange.link.sent if "BBB" in text] == ["subscribe BBB #2", "subscribe BBB #3"]
+
+
 def test_a_venue_without_a_stream_at_this_address_is_polled(stage: Stage) -> None:
     stage.exchange.refuses = StreamUnsupported("HTTP 404")
     stage.play()

@@ -164,6 +164,10 @@ class Exchange:
         """Symbols in which nothing ever happens."""
         self.unknown: set[str] = set()
         self.snapshot_on_subscribe = False
+        self.answers_subscriptions = False
+        """Whether every subscription is answered, under its number."""
+        self.lose_subscriptions = self.refuse_subscriptions = 0
+        """How many of the next subscriptions are neither done nor answered, or are refused."""
         self.numbered = True
         self.fetched: list[tuple[float, str]] = []
         self.attempts: list[float] = []
@@ -237,6 +241,9 @@ class FakeLink:
             raise Disconnected("aborted")
         self.sent.append((self.world.now_s, text))
         verb, _, rest = text.partition(" ")
+        rest, _, number = rest.partition(" #")
+        if verb == "subscribe" and not self._accepts(number):
+            return
         for symbol in rest.split(","):
             if verb == "unsubscribe":
                 self._told.pop(symbol, None)
@@ -246,6 +253,17 @@ class FakeLink:
                 self._told[symbol] = self.exchange.update(symbol, self.lag_ns)
                 if self.exchange.snapshot_on_subscribe:
                     self.say({"kind": "book", "symbol": symbol, "last": self._told[symbol]})
+
+    def _accepts(self, number: str) -> bool:
+        exchange = self.exchange
+        if exchange.lose_subscriptions:
+            exchange.lose_subscriptions -= 1
+            return False
+        refused = exchange.refuse_subscriptions > 0
+        exchange.refuse_subscriptions -= refused
+        if number:
+            self.say({"kind": "refused" if refused else "ack", "id": int(number), "reason": "not now"})
+        return not refused
 
     def ping(self) -> None:
         self.pings.append(self.world.now_s)
@@ -305,6 +323,7 @@ class FakeConnector(StreamingConnector):
         super().__init__(runtime=exchange.world, patience=patience)
         self.exchange = exchange
         self._lags = list(link_lags_ns)
+        self._requests = count(1)
 
     def make_link(self) -> FakeLink:
         return FakeLink(self.exchange, self._lags.pop(0) if self._lags else 0)
@@ -325,10 +344,15 @@ class FakeConnector(StreamingConnector):
         return "ws://fake/stream"
 
     def subscribe(self, symbols: Sequence[str]) -> list[str]:
-        return ["subscribe " + ",".join(symbols)]
+        number = f" #{next(self._requests)}" if self.exchange.answers_subscriptions else ""
+        return ["subscribe " + ",".join(symbols) + number]
 
     def unsubscribe(self, symbols: Sequence[str]) -> list[str]:
         return ["unsubscribe " + ",".join(symbols)]
+
+    def awaits(self, frame: str) -> tuple[int, Sequence[str]] | None:
+        names, _, number = frame.removeprefix("subscribe ").partition(" #")
+        return (int(number), names.split(",")) if number else None
 
     def decode(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent | Control]:
         try:
@@ -347,7 +371,7 @@ class FakeConnector(StreamingConnector):
             )
         if kind == "invalid":
             return (Control("invalid_symbol", symbol, "no such symbol"),)
-        return (Control(kind, symbol, message.get("reason", "")),)
+        return (Control(kind, symbol, message.get("reason", ""), message.get("id")),)
 
     def snapshot_request(self, symbol: str, depth: int) -> Request:
         return Request(f"rest://fake/{symbol}")

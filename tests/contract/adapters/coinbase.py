@@ -75,6 +75,13 @@ class CoinbaseAdapter(Adapter):
         self.need_rest()
         self.venue.rst()
 
+    def heal(self) -> None:
+        # What was not said used no numbers: only who asks for the product again may hear it go on.
+        silent = set(self.venue.muted)
+        if silent:
+            self.venue.wait_for(lambda: silent <= self.venue.owed, 8.0)
+        super().heal()
+
     def need_rest(self) -> None:
         self.venue.refuse(503, times=None)
 

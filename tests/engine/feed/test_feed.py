@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from engine.clock import ManualClock
-from engine.feed.feed import MISSING_TRADES_KEPT, Feed
+from engine.feed.feed import Feed
 from engine.feed.sync import WholeBooks
+from engine.feed.trade_numbers import MISSING_TRADES_KEPT
 from engine.market.events import BookDelta, BookSnapshot, FeedState, FeedStatus, MarketEvent, Quote, Source, Trade
 from tests.engine.support import (
     ASKS,
@@ -223,7 +224,7 @@ def test_a_trade_said_twice_is_dropped() -> None:
 def test_a_huge_hole_in_the_trade_numbers_costs_a_bounded_memory() -> None:
     feed = make_feed()
     push_all(feed, [trade(1), trade(10**12)])
-    assert len(feed._missing_trades) == MISSING_TRADES_KEPT
+    assert len(feed._trades.missing) == MISSING_TRADES_KEPT
     assert feed.push(trade(10**12 - 1)) == (trade(10**12 - 1),)
     assert feed.push(trade(2)) == ()
 
@@ -416,6 +417,22 @@ def test_who_joins_while_the_stream_catches_up_with_the_polls_gets_the_newest_bo
     found = feed.snapshot()
     assert found is not None
     assert (found.sequence, feed.view.sequence, feed.view.source) == (125, 125, "stream")
+
+
+def test_the_picture_of_a_poll_stays_its_own_while_the_stream_catches_up_looked_at_or_not() -> None:
+    feed = make_feed()
+    newest = snapshot(120, ((100.0, 7.0),), source="poll")
+    feed.push(newest)
+    push_all(feed, [delta(101), snapshot(100), delta(102, bids=((100.0, 3.0),))])
+
+    view = feed.view
+    assert view is not None
+    assert (view.sequence, view.source, view.bids) == (120, "poll", newest.bids)
+
+    feed.push(delta(103, 121, bids=((100.0, 8.0),)))
+    view = feed.view
+    assert view is not None
+    assert (view.sequence, view.bid_sizes[0]) == (121, 8.0)
 
 
 def test_a_stream_whose_snapshot_is_older_than_the_last_poll_opens_once_with_the_joined_book() -> None:

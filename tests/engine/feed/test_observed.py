@@ -20,6 +20,7 @@ class Diary(Section):
         self.changes: list[Changes | None] = []
         self.times: list[int] = []
         self.trades: list[object] = []
+        self.lost: list[int] = []
         self.resets = 0
 
     def on_bbo(self, t_ns: int, bid: float, bid_size: float, ask: float, ask_size: float) -> None:
@@ -32,6 +33,9 @@ class Diary(Section):
 
     def on_trade(self, t_ns: int, price: float, size: float, side: int, venue_ns: int | None, trade_id: object) -> None:
         self.trades.append(trade_id)
+
+    def on_lost_trades(self, count: int) -> None:
+        self.lost.append(count)
 
     def on_reset(self, t_ns: int, reason: str) -> None:
         self.resets += 1
@@ -122,3 +126,11 @@ def test_whole_books_continue_each_other_and_polls_do_not() -> None:
     feed.push(snapshot(None, bids=((90.0, 3.0),), source="poll"))
     assert diary.changes[2] is None
     assert feed.state is FeedState.POLLING
+
+
+def test_trades_that_never_came_are_told_and_so_is_each_that_came_after_all() -> None:
+    feed, diary = observed()
+    for number in (7, 8, 12, 10, 10, 13):
+        feed.push(trade(number))
+    assert diary.trades == [7, 8, 12, 10, 13]
+    assert diary.lost == [3, -1]

@@ -7,9 +7,10 @@ from itertools import islice
 from random import Random
 from threading import Lock
 
+import msgspec
 import pytest
 
-from engine.flow.analyzer import FlowAnalyzer
+from engine.flow.analyzer import FlowAnalyzer, FlowMetrics
 from engine.flow.readings import Quality
 from engine.flow.regime import Regime
 from engine.flow.state import BookState
@@ -172,3 +173,20 @@ def test_the_book_is_read_as_deep_as_asked() -> None:
     assert levels is not None
     assert len(levels[0]) >= LEVELS
     assert levels[0][0][0] < levels[1][0][0]
+
+
+def test_metrics_travel_as_text_and_come_back_the_same(seen: FlowAnalyzer) -> None:
+    metrics = seen.metrics()
+    assert msgspec.json.decode(msgspec.json.encode(metrics), type=FlowMetrics) == metrics
+
+
+def test_what_an_hour_leaves_is_bounded() -> None:
+    analyzer = FlowAnalyzer("venue", "ONE", TICK, fee_bps=5.0)
+    player = Player(analyzer.observer)
+    sizes = []
+    for part in range(2):
+        player.play(events(900, seed=part, start_ns=(1_000 + 900 * part) * SECOND))
+        board = analyzer.board
+        sizes.append((len(board.signals()) <= 500, len(analyzer.watch.regime.changes) <= 500, len(board.active()) < 20))
+    assert sizes == [(True, True, True)] * 2
+    assert analyzer.outcomes.dropped == 0

@@ -30,6 +30,7 @@ class Analysis:
         self.top, self.levels, self.band = TopOfBook(1.0, window_s=20, warm_s=5), LevelOfi(3), BandDepth(1.0, 300)
         self.flicker, self.micro_price = Flicker(self.top, window_s=5), MicroPrice(self.top)
         self.vacuum, self.heatmap = Vacuum(self.band, window_s=20, warm_s=5), Heatmap(1.0, bin_ticks=1, columns=40)
+        self.heatmap.watch(START_NS + 3600 * 10 * TENTH_NS)
         self.feed.observer = self.observer = Observer(
             [self.top, self.levels, self.band, self.flicker, self.micro_price, self.vacuum, self.heatmap]
         )

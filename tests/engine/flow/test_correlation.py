@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from engine.flow.correlation import FadingMoments, ReturnCorrelation, fisher_interval
+from engine.flow.correlation import CorrelationBoard, FadingMoments, ReturnCorrelation, fisher_interval
 
 NAMES = ("one", "two", "three")
 
@@ -113,3 +113,11 @@ def test_the_interval_narrows_with_the_count_and_needs_four() -> None:
     assert narrow is not None
     assert wide[0] < narrow[0] < 0.5 < narrow[1] < wide[1]
     assert fisher_interval(0.5, 3) is None
+
+
+def test_each_horizon_takes_its_own_edges() -> None:
+    board, rows = CorrelationBoard(NAMES, (1, 5)), prices(0.9, 301)
+    for second, row in enumerate(rows):
+        board.second(second * 1_000_000_000, row)
+    assert board.matrices[1].cell("one", "two") == matrix(rows).cell("one", "two")
+    assert board.matrices[5].cell("one", "two") == matrix(rows[::5]).cell("one", "two")

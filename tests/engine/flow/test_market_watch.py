@@ -14,9 +14,9 @@ from tests.engine.flow.market import SECOND, TICK, Event, Player, events, played
 def test_bars_close_at_whole_multiples_and_empty_ones_leave_nothing() -> None:
     bars = BarMovement(5)
     for second in range(1, 26):
-        if second not in (11, 12, 13, 14, 15):
-            bars.trade(100.0 + second, 1.0)
-        bars.second(second * SECOND)
+        quiet = 11 <= second <= 15
+        price = 0.0 if quiet else 100.0 + second
+        bars.second(second * SECOND, price, price, price)
     assert bars.movement.bars == 4
 
 

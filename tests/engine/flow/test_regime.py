@@ -109,9 +109,7 @@ def test_the_margin_names_the_nearest_threshold() -> None:
 def rate(counts: list[int]) -> TradeRate:
     found = TradeRate()
     for count in counts:
-        for _ in range(count):
-            found.trade()
-        found.second()
+        found.second(count)
     return found
 
 

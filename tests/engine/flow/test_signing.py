@@ -91,6 +91,7 @@ def test_the_lag_is_learned_where_quotes_run_ahead_of_trades() -> None:
     wrong = learner.agreement(0)
     assert right == (1.0, 1.0)
     assert wrong == (0.0, 0.0)
+    assert learner.agreed == right
 
 
 def test_learning_rests_for_an_hour_and_then_begins_anew() -> None:

@@ -160,7 +160,7 @@ def test_unmarked_trades_of_a_marking_venue_are_in_the_volume_and_in_no_delta() 
 
 def test_lost_trades_make_the_running_delta_partial() -> None:
     tape = Tape(0.01)
-    tape.on_lost_trades(4)
+    Observer([tape]).on_lost_trades(4)
     assert (tape.cvd.partial, tape.cvd.missing) == (True, 4)
 
 

@@ -76,5 +76,10 @@ def test_a_gap_keeps_the_value_and_makes_it_partial_until_the_next_anchor() -> N
     delta.gap(7)
     delta.add(2 * SECOND, NO_VOLUME)
     assert (delta.value, delta.partial, delta.missing) == (5.0, True, 7)
+    delta.gap(-6)
+    assert (delta.partial, delta.missing) == (True, 1)
+    delta.gap(-1)
+    assert not delta.partial
+    delta.gap(2)
     delta.anchor(3 * SECOND)
     assert (delta.value, delta.partial, delta.missing) == (0.0, False, 0)

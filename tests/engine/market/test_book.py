@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
@@ -254,3 +255,27 @@ def test_cutting_a_book_names_the_prices_that_went(depth: int) -> None:
     assert book.truncate(depth) == ([], [])
     assert book.best_bids(2) == [price for price, _ in bids[: min(depth, 2)]]
     assert book.best_asks(2) == [price for price, _ in asks[: min(depth, 2)]]
+
+
+def test_parts_of_a_book_are_those_of_the_whole_however_far_from_the_touch() -> None:
+    random = Random(37)
+    book = Book(2)
+    assert (book.touch, book.between(0.0, 1e9), book.bid_total(0.0, 1e9)) == (None, ([], []), 0)
+    bids, asks = [(500.0 - i, 1.0) for i in range(200)], [(501.0 + i, 1.0) for i in range(200)]
+    book.replace(bids, asks)
+    for _ in range(300):
+        changes = [(float(random.randrange(301, 501)), random.choice((0.0, 1.0, 2.5))) for _ in range(3)]
+        others = [(float(random.randrange(501, 700)), random.choice((0.0, 1.0, 2.5))) for _ in range(3)]
+        before = dict(book.bids()), dict(book.asks())
+        wanted = [before[0].get(price, 0.0) for price, _ in changes], [before[1].get(price, 0.0) for price, _ in others]
+        assert book.sizes_of(changes, others) == wanted
+        book.apply(changes, others)
+        low, high = sorted((random.uniform(290, 710), random.uniform(290, 710)))
+        levels = sorted((*book.bids(), *book.asks()))
+        inside = [(price, size) for price, size in levels if low <= price < high]
+        assert list(zip(*book.between(low, high), strict=True)) == inside
+        assert book.bid_total(low, high) == sum(size for price, size in book.bids() if low <= price < high)
+        assert book.ask_total(low, high) == sum(size for price, size in book.asks() if low <= price < high)
+        assert book.touch == (book.bids()[0][0], book.asks()[0][0])
+        prices, sizes, _, _ = book.best_columns(2)
+        assert tuple(zip(prices, sizes, strict=True)) == book.bids(2)

@@ -48,3 +48,8 @@ def test_only_known_symbols_are_ever_proposed(wrong: str, known: list[str]) -> N
     found = nearest_symbols(wrong, known)
     assert set(found) <= set(known)
     assert len(found) <= 3
+
+
+def test_a_wrong_quote_is_answered_with_the_bases_other_markets() -> None:
+    assert nearest_symbols("BTC/EURO", ["ETH/USDT", "BTC/USDT", "SOL/USDT"]) == ["BTC/USDT"]
+    assert nearest_symbols("NOPE", ["ETH/USDT", "BTC/USDT", "SOL/USDT"]) == []
