@@ -33,7 +33,7 @@ export function colourRange(columns) {
   let [seen, low, high] = [0, 0, 2047];
   for (let bin = 0; bin < 2048; bin++) {
     seen += counts[bin];
-    if (seen < total * 0.3) low = bin + 1;
+    if (seen < total * 0.5) low = bin + 1;
     if (seen >= total * 0.995) { high = bin; break; }
   }
   return total ? [low << 5, Math.max(high, low + 8) << 5] : [0, 65_535];
@@ -217,7 +217,7 @@ export class HeatmapPanel extends FlowPanel {
     if (this.ramp && this.rampDark === this.theme.dark) return;
     const stops = this.theme.dark ? DARK : LIGHT;
     this.rampDark = this.theme.dark;
-    this.ramp = Uint32Array.from({ length: 256 }, (_, i) => pixel(stops, (i / 255) ** 1.5));
+    this.ramp = Uint32Array.from({ length: 256 }, (_, i) => pixel(stops, (i / 255) ** 1.7));
   }
 
   #drawTop(context, view) {

@@ -11,6 +11,7 @@ from engine.feed.feed import Feed
 from engine.feed.mailbox import FeedKey
 from engine.flow.asynchronous import Ticks, distinct, epps_curve, lead_lag_curve, overlap
 from engine.flow.correlation import HORIZONS_S, Cell, ReturnCorrelation
+from engine.market.book import BookView
 from engine.market.events import BookDelta, BookSnapshot, MarketEvent, Quote
 
 SECOND_NS = 1_000_000_000
@@ -19,6 +20,7 @@ STUDY_EVERY_NS = 5 * SECOND_NS
 STUDIES_KEPT = 100
 LATE_NS = SECOND_NS // 2
 MOST_SECONDS = 600
+DRAW_EVERY_NS = 50_000_000
 
 
 class PairStudy(Struct, frozen=True):
@@ -50,6 +52,7 @@ class CorrelationLine:
         self._ticks: dict[FeedKey, deque[tuple[int, float]]] = {key: deque(maxlen=TICKS_KEPT) for key in self.keys}
         self._edge_ns = 0
         self._studies: dict[tuple[FeedKey, FeedKey], tuple[int, PairStudy | None]] = {}
+        self._drawn_ns: dict[FeedKey, int] = {}
         self._closed = False
 
     def put(self, key: FeedKey, event: MarketEvent, feed: Feed) -> None:
@@ -58,9 +61,9 @@ class CorrelationLine:
         if kind is Quote:
             quote: Quote = event  # type: ignore[assignment]
             mid, t_ns = (quote.bid + quote.ask) / 2.0, quote.received_ns
-        elif kind in (BookDelta, BookSnapshot) and feed.quote is None and feed.view is not None:
-            view = feed.view
-            if not view.bids or not view.asks:
+        elif kind in (BookDelta, BookSnapshot) and feed.quote is None:
+            view = self._drawn(key, event.received_ns, feed)
+            if view is None or not view.bids or not view.asks:
                 return
             mid, t_ns = (view.bids[0][0] + view.asks[0][0]) / 2.0, view.received_ns
         else:
@@ -108,6 +111,13 @@ class CorrelationLine:
         study = _study(self._taken(one), self._taken(other))
         self._studies[pair] = now_ns, study
         return study
+
+    def _drawn(self, key: FeedKey, t_ns: int, feed: Feed) -> BookView | None:
+        """The book, but not more often than is of use: it is drawn for whoever asks."""
+        if t_ns - self._drawn_ns.get(key, 0) < DRAW_EVERY_NS:
+            return None
+        self._drawn_ns[key] = t_ns
+        return feed.view
 
     def _mid(self, key: FeedKey, feed: Feed | None) -> float | None:
         if feed is None or not feed.state.has_data:

@@ -108,7 +108,7 @@ class FlowDesk:
                 self._forget(line)
                 continue
             self._follow(line)
-            line.look()
+            line.look(self._feeds.clock)
         self._look_together(now_ns)
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from msgspec import Struct
 
+from engine.clock import Clock
 from engine.feed.feed import Feed
 from engine.feed.mailbox import FeedKey
 from engine.flow.analyzer import FlowAnalyzer, FlowMetrics
@@ -107,6 +108,7 @@ class FlowLine:
         else:
             analyzer.observer.on_reset(analyzer.observer.last_ns, "nobody was listening")
         self.feed = feed
+        analyzer.heatmap.watch(feed.clock.now_ns())
         analyzer.lock = self._lock = feed.observe(analyzer.observer)
 
     def detach(self) -> None:
@@ -115,14 +117,21 @@ class FlowLine:
         if feed is not None:
             feed.observe(None)
 
-    def look(self) -> None:
-        """Pass the time and take a new picture."""
+    def look(self, clock: Clock | None = None) -> None:
+        """Take a new picture. A market that is stamped by `clock` is told of the time, even while nothing happens.
+
+        A recording's clock may run ahead of its player: there only events tell the time.
+        """
         feed, analyzer = self.feed, self.analyzer
         if feed is None or analyzer is None:
             return
         with self._lock:
-            now_ns = feed.clock.now_ns()
-            analyzer.observer.on_time(now_ns - LATE_NS)
+            now_ns = analyzer.observer.last_ns
+            if feed.clock is clock:
+                now_ns = feed.clock.now_ns()
+                analyzer.observer.on_time(now_ns - LATE_NS)
+            if self.leases:
+                analyzer.heatmap.watch(now_ns)
             self.picture = self._picture(analyzer, now_ns)
 
     def _make(self, tick: float, derive_quotes: bool) -> FlowAnalyzer:

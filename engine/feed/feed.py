@@ -103,7 +103,7 @@ class Feed:
         """
         with self._lock:
             self.observer, self._observed = observer, None
-            view, quote = self.view, self.quote
+            view, quote = self._picture.draw(), self.quote
             if observer is not None and view is not None:
                 if quote is not None and quote.received_ns >= view.received_ns:
                     observer.on_bbo(quote.received_ns, quote.bid, quote.bid_size, quote.ask, quote.ask_size)

@@ -96,7 +96,8 @@ def test_a_feed_that_runs_already_is_analysed_from_its_book_on(feeds: Feeds, des
     assert later.number == first.number + 1
     assert later.metrics["spread_bps"] is not None
     assert later.seconds_count > 15
-    assert later.slow.columns
+    assert len(later.slow.columns) > 15
+    assert all(column.exact for column in later.slow.columns)
     assert sum(level.bought + level.sold > 0 for level in later.levels) > 0
     assert later.slow.area is not None
 
@@ -177,6 +178,20 @@ def test_a_quiet_market_still_passes_the_seconds(feeds: Feeds, desk: FlowDesk) -
     feeds.clock.advance(4)
     desk.look()
     assert picture(desk).seconds_count == before + 4
+
+
+def test_a_recording_is_told_the_time_by_its_events_alone(feeds: Feeds, desk: FlowDesk) -> None:
+    feed = feeds.start()
+    feeds.play(5)
+    feed.clock = ManualClock(feeds.clock.now_ns())
+    desk.acquire(KEY)
+    desk.look()
+    feeds.play(2)
+    desk.look()
+    before = picture(desk).seconds_count
+    feeds.clock.advance(30)
+    desk.look()
+    assert picture(desk).seconds_count == before
 
 
 def test_correlation_is_read_while_somebody_asks_and_let_go_of_a_minute_later(feeds: Feeds, desk: FlowDesk) -> None:
