@@ -62,7 +62,7 @@ def main() -> None:
             take(browser, across, "across_venues_light.png", 1280, 1000, "light", SETTLED_S, ROW)
             take(browser, across, "across_venues_phone.png", 390, 844, "dark", SETTLED_S, ROW)
             flow = address + FLOW
-            take(browser, flow, "order_flow.png", 1280, 2300, "dark", FULL_CHART_S, FILLED)
+            take(browser, flow, "order_flow.png", 1280, 2700, "dark", FULL_CHART_S, FILLED)
             take(browser, flow, "order_flow_light.png", 1280, 1400, "light", SETTLED_S, FILLED)
             take(browser, flow, "order_flow_phone.png", 390, 1700, "dark", SETTLED_S, FILLED)
         browser.close()

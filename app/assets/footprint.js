@@ -53,7 +53,7 @@ export class FootprintPanel extends FlowPanel {
   }
 
   draw(context, width, height) {
-    if (this.mode !== 'Footprint') this.showTitle('Candles and volume profile', this.symbol);
+    if (this.mode !== 'Footprint') this.showTitle('Candles and profile', this.symbol);
     const { flow } = this;
     const cooked = flow ? candles(flow.seconds, MODES[this.mode]) : [];
     if (!cooked.length) return this.nothing(context, width, height, 'waiting for the first trades …');

@@ -23,7 +23,7 @@ export function pixel(ramp, share) {
   return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
 }
 
-/** The codes between which colours run: half of what is seen lies below the first, a two-hundredth above the second. */
+/** The codes between which colours run: two fifths of what is seen lie below the first, a two-hundredth above the second. */
 export function colourRange(columns) {
   const counts = new Uint32Array(2048);
   let total = 0;
@@ -33,7 +33,7 @@ export function colourRange(columns) {
   let [seen, low, high] = [0, 0, 2047];
   for (let bin = 0; bin < 2048; bin++) {
     seen += counts[bin];
-    if (seen < total * 0.5) low = bin + 1;
+    if (seen < total * 0.4) low = bin + 1;
     if (seen >= total * 0.995) { high = bin; break; }
   }
   return total ? [low << 5, Math.max(high, low + 8) << 5] : [0, 65_535];
@@ -217,7 +217,7 @@ export class HeatmapPanel extends FlowPanel {
     if (this.ramp && this.rampDark === this.theme.dark) return;
     const stops = this.theme.dark ? DARK : LIGHT;
     this.rampDark = this.theme.dark;
-    this.ramp = Uint32Array.from({ length: 256 }, (_, i) => pixel(stops, (i / 255) ** 1.7));
+    this.ramp = Uint32Array.from({ length: 256 }, (_, i) => pixel(stops, (i / 255) ** 1.5));
   }
 
   #drawTop(context, view) {
