@@ -37,7 +37,7 @@ def show(session: LiveSession, key: FeedKey) -> None:
     if picture is None:
         st.html('<div class="td-note-line">Order flow: collecting the first seconds …</div>')
         return
-    st.html(f'<div class="td-two">{_signals(picture)}{_regime(picture)}</div>{_scores(picture.slow.scores)}')
+    st.html(f'<div class="td-two">{_signals(picture)}{_regime(picture)}</div>{_scores(picture.scores)}')
 
 
 def _signals(picture: FlowPicture) -> str:

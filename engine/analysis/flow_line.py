@@ -21,12 +21,14 @@ from engine.flow.profile import ValueArea
 from engine.flow.regime import RegimeChange
 from engine.flow.scoreboard import Score, judge
 from engine.flow.second_bars import SecondBar, SecondBars
+from engine.flow.session import Session
 from engine.flow.signals import FlowSignal
 
 LADDER_LEVELS = 50
 DETECTIONS_KEPT = 400
 BARS_SHOWN = 60
 SLOW_EVERY_NS = 1_000_000_000
+SCORE_EVERY_NS = 10_000_000_000
 LATE_NS = 500_000_000
 """A quiet market is told of the time so much later, so that no event that is still on its way comes too late."""
 
@@ -46,7 +48,7 @@ class FootprintBar(Struct, frozen=True):
 
 
 class SlowPicture(Struct, frozen=True):
-    """What changes by the second: bars by price, profile, signals, the record of outcomes, regimes."""
+    """What changes by the second: bars by price, profile, signals, regimes, columns of the heatmap."""
 
     bin_ticks: int | None
     bars: tuple[FootprintBar, ...]
@@ -57,7 +59,6 @@ class SlowPicture(Struct, frozen=True):
     inputs: Mapping[str, float | None]
     columns: tuple[Column, ...]
     heat_ticks: int
-    scores: tuple[Score, ...]
 
 
 class FlowPicture(Struct, frozen=True):
@@ -75,6 +76,7 @@ class FlowPicture(Struct, frozen=True):
     bubbles: tuple[Bubble, ...]
     bubbles_count: int
     slow: SlowPicture
+    scores: tuple[Score, ...]
 
 
 class FlowLine:
@@ -96,6 +98,9 @@ class FlowLine:
         self._levels: LevelRecord | None = None
         self._bubbles = Bubbles()
         self._number = 0
+        self._scores: tuple[Score, ...] = ()
+        self._scored_ns = 0
+        self._bars_shown: tuple[FootprintBar, ...] = ()
         self._slow: SlowPicture | None = None
         self._slow_due_ns = 0
         self._lock: AbstractContextManager[object] = nullcontext()
@@ -105,6 +110,7 @@ class FlowLine:
         analyzer = self.analyzer
         if analyzer is None or analyzer.tick != tick:
             analyzer = self.analyzer = self._make(tick, derive_quotes)
+            self._bars_shown, self._slow, self._scored_ns = (), None, 0
         else:
             analyzer.observer.on_reset(analyzer.observer.last_ns, "nobody was listening")
         self.feed = feed
@@ -125,6 +131,7 @@ class FlowLine:
         feed, analyzer = self.feed, self.analyzer
         if feed is None or analyzer is None:
             return
+        self._score(analyzer)
         with self._lock:
             now_ns = analyzer.observer.last_ns
             if feed.clock is clock:
@@ -159,7 +166,7 @@ class FlowLine:
             return None
         if self._slow is None or now_ns >= self._slow_due_ns or now_ns < self._slow_due_ns - 2 * SLOW_EVERY_NS:
             self._slow_due_ns = now_ns + SLOW_EVERY_NS
-            self._slow = _slow_picture(analyzer)
+            self._slow = _slow_picture(analyzer, self._closed(analyzer.tape.session))
         best = analyzer.book.levels(LADDER_LEVELS)
         prices = [price for side in best or () for price, _ in side]
         self._number += 1
@@ -175,18 +182,35 @@ class FlowLine:
             bubbles=tuple(self._bubbles.bubbles),
             bubbles_count=self._bubbles.count,
             slow=self._slow,
+            scores=self._scores,
         )
 
+    def _score(self, analyzer: FlowAnalyzer) -> None:
+        """Judge the outcomes now and then; it takes too long to be done while the feed waits."""
+        now_ns = analyzer.observer.last_ns
+        if self._scored_ns and 0 <= now_ns - self._scored_ns < SCORE_EVERY_NS:
+            return
+        self._scored_ns = now_ns
+        with self._lock:
+            records = analyzer.outcomes.copied()
+        self._scores = tuple(judge(analyzer.outcomes.scores(records)))
 
-def _slow_picture(analyzer: FlowAnalyzer) -> SlowPicture:
+    def _closed(self, session: Session) -> tuple[FootprintBar, ...]:
+        """The newest closed bars; what a bar holds is worked out once."""
+        known = {bar.close_ns: bar for bar in self._bars_shown}
+        newest = [session.bars[place] for place in range(max(len(session.bars) - BARS_SHOWN, 0), len(session.bars))]
+        self._bars_shown = tuple([known.get(close_ns) or _bar(close_ns, bar) for close_ns, bar in newest])
+        return self._bars_shown
+
+
+def _slow_picture(analyzer: FlowAnalyzer, closed: tuple[FootprintBar, ...]) -> SlowPicture:
     session, inputs = analyzer.tape.session, analyzer.watch.regime_inputs
-    closed = [_bar(close_ns, bar) for close_ns, bar in list(session.bars)[-BARS_SHOWN:]]
     opened = [_bar(None, session.bar)] if session.bar is not None else []
     return SlowPicture(
         session.bin_ticks, (*closed, *opened), session.profile(), session.area(), tuple(analyzer.board.signals()),
         tuple(analyzer.watch.regime.changes),
         {name: getattr(inputs, name) for name in inputs.__struct_fields__ if name not in ("vacuum", "unmatched_s")},
-        tuple(analyzer.heatmap.columns), analyzer.heatmap.bin_ticks, tuple(judge(analyzer.outcomes.scores())),
+        tuple(analyzer.heatmap.columns), analyzer.heatmap.bin_ticks,
     )  # fmt: skip
 
 
