@@ -2,6 +2,7 @@
 
 import { marketTime } from './flow_panel.js';
 import * as format from './format.js';
+import { worded } from './gauges.js';
 import { barScale, HEAD, LadderView, layoutRows, LEVELS, MIDDLE, rowAt, write } from './ladder_view.js';
 import { alpha } from './theme.js';
 
@@ -150,7 +151,7 @@ export class DomPanel extends LadderView {
     context.fillRect(0, middle + MIDDLE - 1, width, 1);
     const y = middle + MIDDLE / 2 + 0.5;
     const spread = feed.top.ask - feed.top.bid;
-    const ticks = this.flow.tick > 0 ? ` · ${format.size(spread / this.flow.tick, 0)} ticks` : '';
+    const ticks = this.flow.tick > 0 ? ` · ${worded(Math.round(spread / this.flow.tick), 'ticks', 0)}` : '';
     const words = `spread ${format.price(spread, feed.priceDecimals)} · ${format.bps(feed.spreadBps)}${ticks}`;
     write(context, words, width / 2, y, 'center', theme.text, this.font(columns.font, 600));
   }

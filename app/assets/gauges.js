@@ -44,7 +44,7 @@ export function worded(value, unit, decimals) {
   if (unit === '%') return `${Math.round(value * 100)} %`;
   if (unit === 'price') return format.price(value, decimals + 1);
   if (unit === '×') return `${value.toFixed(2)} ×`;
-  if (unit === 'ticks') return `${format.size(value, 0)} ticks`;
+  if (unit === 'ticks') return value === 1 ? '1 tick' : `${format.size(value, 0)} ticks`;
   if (unit === 'size') return format.size(value, 3);
   const digits = value !== 0 && Math.abs(value) < 0.01 ? value.toPrecision(2) : value.toFixed(2);
   return value > 0 ? `+${digits}` : digits;
