@@ -94,6 +94,8 @@ def table(results: Sequence[dict[str, Any]], rate: float) -> tuple[str, list[str
             f"The reading thread was ready but without a free core {result['delay_percent']:.1f} % of the time. "
             f"The venue sent each frame at most {result['venue']['latest_ms']:.1f} ms late.",
             "",
+            f"Memory in MB, every {MEMORY_EVERY_S:.0f} s: {' '.join(f'{value:.0f}' for value in memory)}.",
+            "",
         ]
     first = results[0]
     if first["from_stamp"][1] >= BAR_MS:
