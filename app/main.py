@@ -17,6 +17,7 @@ PAGES = ROOT / "app" / "pages"
 st.navigation(
     [
         st.Page(PAGES / "live_trading.py", title="Live Trading", default=True),
+        st.Page(PAGES / "order_flow.py", title="Order Flow", url_path="flow"),
         st.Page(PAGES / "across_venues.py", title="Across Venues", url_path="across"),
     ],
     position="top",

@@ -62,6 +62,36 @@ _STYLE = """
 .td-v3 { background: #e57fb8; } .td-v4 { background: #d8c63a; } .td-v5 { background: #ff7a45; }
 .td-gaps { min-height: 3.1rem; margin-top: 0.5rem; font-size: 0.85rem; line-height: 1.5rem;
   font-variant-numeric: tabular-nums; }
+.td-two { display: grid; grid-template-columns: minmax(0, 1.75fr) minmax(0, 1fr); gap: 0 1.4rem; }
+.td-table { width: 100%; border-collapse: collapse; font-size: 0.82rem; font-variant-numeric: tabular-nums; }
+.td-table th { text-align: left; font-weight: 600; font-size: 0.72rem; opacity: 0.7; padding: 0.1rem 0.5rem;
+  cursor: help; }
+.td-table td { padding: 0.16rem 0.5rem; border-top: 1px solid var(--st-border-color, #8884); white-space: nowrap; }
+.td-table i, .td-regime i { font-style: normal; opacity: 0.7; font-size: 0.76rem; }
+.td-buy td:nth-child(3) { color: color-mix(in srgb, #2f8df5 60%, currentColor); font-weight: 600; }
+.td-sell td:nth-child(3) { color: color-mix(in srgb, #e07b1f 65%, currentColor); font-weight: 600; }
+.td-is-active { background: color-mix(in srgb, #2f8df5 9%, transparent); }
+.td-is-expired td, .td-is-ended td, .td-is-cancelled td { opacity: 0.75; }
+.td-even { grid-template-columns: minmax(0, 1fr) minmax(0, 1.4fr); --td-up: #2f8df5; --td-down: #e07b1f; }
+.td-even .td-even { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); }
+.td-matrix { border-collapse: separate; border-spacing: 2px; font-size: 0.85rem; font-variant-numeric: tabular-nums; }
+.td-matrix th { font-weight: 600; font-size: 0.75rem; padding: 0.2rem 0.5rem; text-align: left; }
+.td-matrix td { min-width: 5.2rem; padding: 0.35rem 0.5rem; border-radius: 3px; text-align: center; }
+.td-matrix td i { display: block; font-style: normal; font-size: 0.68rem; opacity: 0.7; }
+.td-grey { background: color-mix(in srgb, currentColor 10%, transparent); opacity: 0.6; }
+.td-pale { opacity: 0.55; }
+.td-bars { width: 100%; font-size: 0.78rem; font-variant-numeric: tabular-nums; border-collapse: collapse; }
+.td-bars td { white-space: nowrap; padding: 0 0.4rem; } .td-bars td:nth-child(2) { width: 60%; }
+.td-bars em { display: block; height: 0.5rem; border-radius: 2px; }
+.td-scroll { overflow-x: auto; }
+.td-regime strong { font-size: 1.15rem; text-transform: uppercase; letter-spacing: 0.04em; }
+.td-figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); gap: 0.1rem 1rem;
+  font-size: 0.8rem; margin: 0.4rem 0; font-variant-numeric: tabular-nums; }
+.td-figures span { display: flex; justify-content: space-between; opacity: 0.85; }
+.td-history { list-style: none; padding: 0; margin: 0; font-size: 0.8rem; columns: 2; }
+.td-two p, .td-note-line { font-size: 0.78rem; opacity: 0.75; margin: 0.3rem 0; }
+.stHtml h4 { font-size: 0.95rem; padding: 0.4rem 0 0.2rem; }
+@media (max-width: 640px) { .td-two { grid-template-columns: minmax(0, 1fr); } .td-two section { overflow-x: auto; } }
 @media (max-width: 640px) {
   .td-across thead { display: none; }
   .td-across tr { display: grid; grid-template-columns: repeat(4, 1fr); padding: 0.3rem 0;

@@ -87,12 +87,14 @@ def _build_engine() -> Engine:
     connectors, errors = make_connectors(chosen.venue_settings)
     strategies = discover("strategies", "on_book")
     errors += strategies.errors
-    return Engine(connectors, strategies.found, plugin_errors=errors, linger_s=chosen.linger_s)
+    made = Engine(connectors, strategies.found, plugin_errors=errors, linger_s=chosen.linger_s)
+    made.flow.tick_of = _tick
+    return made
 
 
 def _hub_source() -> HubSource:
     running = engine()
-    source = HubSource(running.hub, tick_of=_tick, clock=running.clock)
+    source = HubSource(running.hub, tick_of=_tick, clock=running.clock, flow=running.flow)
     source.on_close = running.strategies.listen(lambda key, signal: source.add_signal(signal, key))
     return source
 

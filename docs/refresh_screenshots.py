@@ -26,6 +26,8 @@ ACROSS = (
     "/across?venues=mock:alpha&venues=mock:beta&venues=mock:gamma&run=1"
     "&fee-mock:alpha=0.05&fee-mock:beta=0.05&fee-mock:gamma=0.05"
 )
+FLOW = "/flow?connector=mock&run=1"
+FILLED = '[data-table="scores"]'
 ROW = '.td-across tr[data-venue="mock:gamma"][data-standing="live"]'
 
 
@@ -38,7 +40,7 @@ def take(
     )
     page = context.new_page()
     page.goto(address)
-    page.locator(live).first.wait_for(timeout=20_000)
+    page.locator(live).first.wait_for(timeout=60_000)
     page.wait_for_timeout(after_s * 1000)
     page.screenshot(path=IMAGES / name)
     context.close()
@@ -59,6 +61,10 @@ def main() -> None:
             take(browser, across, "across_venues.png", 1280, 1000, "dark", SETTLED_S, ROW)
             take(browser, across, "across_venues_light.png", 1280, 1000, "light", SETTLED_S, ROW)
             take(browser, across, "across_venues_phone.png", 390, 844, "dark", SETTLED_S, ROW)
+            flow = address + FLOW
+            take(browser, flow, "order_flow.png", 1280, 2700, "dark", FULL_CHART_S, FILLED)
+            take(browser, flow, "order_flow_light.png", 1280, 1400, "light", SETTLED_S, FILLED)
+            take(browser, flow, "order_flow_phone.png", 390, 1700, "dark", SETTLED_S, FILLED)
         browser.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from engine.analysis.flow_desk import FlowDesk
 from engine.clock import SYSTEM_CLOCK, Clock
 from engine.connector import Connector
 from engine.errors import PluginError
@@ -26,6 +27,7 @@ class Engine:
         self.clock = clock
         self.plugin_errors = list(plugin_errors)
         self.hub = Hub(connectors, clock=clock, linger_s=linger_s)
+        self.flow = FlowDesk(self.hub)
         self.strategies = StrategyHost(self.hub, strategies)
 
     @property
@@ -33,6 +35,7 @@ class Engine:
         return self.hub.connectors
 
     def close(self) -> None:
-        """Stop strategies, then feeds."""
+        """Stop strategies, then analysis, then feeds."""
         self.strategies.close()
+        self.flow.close()
         self.hub.close()

@@ -34,6 +34,7 @@ FLOORS = (
     ("engine.feed.mailbox",),
     ("engine.connector",),
     ("engine.feed.hub",),
+    ("engine.analysis",),
     ("engine.trading", "engine.strategy", "engine.alerts", "engine.bus", "engine.store"),
     ("engine.plugins",),
     ("engine.engine", "engine.smoke"),

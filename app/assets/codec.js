@@ -1,5 +1,7 @@
 // The binary frame, read. The layout is described in app/live/frames.py. Pure: no DOM, no clock.
 
+import { FLOW_READERS } from './flow_codec.js';
+
 export const HEADER_BYTES = 88;
 export const [HEARTBEAT, DELTA, SNAPSHOT, OVERLAP] = [0, 1, 2, 3];
 export const STATES = [
@@ -91,6 +93,7 @@ function readTrades(frame, view, at, count) {
 }
 
 const READERS = {
+  ...FLOW_READERS,
   1: (frame, view, at, count, bytes) => { frame.meta = json(view, at, bytes); },
   2: (frame, view, at, count) => { frame.bids = doubles(view, at, 2 * count); },
   3: (frame, view, at, count) => { frame.asks = doubles(view, at, 2 * count); },

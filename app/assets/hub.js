@@ -3,7 +3,13 @@
 import { AcrossPanel } from './across.js';
 import { decode } from './codec.js';
 import { Connection } from './connection.js';
+import { DeltaPanel } from './delta.js';
 import { DepthPanel } from './depth.js';
+import { DomPanel } from './dom.js';
+import { FootprintPanel } from './footprint.js';
+import { GaugesPanel } from './gauges.js';
+import { HappeningsPanel } from './happenings.js';
+import { HeatmapPanel } from './heatmap.js';
 import { LadderPanel } from './ladder.js';
 import { PricePanel } from './price.js';
 import { QuotesPanel } from './quotes.js';
@@ -228,7 +234,13 @@ class Pipe {
 
 export const mountAcross = mounts(AcrossPanel);
 export const mountLadder = mounts(LadderPanel);
+export const mountDelta = mounts(DeltaPanel);
 export const mountDepth = mounts(DepthPanel);
+export const mountDom = mounts(DomPanel);
+export const mountFootprint = mounts(FootprintPanel);
+export const mountGauges = mounts(GaugesPanel);
+export const mountHappenings = mounts(HappeningsPanel);
+export const mountHeatmap = mounts(HeatmapPanel);
 export const mountTape = mounts(TapePanel);
 export const mountPrice = mounts(PricePanel);
 export const mountQuotes = mounts(QuotesPanel);

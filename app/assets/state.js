@@ -1,6 +1,7 @@
 // What the panels know of one feed, kept up to date by frames. Pure: no DOM, time is passed in.
 
 import { DELTA, HEARTBEAT, OVERLAP, SNAPSHOT } from './codec.js';
+import { FlowState } from './flow_state.js';
 
 export const TRADES_KEPT = 500;
 export const FINE_POINTS = 1200;
@@ -130,6 +131,7 @@ export class FeedState {
     this.signals = [];
     this.gaps = new Float64Array(0);
     this.quality = null;
+    this.flow = new FlowState();
     this.offsets = [];
     this.versions = { head: 0, top: 0, book: 0, depth: 0, trades: 0, points: 0, signals: 0, quality: 0 };
   }
@@ -150,6 +152,7 @@ export class FeedState {
     if (whole) this.#clear();
     this.#takeBook(frame, whole || frame.kind === OVERLAP);
     this.#takeRuns(frame);
+    if (frame.flow) this.flow.take(frame.flow, whole);
     return true;
   }
 

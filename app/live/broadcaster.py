@@ -7,7 +7,7 @@ import logging
 from contextlib import suppress
 from itertools import count
 
-from app.live.channel import Channel
+from app.live.channels import AnyChannel, make_channel
 from app.live.source import LiveSource
 from app.live.tab import Tab
 from engine.feed.mailbox import FeedKey
@@ -31,7 +31,7 @@ class Broadcaster:
         self.source = source
         self.period_s = 1.0 / frames_per_s
         self.tabs: set[Tab] = set()
-        self.channels: dict[FeedKey, Channel] = {}
+        self.channels: dict[FeedKey, AnyChannel] = {}
         self.frames = 0
         self.late = 0
         """Ticks that were skipped because the event loop came too late."""
@@ -73,11 +73,11 @@ class Broadcaster:
             channel = self.channels.get(key)
             if channel is None:
                 number = next(self._numbers) % FEED_NUMBERS
-                channel = self.channels[key] = Channel(key, number, self.source.tick(key))
+                channel = self.channels[key] = make_channel(key, number, self.source)
                 channel.look(self.source.feed(key), self.source.notice(key))
             left_ns = self._left_ns.pop(key, None)
             if left_ns is not None and now_ns - left_ns >= UNHEARD_NS:
-                channel.history.add_gap(left_ns, now_ns)
+                channel.missed(left_ns, now_ns)
         for key in self.channels:
             if key not in wanted:
                 self._left_ns.setdefault(key, now_ns)

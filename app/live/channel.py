@@ -72,6 +72,10 @@ class Channel:
         if news.newest_ns is not None:
             self._newest_ns = news.newest_ns
 
+    def missed(self, from_ns: int, to_ns: int) -> None:
+        """Note a time in which nobody listened."""
+        self.history.add_gap(from_ns, to_ns)
+
     def look(self, feed: Feed | None, notice: str = "") -> None:
         """Take the feed as it stands now."""
         self._feed = feed

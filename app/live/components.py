@@ -12,6 +12,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.flow_keys import flow_key
 from app.live.assets import build, module_sources, plotly_path, plotly_version
 from engine.feed.mailbox import FeedKey
 
@@ -92,6 +93,12 @@ def price(feed: FeedKey, *, ticket: str, key: str, height: int = 420) -> None:
 def quotes(feeds: Sequence[FeedKey], *, ticket: str, key: str) -> None:
     """One quote card per feed."""
     _mount("quotes", "mountQuotes", key, {"feeds": list(feeds), "ticket": ticket})
+
+
+def flow(name: str, feed: FeedKey, *, ticket: str, key: str, height: int) -> None:
+    """A panel of order flow: `heatmap`, `dom`, `delta`, `footprint`, `gauges` or `happenings`."""
+    shown = {"feed": feed, "flow": flow_key(feed), "ticket": ticket, "height": height}
+    _mount(name, f"mount{name.capitalize()}", key, shown)
 
 
 def boot(*, key: str) -> None:

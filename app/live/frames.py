@@ -18,6 +18,7 @@ Layout, little-endian. A header of 88 bytes, then sections. A socket message is 
     SIGNALS  JSON array of [time ms, direction, strength, price, strategy, reason]
     GAPS     count × (f64 from ms, f64 to ms; NaN while open); always the whole list
     QUALITY  f64 × 18 in the order of `QUALITY_FIELDS`
+    10 … 19  order flow: see `app/live/flow_frames.py`
 
 `app/assets/codec.js` is the other end.
 """
@@ -98,17 +99,17 @@ def frame(header: Header, sections: Sequence[bytes]) -> bytes:
 
 def meta_section(meta: dict[str, Any]) -> bytes:
     """What is said in words; the JSON carries null for unknown."""
-    return _section(META, 1, _encode_json(meta))
+    return section(META, 1, _encode_json(meta))
 
 
 def levels_section(tag: int, levels: Sequence[Level]) -> bytes:
     """Levels of one side (`BIDS` or `ASKS`)."""
-    return _section(tag, len(levels), _doubles(chain.from_iterable(levels)))
+    return section(tag, len(levels), doubles(chain.from_iterable(levels)))
 
 
 def depth_section(bids: Sequence[Level], asks: Sequence[Level]) -> bytes:
     """Cumulative sizes of both sides, best first."""
-    return _section(DEPTH, len(bids), _doubles(chain(chain.from_iterable(bids), chain.from_iterable(asks))))
+    return section(DEPTH, len(bids), doubles(chain(chain.from_iterable(bids), chain.from_iterable(asks))))
 
 
 def trades_section(first_number: int, trades: Sequence[Trade]) -> bytes:
@@ -116,32 +117,32 @@ def trades_section(first_number: int, trades: Sequence[Trade]) -> bytes:
     payload = b"".join(
         (
             _COUNT.pack(first_number),
-            _doubles([(trade.exchange_ns or trade.received_ns) / 1e6 for trade in trades]),
-            _doubles([trade.price for trade in trades]),
-            _doubles([trade.size for trade in trades]),
+            doubles([(trade.exchange_ns or trade.received_ns) / 1e6 for trade in trades]),
+            doubles([trade.price for trade in trades]),
+            doubles([trade.size for trade in trades]),
             array("b", [trade.aggressor for trade in trades]).tobytes(),
             bytes([BACKFILL if trade.backfill else 0 for trade in trades]),
         )
     )
-    return _section(TRADES, len(trades), payload)
+    return section(TRADES, len(trades), payload)
 
 
 def points_section(points: Sequence[Point]) -> bytes:
     """Best bid and ask over time, oldest first."""
     values = chain.from_iterable([(point.received_ns / 1e6, point.bid, point.ask) for point in points])
-    return _section(POINTS, len(points), _doubles(values))
+    return section(POINTS, len(points), doubles(values))
 
 
 def signals_section(signals: Sequence[Signal]) -> bytes:
     """Opinions, oldest first."""
     rows = [(s.at_ns / 1e6, s.direction, s.strength, s.price, s.strategy, s.reason) for s in signals]
-    return _section(SIGNALS, len(rows), _encode_json(rows))
+    return section(SIGNALS, len(rows), _encode_json(rows))
 
 
 def gaps_section(gaps: Sequence[tuple[int, int | None]]) -> bytes:
     """All known intervals without data."""
     values = chain.from_iterable([(start / 1e6, _ms(end)) for start, end in gaps])
-    return _section(GAPS, len(gaps), _doubles(values))
+    return section(GAPS, len(gaps), doubles(values))
 
 
 def quality_section(report: QualityReport) -> bytes:
@@ -153,14 +154,16 @@ def quality_section(report: QualityReport) -> bytes:
         transit.p50_ms, transit.p95_ms, transit.p99_ms, drained.p50_ms, drained.p95_ms, drained.p99_ms,
         report.clock_skew_ms, report.clock_skew_measured,
     )  # fmt: skip
-    return _section(QUALITY, len(values), _doubles([_known(value) for value in values]))
+    return section(QUALITY, len(values), doubles([_known(value) for value in values]))
 
 
-def _section(tag: int, count: int, payload: bytes) -> bytes:
+def section(tag: int, count: int, payload: bytes) -> bytes:
+    """One section of a frame."""
     return _SECTION.pack(tag, count, len(payload)) + payload
 
 
-def _doubles(values: Iterable[float]) -> bytes:
+def doubles(values: Iterable[float]) -> bytes:
+    """Numbers as they travel."""
     packed = array("d", values)
     if sys.byteorder == "big":
         packed.byteswap()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.live.channel import Channel
+from app.live.channels import AnyChannel, make_channel
 from app.live.source import LiveSource
 from engine.feed.mailbox import FeedKey
 
@@ -20,7 +20,7 @@ class FramePipe:
 
     def __init__(self, source: LiveSource) -> None:
         self.source = source
-        self._channels: dict[FeedKey, Channel] = {}
+        self._channels: dict[FeedKey, AnyChannel] = {}
         self._whole_due_ns: dict[FeedKey, int] = {}
         self._count = 0
 
@@ -29,7 +29,7 @@ class FramePipe:
         self.source.watch(keys)
         for key in keys:
             if key not in self._channels:
-                self._channels[key] = Channel(key, self._count, self.source.tick(key))
+                self._channels[key] = make_channel(key, self._count, self.source)
                 self._count = (self._count + 1) % 65_536
         for key in [key for key in self._channels if key not in keys]:
             del self._channels[key]
@@ -47,7 +47,7 @@ class FramePipe:
         """Let go of every feed."""
         self.source.close()
 
-    def _frame(self, key: FeedKey, channel: Channel, now_ns: int) -> bytes:
+    def _frame(self, key: FeedKey, channel: AnyChannel, now_ns: int) -> bytes:
         channel.look(self.source.feed(key), self.source.notice(key))
         channel.next_frame(now_ns)
         if now_ns < self._whole_due_ns.get(key, 0):

@@ -9,6 +9,9 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from app.flow_keys import is_flow, market_key
+from engine.analysis.flow_desk import FlowDesk
+from engine.analysis.flow_line import FlowPicture
 from engine.clock import SYSTEM_CLOCK, Clock
 from engine.feed.feed import Feed
 from engine.feed.hub import Hub, Subscription
@@ -57,6 +60,9 @@ class LiveSource(Protocol):
     def tick(self, key: FeedKey) -> float | None:
         """The price step, None where unknown."""
 
+    def picture(self, key: FeedKey) -> FlowPicture | None:
+        """The newest picture of a market's order flow, by the key of either; None where there is none."""
+
     def close(self) -> None:
         """Let go of every feed."""
 
@@ -82,11 +88,18 @@ class HubSource:
     """A LiveSource that reads the hub like any other reader: one subscription, one bounded mailbox."""
 
     def __init__(
-        self, hub: Hub, *, tick_of: Callable[[FeedKey], float | None] = _unknown_tick, clock: Clock = SYSTEM_CLOCK
+        self,
+        hub: Hub,
+        *,
+        tick_of: Callable[[FeedKey], float | None] = _unknown_tick,
+        clock: Clock = SYSTEM_CLOCK,
+        flow: FlowDesk | None = None,
     ) -> None:
         self.clock = clock
         self.hub = hub
         self._tick_of = tick_of
+        self._flow = flow
+        self._analysed: frozenset[FeedKey] = frozenset()
         self._mailbox = _StampedMailbox()
         self._subscription = Subscription(hub, self._mailbox)
         self._signals: deque[tuple[FeedKey | None, Signal]] = deque(maxlen=SIGNALS_WAITING)
@@ -107,7 +120,8 @@ class HubSource:
             self._signals.append((key, signal))
 
     def watch(self, keys: Sequence[FeedKey]) -> None:
-        self._subscription.watch(keys)
+        self._subscription.watch([market_key(key) for key in keys])
+        self._analyse(frozenset([market_key(key) for key in keys if is_flow(key)]))
 
     def drain(self) -> list[News]:
         oldest, self._mailbox.oldest = self._mailbox.oldest, {}
@@ -125,10 +139,13 @@ class HubSource:
         return list(news.values())
 
     def feed(self, key: FeedKey) -> Feed | None:
-        return self.hub.feed(key)
+        return self.hub.feed(market_key(key))
 
     def notice(self, key: FeedKey) -> str:
-        return self.hub.notice(key)
+        return self.hub.notice(market_key(key))
+
+    def picture(self, key: FeedKey) -> FlowPicture | None:
+        return self._flow.picture(market_key(key)) if self._flow is not None else None
 
     def tick(self, key: FeedKey) -> float | None:
         return self._tick_of(key)
@@ -136,7 +153,18 @@ class HubSource:
     def close(self) -> None:
         if self.on_close is not None:
             self.on_close()
+        self._analyse(frozenset())
         self._subscription.close()
+
+    def _analyse(self, keys: frozenset[FeedKey]) -> None:
+        """Have the order flow of exactly these feeds worked out."""
+        before, self._analysed = self._analysed, keys
+        if self._flow is None:
+            return
+        for key in keys - before:
+            self._flow.acquire(key)
+        for key in before - keys:
+            self._flow.release(key)
 
     def _take_signals(self) -> list[tuple[FeedKey | None, Signal]]:
         with self._lock:

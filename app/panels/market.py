@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from app.live import components
@@ -9,6 +11,7 @@ from app.live.pipe import FramePipe
 from app.session import LiveSession
 from app.view import View
 from app.wiring import live_plane, make_pipe
+from engine.feed.mailbox import FeedKey
 
 FRAMES_PER_S = 8
 
@@ -19,26 +22,26 @@ def show(session: LiveSession, view: View) -> None:
     plane = live_plane()
     ticket = plane.office.mint(keys, session.id) if plane is not None else ""
     components.quotes(keys, ticket=ticket, key="quotes")
-    focus = view.key(_focus(view))
+    focused = view.key(focus(view))
     left, right = st.columns([2.1, 1], gap="small")
     with left:
-        components.price(focus, ticket=ticket, key="price", height=400)
+        components.price(focused, ticket=ticket, key="price", height=400)
         depth, tape = st.columns(2, gap="small")
         with depth:
-            components.depth(focus, ticket=ticket, key="depth", height=330)
+            components.depth(focused, ticket=ticket, key="depth", height=330)
         with tape:
-            components.tape(focus, ticket=ticket, key="tape", height=330)
+            components.tape(focused, ticket=ticket, key="tape", height=330)
     with right:
-        components.ladder(focus, ticket=ticket, key="ladder", height=745)
+        components.ladder(focused, ticket=ticket, key="ladder", height=745)
     if plane is None:
         pump(session)
 
 
-def pump(session: LiveSession) -> None:
-    """Where there is no data socket: frames of all that the tab watches travel as component data."""
+def pump(session: LiveSession, more: Sequence[FeedKey] = ()) -> None:
+    """Where there is no data socket: frames of all that the tab watches, and `more`, travel as component data."""
     components.boot(key="boot")
     pipe = session.frame_pipe(make_pipe)
-    pipe.watch(session.keys)
+    pipe.watch([*session.keys, *more])
     _pump(pipe)
 
 
@@ -48,7 +51,7 @@ def _pump(pipe: FramePipe) -> None:
     components.pipe(pipe.message(), key="pipe")
 
 
-def _focus(view: View) -> str:
+def focus(view: View) -> str:
     """The symbol that the large panels show."""
     if len(view.symbols) == 1:
         return view.symbols[0]

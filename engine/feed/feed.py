@@ -67,7 +67,7 @@ class Feed:
         self.quote: Quote | None = None
         self.status: FeedStatus | None = None
         self.observer: Observer | None = None
-        """Told of every quote, book and trade; set it before the first event."""
+        """Told of every quote, book and trade; set it before the first event, or later by `observe`."""
         self._book = Book(depth)
         self._observed: int | None = None
         """The number of the last quote that the observer was told of."""
@@ -95,6 +95,20 @@ class Feed:
         checksum = rule.checksum if isinstance(rule, Checked) else None
         self._settlement = Settlement(checksum, self._book, self.quality)
         self._picture = Picture(venue, symbol, self._book)
+
+    def observe(self, observer: Observer | None) -> Lock:
+        """Tell `observer` everything from now on, beginning with quote and book as they stand (None: nobody any more).
+
+        The answer is the lock that is held whenever it is told something.
+        """
+        with self._lock:
+            self.observer, self._observed = observer, None
+            view, quote = self._picture.draw(), self.quote
+            if observer is not None and view is not None:
+                if quote is not None and quote.received_ns >= view.received_ns:
+                    observer.on_bbo(quote.received_ns, quote.bid, quote.bid_size, quote.ask, quote.ask_size)
+                observer.on_book(max(view.received_ns, observer.last_ns), self._book, None)
+        return self._lock
 
     @property
     def state(self) -> FeedState:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
+from collections.abc import Mapping
 from random import Random
 
 from msgspec import Struct
@@ -110,12 +111,20 @@ class OutcomeLedger:
                 hits, count = pooled_hits, pooled
         return Confidence(hits, count)
 
-    def scores(self) -> list[Score]:
-        """The record of every type and horizon met so far, placebos included; `judge` adds the q-values."""
+    def scores(self, records: Mapping[tuple[str, float], Record] | None = None) -> list[Score]:
+        """The record of every type and horizon met so far, placebos included; `judge` adds the q-values.
+
+        It takes a while: `records` are those to score (None: the present ones), see `copied`.
+        """
+        known = self._records if records is None else records
         return [
             record.score(self.venue, self.symbol, kind, horizon, self.fee_bps)
-            for (kind, horizon), record in sorted(self._records.items())
+            for (kind, horizon), record in sorted(known.items())
         ]
+
+    def copied(self) -> dict[tuple[str, float], Record]:
+        """The records as they stand, so that `scores` need not hold up who feeds this."""
+        return {key: record.copy() for key, record in self._records.items()}
 
     def _push(self, follow: _Follow, due_ns: int) -> None:
         if len(self._due) >= PENDING_KEPT:

@@ -58,6 +58,14 @@ class Record:
         self._apart_ns = 0
         """When the last of those that stand apart ended."""
 
+    def copy(self) -> Record:
+        """The same as it stands now, for another thread."""
+        other = Record()
+        for name in self.__slots__:
+            setattr(other, name, getattr(self, name))
+        other.markouts = self.markouts.copy()
+        return other
+
     def add(self, markout_bps: float, half_spread_bps: float, from_ns: int, to_ns: int) -> None:
         """Take an outcome, what half the spread was at its entry, and the time it took."""
         self.count += 1

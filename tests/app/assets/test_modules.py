@@ -17,6 +17,7 @@ from engine.market.events import FeedState
 from engine.market.signal import Signal
 from tests.app.live.market import HandFeed
 from tests.app.live.reading import KEY
+from tests.app.live.test_flow_channel import Market
 
 HERE = Path(__file__).parent
 
@@ -57,6 +58,37 @@ def encoded_frames() -> dict[str, object]:
         "overlap": base64.b64encode(channel.overlap(clock.now_ns())).decode(),
         "bids": view_bids,
         "nowMs": clock.now_ns() / 1e6,
+        "flow": encoded_flow(),
+    }
+
+
+def encoded_flow() -> dict[str, object]:
+    """Frames of order flow, and what they mean."""
+    market = Market()
+    messages = []
+    for seed in range(4):
+        market.play(1, seed)
+        market.line.look()
+        market.channel.look(market.feed)
+        messages.append(market.channel.next_frame(market.clock.now_ns()) or b"")
+        if seed == 0:
+            messages = [market.channel.snapshot(market.clock.now_ns())]
+    picture = market.line.picture
+    assert picture is not None
+    area = picture.slow.area
+    assert area is not None
+    return {
+        "first": base64.b64encode(messages[0]).decode(),
+        "next": [base64.b64encode(message).decode() for message in messages[1:]],
+        "expected": {
+            "tick": picture.tick,
+            "seconds": len(picture.seconds),
+            "columns": len(picture.slow.columns),
+            "bubbles": len(picture.bubbles),
+            "spread": picture.metrics["spread_bps"],
+            "area": [area.poc, area.val, area.vah],
+            "levels": [[level.price] for level in picture.levels],
+        },
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.live.source import News
+from engine.analysis.flow_line import FlowPicture
 from engine.clock import ManualClock
 from engine.feed.feed import Feed
 from engine.feed.mailbox import FeedKey, Mailbox, Point
@@ -83,6 +84,9 @@ class HandSource:
 
     def tick(self, key: FeedKey) -> float | None:
         return 0.01
+
+    def picture(self, key: FeedKey) -> FlowPicture | None:
+        return None
 
     def close(self) -> None:
         self.closed = True

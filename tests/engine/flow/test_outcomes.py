@@ -183,3 +183,16 @@ def test_a_verdict_says_when_there_is_too_little_or_the_sign_is_wrong() -> None:
         "went the other way, but its mean does not cover the costs",
         "came true more often than chance, and its mean covers the costs",
     ]
+
+
+def test_copied_records_are_scored_alike_and_stay_as_they_were() -> None:
+    ledger = OutcomeLedger("venue", "SYMBOL", latency_s=0.0)
+    ledger.follow("absorption", 1, None, 0)
+    play(ledger, (0, 100.0), (0.5, 100.5), (9, 1.0))
+    records = ledger.copied()
+    before = ledger.scores()
+    assert ledger.scores(records) == before
+    ledger.follow("absorption", 1, None, 20 * SECOND)
+    play(ledger, (20, 100.0), (20.5, 100.5), (29, 1.0))
+    assert ledger.scores(records) == before
+    assert ledger.scores() != before
