@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from engine.market.book import Book
-from engine.market.events import Levels
+from engine.market.events import Levels, Quote, Trade
 
 SECOND_NS = 1_000_000_000
 UNSET = 1 << 62
@@ -112,6 +112,15 @@ class Observer:
         self.last_ns = t_ns
         for take in self._bbo:
             take(t_ns, bid, bid_size, ask, ask_size)
+
+    def hear(self, event: Quote | Trade) -> None:
+        """A quote or a trade, as the line tells it."""
+        if type(event) is Quote:
+            self.on_bbo(event.received_ns, event.bid, event.bid_size, event.ask, event.ask_size)
+        elif type(event) is Trade:
+            self.on_trade(
+                event.received_ns, event.price, event.size, event.aggressor, event.exchange_ns, event.trade_id
+            )  # fmt: skip
 
     def on_book(self, t_ns: int, book: Book, changes: Changes | None) -> None:
         if t_ns > self._edge_ns:
