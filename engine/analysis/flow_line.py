@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 
 from msgspec import Struct
@@ -77,6 +78,60 @@ class FlowPicture(Struct, frozen=True):
     bubbles_count: int
     slow: SlowPicture
     scores: tuple[Score, ...]
+
+
+class FlowBorder(Observer):
+    """Stands between a feed and its analysis: what fails in the analysis does not reach the feed.
+
+    The first failure is handed to `failed`; from then on nothing is told any more.
+    """
+
+    __slots__ = ("_failed", "_inner")
+
+    def __init__(self, inner: Observer, failed: Callable[[Exception], None]) -> None:
+        super().__init__(())
+        self._failed = failed
+        self._inner: Observer | None = inner
+        self.last_ns = inner.last_ns
+
+    def hear(self, event: Quote | Trade) -> None:
+        try:
+            if self._inner is not None:
+                self._inner.hear(event)
+        except Exception as error:  # the border: a reader's fault (docs/decisions/0009)
+            self._end(error)
+
+    def on_bbo(self, t_ns: int, bid: float, bid_size: float, ask: float, ask_size: float) -> None:
+        self.guard(lambda inner: inner.on_bbo(t_ns, bid, bid_size, ask, ask_size))
+
+    def on_book(self, t_ns: int, book: Book, changes: Changes | None) -> None:
+        self.last_ns = t_ns
+        try:
+            if self._inner is not None:
+                self._inner.on_book(t_ns, book, changes)
+        except Exception as error:  # the border
+            self._end(error)
+
+    def on_reset(self, t_ns: int, reason: str) -> None:
+        self.guard(lambda inner: inner.on_reset(t_ns, reason))
+
+    def on_lost_trades(self, count: int) -> None:
+        self.guard(lambda inner: inner.on_lost_trades(count))
+
+    def on_interruption(self, t_ns: int) -> None:
+        self.guard(lambda inner: inner.on_interruption(t_ns))
+
+    def guard(self, tell: Callable[[Observer], object]) -> None:
+        """Do something with the analysis, if it has not failed yet."""
+        try:
+            if self._inner is not None:
+                tell(self._inner)
+        except Exception as error:  # the border
+            self._end(error)
+
+    def _end(self, error: Exception) -> None:
+        self._inner = None
+        self._failed(error)
 
 
 class FlowLine:

@@ -167,6 +167,8 @@ class Feed:
     def connection_lost(self) -> None:
         """The stream is gone: what it said no longer continues. The next snapshot begins anew; a polled book stays."""
         with self._lock:
+            if self.observer is not None:
+                self.observer.on_interruption(self.clock.now_ns())
             self.sync.reset()
             self.needs_snapshot = False
             if self._shows_polls():

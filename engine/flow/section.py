@@ -65,6 +65,9 @@ class Section:
     def on_lost_trades(self, count: int) -> None:
         """So many trades never came; below zero: so many of them came after all."""
 
+    def on_interruption(self, t_ns: int) -> None:
+        """The stream was lost for a while: nobody knows which trades there were."""
+
     def on_timer(self, t_ns: int) -> None:
         """A whole second has passed."""
 
@@ -147,6 +150,10 @@ class Observer:
     def on_lost_trades(self, count: int) -> None:
         for section in self.sections:
             section.on_lost_trades(count)
+
+    def on_interruption(self, t_ns: int) -> None:
+        for section in self.sections:
+            section.on_interruption(t_ns)
 
     def on_time(self, t_ns: int) -> None:
         """Time has come to `t_ns` although nothing happened: the edges before it pass."""
