@@ -7,13 +7,15 @@ let through below WARNING, and what they say of a failure is shown without the a
 from __future__ import annotations
 
 import logging
+import warnings
 from threading import Lock
 
 import apprise
 from apprise.plugins import NotifyBase
 
 from engine.alerts.addresses import Address, addresses, secrets_of
-from engine.alerts.notify import Channel, Notifier, SendError, Told
+from engine.alerts.notify import Channel, Notifier, Told
+from engine.errors import SendError
 from engine.redaction import Redactor
 
 CONNECT_S = 4.0
@@ -47,7 +49,9 @@ class AppriseSender:
         if self._apprise is None:
             # Sending on the caller's thread: a thread pool of the library's own would outlive us.
             asset = apprise.AppriseAsset(app_id="Tapedeck", app_desc="Tapedeck", app_url="", async_mode=False)
-            with _loading:
+            with _loading, warnings.catch_warnings():
+                # Its services are loaded at the first address; one of them imports a module that Python will drop.
+                warnings.simplefilter("ignore", DeprecationWarning)
                 _hush()
                 service = apprise.Apprise.instantiate(self._url, asset=asset, suppress_exceptions=True)
             if not isinstance(service, NotifyBase):

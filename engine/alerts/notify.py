@@ -13,6 +13,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from engine.alerts.alert import Alert
+from engine.errors import SendError
 
 QUEUE = 200
 TRIES = 5
@@ -25,10 +26,6 @@ LEAST_PAUSE_S = 1.0
 """Between two messages of a channel: the messengers allow about one a second."""
 
 log = logging.getLogger(__name__)
-
-
-class SendError(Exception):
-    """A message did not go out; the words hold no secret."""
 
 
 class Sender(Protocol):
@@ -177,16 +174,15 @@ class Channel:
             self._last, self._trouble = "sent", ""
         self._tell(letters, "sent")
 
-    def _tried(self, letters: Sequence[_Letter], how: str) -> None:
+    def _tried(self, letters: Sequence[_Letter], how: str, *, failed: int = 0) -> None:
         log.warning("alerts by %s: %s", self.name, how)
         with self._news:
+            self.failed += failed
             self._last = self._trouble = how
         self._tell(letters, how)
 
     def _lost(self, letters: Sequence[_Letter], how: str) -> None:
-        with self._news:
-            self.failed += len(letters)
-        self._tried(letters, how)
+        self._tried(letters, how, failed=len(letters))
 
     def _wait(self, failures: int) -> bool:
         """Pause; False when it is time to end."""
