@@ -131,9 +131,17 @@ class AlertDesk:
                 if feed is not None:
                     self._look_at(key, feed)
 
-    def acknowledge(self, number: int | None = None) -> int:
-        """Acknowledge one alert (None: all); how many were waiting."""
-        return self.log.acknowledge(number, self._feeds.clock.now_ns())
+    def acknowledge(self, number: int | None = None) -> None:
+        """Acknowledge one alert (None: all)."""
+        self.log.acknowledge(number, self._feeds.clock.now_ns())
+
+    def test(self) -> None:
+        """Raise an alert that says that it is a test, on the page only."""
+        now_ns = self._feeds.clock.now_ns()
+        rule = Rule("test", "Test", Kind.CONDITION, cooldown_s=0.0)
+        text = "this is a test, nothing has happened"
+        what = Happening(Kind.CONDITION, ("tapedeck", "test", ""), now_ns, f"test {now_ns}", "test", text, STREAM)
+        self.log.tell(rule, what, now_ns, ())
 
     def close(self) -> None:
         """Stop looking, let go of all feeds and send nothing more; returns within 2 s."""

@@ -130,7 +130,10 @@ def test_an_address_that_is_none_is_told_without_being_quoted(url: str) -> None:
 
 
 def test_every_call_has_its_bounds() -> None:
-    for url in (f"json://127.0.0.1/{TOKEN}", f"mailto://u:{PASSWORD}@127.0.0.1?from=c@b.example&to=a@b.example&mode=insecure"):
+    for url in (
+        f"json://127.0.0.1/{TOKEN}",
+        f"mailto://u:{PASSWORD}@127.0.0.1?from=c@b.example&to=a@b.example&mode=insecure",
+    ):
         [service] = list(sender(url)._opened())
         assert service.request_timeout == (CONNECT_S, READ_S)
 
