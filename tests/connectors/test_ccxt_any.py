@@ -336,6 +336,23 @@ def test_frames_that_ccxt_cannot_read_do_not_leave_a_deaf_connection(world: Worl
     world.until(again, "LIVE again")
 
 
+def test_a_book_that_the_library_drops_because_of_another_socket_is_not_left_frozen(world: World) -> None:
+    world.live(BTC)
+    again = world.moves_again(BTC)
+    world.venue.send_to("btcusdt@trade", b'{"e":"depthUpdate","E":1,"s":"BTCUSDT","U":9e15,"u":9e15,"b":[],"a":[]}')
+    world.until(lambda: world.ears[BTC].said(FeedState.RECONNECTING, "dropped the book"), "the end of the connection")
+    world.until(again, "LIVE again")
+
+
+def test_trades_that_come_in_one_burst_are_all_told(world: World) -> None:
+    world.live(BTC)
+    world.venue.flood(BTC, 20_000)
+    world.until(world.moves_again(BTC), "LIVE again")
+    numbers = [int(str(trade.trade_id)) for trade in world.ears[BTC].trades]
+    assert len(numbers) > 2_000
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
 def test_a_symbol_that_is_not_listed_is_said_so_with_the_near_ones(world: World) -> None:
     world.connector()
     world.start("BTCUSD")
