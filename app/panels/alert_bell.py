@@ -10,8 +10,8 @@ from html import escape
 import streamlit as st
 
 from app.alert_words import ICONS, beep, toast_of
-from app.words import clock_time
 from app.wiring import engine
+from app.words import clock_time
 from engine.alerts.alert import Alert
 from engine.alerts.rule import Kind
 

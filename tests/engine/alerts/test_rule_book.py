@@ -104,7 +104,8 @@ def test_there_is_an_end_to_the_number_of_rules() -> None:
     ("changed", "said"),
     [
         ({"name": " "}, "name"), ({"name": "x" * 81}, "80 characters"), ({"cooldown_s": -1.0}, "cooldown"),
-        ({"cooldown_s": float("nan")}, "cooldown"), ({"least": float("inf")}, "least"), ({"feed": ("mock", "")}, "symbol"),
+        ({"cooldown_s": float("nan")}, "cooldown"), ({"least": float("inf")}, "least"),
+        ({"feed": ("mock", "")}, "symbol"),
         ({"condition": "mid"}, "comparison"),
     ],
 )  # fmt: skip
