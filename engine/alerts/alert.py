@@ -15,6 +15,8 @@ from engine.feed.mailbox import FeedKey
 
 ALERTS_KEPT = 500
 SEEN_KEPT = 5_000
+FAR_LARGER = 2.0
+"""What is so many times larger than what was told is told although the cooldown is not over."""
 
 Key = TypeVar("Key")
 
@@ -58,6 +60,7 @@ class Alert(Struct, frozen=True):
     repeats: int = 0
     acknowledged_ns: int | None = None
     ways: tuple[tuple[str, str], ...] = ()
+    size: float | None = None
 
     @property
     def waits(self) -> bool:
@@ -91,13 +94,14 @@ class AlertLog:
                 return self._join(seen, rule, channels)
             topic = (rule.id, what.key, what.topic)
             earlier = self._alerts.get(self._latest.get(topic, 0))
-            if earlier is not None and 0 <= what.at_ns - earlier.at_ns < rule.cooldown_s * 1e9:
+            if earlier is not None and _rests(earlier, what, rule.cooldown_s):
                 self._alerts[earlier.number] = replace(earlier, repeats=earlier.repeats + 1, last_ns=what.at_ns)
                 return None
             self.count += 1
             alert = Alert(
                 self.count, rule.id, rule.name, what.kind, what.key, what.at_ns, now_ns, what.at_ns, what.text,
                 what.source, rule.toast, what.topic, ways=tuple([(name, "waiting") for name in channels]),
+                size=what.size,
             )  # fmt: skip
             self._alerts[alert.number] = alert
             _keep(self._latest, topic, alert.number)
@@ -156,6 +160,13 @@ class AlertLog:
         while len(self._alerts) > ALERTS_KEPT:
             _, old = self._alerts.popitem(last=False)
             self.pushed_out += old.waits
+
+
+def _rests(earlier: Alert, what: Happening, cooldown_s: float) -> bool:
+    """Whether a happening falls into the cooldown of an earlier alert."""
+    if earlier.size is not None and what.size is not None and what.size >= FAR_LARGER * earlier.size > 0.0:
+        return False
+    return 0 <= what.at_ns - earlier.at_ns < cooldown_s * 1e9
 
 
 def _with(ways: tuple[tuple[str, str], ...], channel: str, how: str) -> tuple[tuple[str, str], ...]:

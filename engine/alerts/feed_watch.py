@@ -72,7 +72,9 @@ class FeedWatch:
         if good and not self._stale:
             return self._back(now_ns, source)
         if self._was_live and self._lost_ns is None and state is not FeedState.STOPPED:
-            self._lost_ns = now_ns
+            # Who has fallen silent has been so since the last that was heard.
+            last_ns = feed.quality.last_ns
+            self._lost_ns = last_ns if self._stale and last_ns is not None else now_ns
         kind = Kind.FAILED if state in REFUSED else Kind.FALLBACK if state is FeedState.POLLING and not good else None
         if kind is None:
             return []

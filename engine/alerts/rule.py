@@ -109,5 +109,5 @@ def defaults() -> list[Rule]:
         rule(Kind.ABSORPTION, "Absorption"),
         rule(Kind.EXHAUSTION, "Exhaustion"),
         rule(Kind.VACUUM, "Liquidity vacuum"),
-        rule(Kind.REGIME, "Regime change", cooldown_s=10.0),
+        rule(Kind.REGIME, "Regime change"),
     ]

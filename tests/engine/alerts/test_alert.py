@@ -32,6 +32,14 @@ def test_what_repeats_during_the_cooldown_is_counted_and_not_told_again() -> Non
     assert log.count == 2
 
 
+def test_what_is_far_larger_is_told_although_the_cooldown_is_not_over() -> None:
+    log = AlertLog()
+    tell(log, replace(happening(100), size=10.0))
+    assert tell(log, replace(happening(101), size=19.0)) is None
+    assert tell(log, replace(happening(102), size=20.0)) is not None
+    assert tell(log, replace(happening(103), size=30.0)) is None
+
+
 def test_another_topic_or_another_feed_has_a_cooldown_of_its_own() -> None:
     log = AlertLog()
     tell(log, happening(100))

@@ -38,7 +38,7 @@ def test_silence_is_told_once_and_the_return_with_its_length() -> None:
     assert world.look() == []
     world.feeds.clock.advance(6.5)
     world.feeds.update(101)
-    assert world.look(0.25) == ["recovered: live again after 7 s"]
+    assert world.look(0.25) == ["recovered: live again after 12 s"]
     assert world.look() == []
 
 
