@@ -71,8 +71,9 @@ def _form(rule: Rule | None, session: LiveSession, desk: AlertDesk) -> None:
             "Cooldown in seconds", 0.0, 86_400.0, rule.cooldown_s if rule is not None else 60.0, 1.0,
             key=f"rule-cooldown-{place}", help="So long nothing more is told of the same thing on the same feed.",
         )  # fmt: skip
-        ways = [ALL_CHANNELS, *desk.notifier.channels]
-        kept = [one for one in rule.channels if one in ways] if rule is not None else []
+        kept = list(rule.channels) if rule is not None else []
+        # A channel that is not set up at the moment stays in its rules.
+        ways = list(dict.fromkeys([ALL_CHANNELS, *desk.notifier.channels, *kept]))
         channels = st.multiselect(
             "Sent by", ways, kept, key=f"rule-channels-{place}", placeholder="not sent, shown on the pages only",
             format_func=lambda one: "all channels" if one == ALL_CHANNELS else str(one),

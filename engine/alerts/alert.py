@@ -14,7 +14,7 @@ from engine.alerts.rule import Kind, Rule
 from engine.feed.mailbox import FeedKey
 
 ALERTS_KEPT = 500
-SEEN_KEPT = 5_000
+TOPICS_KEPT = 5_000
 FAR_LARGER = 2.0
 """What is so many times larger than what was told is told although the cooldown is not over."""
 
@@ -76,26 +76,27 @@ class AlertLog:
         """The number of the newest alert."""
         self.pushed_out = 0
         """Alerts that were pushed out before anybody acknowledged them."""
-        self.revision = 0
-        """Another number after every change."""
         self._alerts: OrderedDict[int, Alert] = OrderedDict()
         self._latest: OrderedDict[tuple[str, FeedKey, str], int] = OrderedDict()
-        self._seen: OrderedDict[tuple[FeedKey, str], int] = OrderedDict()
         self._lock = Lock()
 
-    def tell(self, rule: Rule, what: Happening, now_ns: int, channels: tuple[str, ...]) -> tuple[Alert, bool] | None:
-        """Keep a new alert and answer it with True; with False the one that another rule has raised of the same thing,
-        if it has now to go out by `channels` that did not have it. None: nothing is to be told.
+    def tell(
+        self, rule: Rule, what: Happening, now_ns: int, channels: tuple[str, ...], told: dict[str, int]
+    ) -> tuple[Alert, tuple[str, ...]] | None:
+        """Keep what a rule wants told; the alert, and the channels by which it has now to go out.
+
+        None: it falls into the cooldown, or another rule has raised it already and all is done. `told` is what was
+        told in the same look, by identity; it is kept up to date.
         """
         with self._lock:
-            self.revision += 1
-            seen = self._seen.get((what.key, what.identity))
-            if seen is not None:
-                return self._join(seen, rule, channels)
             topic = (rule.id, what.key, what.topic)
+            if (number := told.get(what.identity)) is not None:
+                _keep(self._latest, topic, number)
+                return self._join(number, rule, channels)
             earlier = self._alerts.get(self._latest.get(topic, 0))
             if earlier is not None and _rests(earlier, what, rule.cooldown_s):
-                self._alerts[earlier.number] = replace(earlier, repeats=earlier.repeats + 1, last_ns=what.at_ns)
+                if earlier.last_ns != what.at_ns:
+                    self._alerts[earlier.number] = replace(earlier, repeats=earlier.repeats + 1, last_ns=what.at_ns)
                 return None
             self.count += 1
             alert = Alert(
@@ -105,9 +106,9 @@ class AlertLog:
             )  # fmt: skip
             self._alerts[alert.number] = alert
             _keep(self._latest, topic, alert.number)
-            _keep(self._seen, (what.key, what.identity), alert.number)
+            told[what.identity] = alert.number
             self._trim()
-            return alert, True
+            return alert, channels
 
     def alerts(self, most: int = ALERTS_KEPT) -> list[Alert]:
         """The newest, newest first."""
@@ -129,7 +130,6 @@ class AlertLog:
     def acknowledge(self, number: int | None, now_ns: int) -> int:
         """Acknowledge one alert (None: all of them); how many were waiting."""
         with self._lock:
-            self.revision += 1
             chosen = list(self._alerts) if number is None else [number] if number in self._alerts else []
             waiting = [one for one in chosen if self._alerts[one].waits]
             for one in waiting:
@@ -144,17 +144,16 @@ class AlertLog:
         with self._lock:
             alert = self._alerts.get(number)
             if alert is not None:
-                self.revision += 1
                 self._alerts[number] = change(alert)
 
-    def _join(self, number: int, rule: Rule, channels: tuple[str, ...]) -> tuple[Alert, bool] | None:
-        alert = self._alerts.get(number)
-        if alert is None or alert.rule == rule.id:
-            return None
+    def _join(self, number: int, rule: Rule, channels: tuple[str, ...]) -> tuple[Alert, tuple[str, ...]] | None:
+        """Add another rule's wishes to an alert."""
+        alert = self._alerts[number]
         had = {name for name, _ in alert.ways}
-        new = tuple([(name, "waiting") for name in channels if name not in had])
-        alert = self._alerts[number] = replace(alert, toast=alert.toast or rule.toast, ways=(*alert.ways, *new))
-        return (alert, False) if new else None
+        new = tuple([name for name in channels if name not in had])
+        ways = (*alert.ways, *[(name, "waiting") for name in new])
+        alert = self._alerts[number] = replace(alert, toast=alert.toast or rule.toast, ways=ways)
+        return (alert, new) if new else None
 
     def _trim(self) -> None:
         while len(self._alerts) > ALERTS_KEPT:
@@ -176,5 +175,5 @@ def _with(ways: tuple[tuple[str, str], ...], channel: str, how: str) -> tuple[tu
 def _keep(kept: OrderedDict[Key, int], key: Key, number: int) -> None:
     kept.pop(key, None)
     kept[key] = number
-    while len(kept) > SEEN_KEPT:
+    while len(kept) > TOPICS_KEPT:
         kept.popitem(last=False)

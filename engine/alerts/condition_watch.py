@@ -24,11 +24,12 @@ class ConditionWatch:
     def look(
         self, rule: Rule, condition: Condition, feed: Feed, picture: FlowPicture | None, now_ns: int, source: str
     ) -> Happening | None:
-        """What there is to tell of one rule, as of the moment of the picture (without one: `now_ns`)."""
+        """What there is to tell of one rule, as of the moment of the picture (of the feed alone: `now_ns`)."""
         known = self._holds.get(rule.id)
         if known is None or known[0] != condition:
             known = self._holds[rule.id] = (condition, Hold(condition))
-        t_ns = picture.metrics.at_ns if picture is not None else now_ns
+        # A picture may stand still while the feed is lost, and the time of the feed's own figures goes on.
+        t_ns = picture.metrics.at_ns if picture is not None and needs_flow(condition) else now_ns
         figures = _figures(feed, picture, now_ns)
         if not known[1].step(t_ns, figures):
             return None

@@ -141,7 +141,7 @@ class AlertDesk:
         rule = Rule("test", "Test", Kind.CONDITION, cooldown_s=0.0)
         text = "this is a test, nothing has happened"
         what = Happening(Kind.CONDITION, ("tapedeck", "test", ""), now_ns, f"test {now_ns}", "test", text, STREAM)
-        self.log.tell(rule, what, now_ns, ())
+        self.log.tell(rule, what, now_ns, (), {})
 
     def close(self) -> None:
         """Stop looking, let go of all feeds and send nothing more; returns within 2 s."""
@@ -163,6 +163,7 @@ class AlertDesk:
         status = feed.status
         source = status.source if status is not None else STREAM
         on_purpose = key[2] != STREAM or bool(self._feeds.notice(key))
+        told: dict[str, int] = {}
         found = watches.feed.look(feed, now_ns, on_purpose=on_purpose)
         picture = self._flow.picture(key)
         if picture is not None:
@@ -174,20 +175,18 @@ class AlertDesk:
             if condition is not None:
                 said = watches.conditions.look(rule, condition, feed, picture, now_ns, source)
                 if said is not None:
-                    self._tell(rule, said)
+                    self._tell(rule, said, told)
                 continue
             for what in found:
                 if what.kind is rule.kind and (what.size is None or what.size >= rule.least):
-                    self._tell(rule, what)
+                    self._tell(rule, what, told)
 
-    def _tell(self, rule: Rule, what: Happening) -> None:
+    def _tell(self, rule: Rule, what: Happening, told: dict[str, int]) -> None:
         # A recording is not news: it is told on the page only.
         channels = () if what.source == "replay" else self._ways(rule)
-        told = self.log.tell(rule, what, self._feeds.clock.now_ns(), channels)
-        if told is not None:
-            alert, new = told
-            waiting = [name for name, how in alert.ways if how == "waiting" and (new or name in channels)]
-            self.notifier.send(alert, waiting)
+        found = self.log.tell(rule, what, self._feeds.clock.now_ns(), channels, told)
+        if found is not None:
+            self.notifier.send(*found)
 
     def _ways(self, rule: Rule) -> tuple[str, ...]:
         known = tuple(self.notifier.channels)

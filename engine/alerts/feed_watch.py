@@ -52,7 +52,7 @@ class FeedWatch:
         self._gaps, self._trade_gaps = gaps, trades
         if not lost:
             return []
-        return [self._happening(Kind.GAP, now_ns, f"{gaps}/{trades}", f"{' and '.join(lost)}", source)]
+        return [self._happening(Kind.GAP, now_ns, str(now_ns), f"{' and '.join(lost)}", source)]
 
     def _silence(self, feed: Feed, now_ns: int, source: str) -> list[Happening]:
         age_s = feed.quality.age_s(now_ns)

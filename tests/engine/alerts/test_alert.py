@@ -17,7 +17,7 @@ def happening(second: float, topic: str = "gap") -> Happening:
 
 
 def tell(log: AlertLog, what: Happening, rule: Rule = RULE, channels: tuple[str, ...] = ()) -> Alert | None:
-    told = log.tell(rule, what, what.at_ns, channels)
+    told = log.tell(rule, what, what.at_ns, channels, {})
     return told[0] if told is not None else None
 
 
@@ -54,15 +54,24 @@ def test_a_recording_that_begins_again_is_told_again() -> None:
 
 
 def test_two_rules_that_want_the_same_thing_make_one_alert() -> None:
-    log = AlertLog()
-    tell(log, happening(100), channels=("phone",))
+    log, told = AlertLog(), dict[str, int]()
+    log.tell(RULE, happening(100), 0, ("phone",), told)
     other = Rule("other", "Other", Kind.GAP, toast=True)
-    told = log.tell(other, happening(100), 0, ("phone", "mail"))
-    assert told is not None
-    alert, new = told
-    assert (alert.number, new, alert.ways) == (1, False, (("phone", "waiting"), ("mail", "waiting")))
-    assert log.tell(other, happening(100), 0, ("mail",)) is None
-    assert log.count == 1
+    joined = log.tell(other, happening(100), 0, ("phone", "mail"), told)
+    assert joined is not None
+    alert, new = joined
+    assert (alert.number, new, alert.ways) == (1, ("mail",), (("phone", "waiting"), ("mail", "waiting")))
+    assert log.tell(other, happening(100), 0, ("mail",), told) is None
+    for rule in (RULE, other):
+        assert log.tell(rule, happening(101), 0, (), {}) is None
+    assert [(one.number, one.repeats) for one in log.alerts()] == [(1, 1)]
+
+
+def test_the_same_moment_of_a_recording_is_told_at_every_playing() -> None:
+    log = AlertLog()
+    tell(log, happening(100))
+    tell(log, happening(200))
+    assert tell(log, happening(100)) is not None
 
 
 def test_acknowledging_is_known_by_all_and_does_not_count_twice() -> None:

@@ -82,6 +82,14 @@ def test_a_condition_on_the_feed_needs_no_order_flow(world: World) -> None:
     assert [alert.name for alert in world.look(1)] == ["Slow"]
 
 
+def test_time_goes_on_for_the_feed_while_its_picture_stands_still(world: World) -> None:
+    world.book.put(Rule("slow", "Slow", Kind.CONDITION, "feed_age_s >= 1 for 1 s"))
+    world.feeds.live()
+    world.flow.pictures[KEY] = picture(1, START_NS)
+    assert world.look(7) == []
+    assert len(world.look(1)) == 1
+
+
 def test_a_rule_for_all_feeds_starts_none_and_one_for_a_feed_keeps_it_running(world: World) -> None:
     world.book.put(Rule("all", "All", Kind.LARGE_ORDER))
     world.look()
