@@ -27,6 +27,9 @@ SHORTEST_SECRET = 16
 _PROCESS_SECRET = token_urlsafe(32)
 _VENUE_SCHEMES = {"_WS_URL": ("ws", "wss"), "_REST_URL": ("http", "https")}
 _VENUE_KEY = "_API_KEY"
+_VENUE_FEE = "_TAKER_FEE_BPS"
+_FEES_BPS = (-100.0, 1_000.0)
+"""Some venues pay their takers."""
 _KEY = re.compile(r"[A-Za-z0-9_.-]+")
 _VENUE_PREFIXES = ("MOCK_", "UNISWAP_", "CTRADER_", "FUTU_", "CCXT_")
 _SECRET_ENDINGS = ("_KEY", "_SECRET", "_TOKEN", "_CLIENT_ID", "_RPC_URL")
@@ -40,12 +43,15 @@ class Settings:
     """Everything that can be set; never changes while the process lives.
 
     `venue_settings` goes to every connector: the variables that end in `_WS_URL`, `_REST_URL` or `_API_KEY` or begin
-    with `MOCK_`, `UNISWAP_`, `CTRADER_`, `FUTU_` or `CCXT_`, by their full names. `linger_s` (0 … 3600) is how long an
+    with `MOCK_`, `UNISWAP_`, `CTRADER_`, `FUTU_` or `CCXT_`, by their full names. `taker_fees_bps` are the variables
+    that end in `_TAKER_FEE_BPS`. `alert_rules_file` keeps the rules of alerts, `alert_urls` are the ways by which they
+    leave the house (docs/operations.md). `linger_s` (0 … 3600) is how long an
     upstream stays after its last reader left. `allowed_hosts` are the names by which browsers may call us (`*`: any).
     `ticket_secret` signs the data socket's tickets; by default it is random and ends with the process.
     """
 
     venue_settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    taker_fees_bps: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     captures_dir: Path = Path("data/captures")
     linger_s: float = 10.0
     allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1")
@@ -53,6 +59,8 @@ class Settings:
     log_level: str = "INFO"
     store_url: str = "duckdb:///data/tape.duckdb"
     bus_url: str = "memory://"
+    alert_rules_file: Path = Path("data/alerts.json")
+    alert_urls: str = ""
 
     def __repr__(self) -> str:
         venues = {
@@ -60,9 +68,11 @@ class Settings:
             for name, value in self.venue_settings.items()
         }
         return (
-            f"Settings(venue_settings={venues}, captures_dir={str(self.captures_dir)!r}, linger_s={self.linger_s}, "
+            f"Settings(venue_settings={venues}, taker_fees_bps={dict(self.taker_fees_bps)}, "
+            f"captures_dir={str(self.captures_dir)!r}, linger_s={self.linger_s}, "
             f"allowed_hosts={self.allowed_hosts}, ticket_secret='***', log_level={self.log_level!r}, "
-            f"store_url={_masked(self.store_url)!r}, bus_url={_masked(self.bus_url)!r})"
+            f"store_url={_masked(self.store_url)!r}, bus_url={_masked(self.bus_url)!r}, "
+            f"alert_rules_file={str(self.alert_rules_file)!r}, alert_urls={'***' if self.alert_urls else ''!r})"
         )
 
 
@@ -78,7 +88,14 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
     merged = {**{name: value or "" for name, value in stored.items()}, **environ}
     given = {name: value.strip() for name, value in merged.items() if value.strip()}
     fields = {variable.field: variable.read(name, given[name]) for name, variable in VARIABLES.items() if name in given}
-    return Settings(venue_settings=_venue_settings(given), **fields)  # type: ignore[arg-type]
+    return Settings(venue_settings=_venue_settings(given), taker_fees_bps=_taker_fees(given), **fields)  # type: ignore[arg-type]
+
+
+def _taker_fees(given: Mapping[str, str]) -> Mapping[str, float]:
+    least, most = _FEES_BPS
+    return MappingProxyType(
+        {name: _number(name, value, least, most, "bps") for name, value in given.items() if name.endswith(_VENUE_FEE)}
+    )
 
 
 def _venue_settings(given: Mapping[str, str]) -> Mapping[str, str]:
@@ -89,7 +106,7 @@ def _venue_settings(given: Mapping[str, str]) -> Mapping[str, str]:
                 found[name] = _url(*schemes)(name, value)
         if name.endswith(_VENUE_KEY):
             found[name] = _key(name, value)
-        if name.startswith(_VENUE_PREFIXES):
+        if name.startswith(_VENUE_PREFIXES) and not name.endswith(_VENUE_FEE):
             found.setdefault(name, value)
     return MappingProxyType(found)
 
@@ -120,13 +137,29 @@ def _url(*schemes: str) -> Callable[[str, str], str]:
 
 
 def _linger(name: str, value: str) -> float:
+    return _number(name, value, 0.0, LONGEST_LINGER_S, "seconds")
+
+
+def _number(name: str, value: str, least: float, most: float, unit: str) -> float:
     try:
-        seconds = float(value)
+        number = float(value)
     except ValueError:
-        seconds = float("nan")
-    if not isfinite(seconds) or not 0 <= seconds <= LONGEST_LINGER_S:
-        raise ConfigError(f"{name} must be a number of seconds from 0 to {LONGEST_LINGER_S:g}, not {value!r}.")
-    return seconds
+        number = float("nan")
+    if not isfinite(number) or not least <= number <= most:
+        raise ConfigError(f"{name} must be a number of {unit} from {least:g} to {most:g}, not {value!r}.")
+    return number
+
+
+def _file(name: str, value: str) -> Path:
+    path = Path(value).expanduser()
+    if path.is_dir():
+        raise ConfigError(f"{name} must name a file, but {value!r} is a directory.")
+    return path
+
+
+def _alert_urls(name: str, value: str) -> str:
+    """The list as it is; what reads it says what is wrong with it, without quoting it."""
+    return value
 
 
 def _hosts(name: str, value: str) -> tuple[str, ...]:
@@ -173,5 +206,7 @@ VARIABLES: Mapping[str, Variable] = MappingProxyType(
         "LOG_LEVEL": Variable("log_level", _log_level),
         "STORE_URL": Variable("store_url", _url("duckdb", "postgresql", "postgres")),
         "BUS_URL": Variable("bus_url", _url("memory", "redis", "rediss")),
+        "ALERT_RULES_FILE": Variable("alert_rules_file", _file),
+        "ALERT_URLS": Variable("alert_urls", _alert_urls),
     }
 )
