@@ -19,7 +19,8 @@ class Session:
     price, and stays for the session: bars and profile share it."""
 
     __slots__ = (
-        "_closed", "_day", "_first", "_interrupted", "_missing", "bar", "bar_ns", "bars", "bin_ticks", "divergence", "tick",
+        "_closed", "_day", "_first", "_interrupted", "_missing", "bar", "bar_ns", "bars", "bin_ticks", "divergence",
+        "tick",
     )  # fmt: skip
 
     def __init__(self, tick: float, bar_ns: int = MINUTE_NS, bin_ticks: int | None = None) -> None:
