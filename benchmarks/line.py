@@ -35,14 +35,14 @@ def main() -> int:
         print(f"skipped: no truths.json beside {options.capture}, so nothing could be checked")
         return 0
     machine = Machine()
-    rounds, missing = _play(options)
-    wrong = {name: results[0]["wrong"] for name, results in rounds.items() if results[0]["wrong"]}
-    report = f"{_report(rounds, missing, options)}\n\n{circumstances()}, {machine.others()}."
-    print(report)
+    rounds, missing = play(options)
+    wrong = wrong_of(rounds)
+    text = f"{report(rounds, missing, options)}\n\n{circumstances()}, {machine.others()}."
+    print(text)
     for name, reasons in wrong.items():
         print(f"\nWRONG: {CONTESTANTS[name].label}: {'; '.join(reasons)}", file=sys.stderr)
     if options.write is not None and not wrong:
-        write_between(options.write, "line", report)
+        write_between(options.write, "line", text)
     return 1 if wrong else 0
 
 
@@ -57,7 +57,13 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _play(options: argparse.Namespace) -> tuple[Rounds, dict[str, str]]:
+def wrong_of(rounds: Rounds) -> dict[str, list[str]]:
+    """Why a contestant's result is not the truth, by its name; those that are right are left out."""
+    return {name: results[0]["wrong"] for name, results in rounds.items() if results[0]["wrong"]}
+
+
+def play(options: argparse.Namespace) -> tuple[Rounds, dict[str, str]]:
+    """All rounds, and why a contestant is missing; of the options `rounds`, `only` and `capture` count."""
     rounds: Rounds = {}
     missing: dict[str, str] = {}
     for number in range(1, options.rounds + 1):
@@ -89,7 +95,8 @@ def _run(name: str, capture: Path) -> dict[str, Any]:
     return result
 
 
-def _report(rounds: Rounds, missing: dict[str, str], options: argparse.Namespace) -> str:
+def report(rounds: Rounds, missing: dict[str, str], options: argparse.Namespace) -> str:
+    """The table, its circumstances, and which bars were reached."""
     lines = [
         "| | frames/s of CPU, median (min – max) | frames/s of wall | µs per frame | × ccxt.pro | × cryptofeed |",
         "|---|---:|---:|---:|---:|---:|",

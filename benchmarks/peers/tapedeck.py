@@ -16,15 +16,15 @@ from benchmarks.tape import TOP, Outcome, Step, Top, pairs
 from connectors.base.channel import Channel, SymbolStream
 from connectors.base.runtime import Patience, SystemRuntime
 from connectors.base.session import Session
+from connectors.base.venue import Decode
 from connectors.binance import BinanceConnector
-from engine.clock import SYSTEM_CLOCK, Clock
+from engine.clock import SYSTEM_CLOCK, Clock, SystemClock
 from engine.connector import Callback, Capabilities
 from engine.errors import Disconnected, StreamUnsupported
 from engine.feed.feed import Feed
 from engine.feed.hub import Hub
 from engine.feed.mailbox import Mailbox
 from engine.feed.sync import BookSync, Verdict
-from engine.flow.section import Changes, Observer, Section
 from engine.market.book import Book
 from engine.market.events import BookDelta, BookSnapshot, Quote, Trade
 from engine.market.instrument import Instrument
@@ -163,22 +163,25 @@ class Line:
         self,
         make_mailbox: Callable[[Clock], Mailbox] = lambda _clock: Mailbox(),
         prepare: Callable[[Feed], None] = lambda _feed: None,
+        venue: BinanceConnector | None = None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self.venue = BinanceConnector({})
+        self.venue = venue or BinanceConnector({})
+        self.clock = clock
         self.shelf = Shelf(self.venue, prepare)
         self.hub = Hub({"binance": self.shelf})
-        self.mailbox = make_mailbox(SYSTEM_CLOCK)
+        self.mailbox = make_mailbox(clock)
         self.subscription = self.hub.subscribe([("binance", symbol, "stream") for symbol in SYMBOLS], self.mailbox)
 
     def session(self, link: MemoryLink, on_check: Callable[[Session, int], None]) -> Session:
         return Session(
-            self.venue, link, SystemRuntime(), Patience(), lambda: self.shelf.channels,
+            self.venue, link, SystemRuntime(self.clock), Patience(), lambda: self.shelf.channels,
             lambda channel, session, due_ns: None, on_check, lambda channel, reason: None,
         )  # fmt: skip
 
     def deliver(self, step: Step) -> None:
         """Push a captured REST snapshot."""
-        received_ns = self.shelf.channels[step.symbol].feed.clock.now_ns()
+        received_ns = self.clock.now_ns()
         snapshot = self.venue.decode_snapshot(step.symbol, step.data, received_ns, "stream")
         self.shelf.channels[step.symbol].push(snapshot)
 
@@ -210,23 +213,25 @@ class RecordedTimeLink(MemoryLink):
         return data
 
 
-class RecordedTimeObserver(Observer):
-    """Passes events on with the recording's times: what is done once a second is done as often as in the market."""
+class RecordedTimeVenue(BinanceConnector):
+    """Stamps events with the recording's times: what is done once a second is done as often as in the market."""
 
-    __slots__ = ("link",)
+    link: RecordedTimeLink
 
-    def __init__(self, sections: Sequence[Section]) -> None:
-        super().__init__(sections)
-        self.link: RecordedTimeLink | None = None
+    def new_decoder(self) -> Decode:
+        decode, link = super().new_decoder(), self.link
+        return lambda data, now_ns: decode(data, link.now_ns)
 
-    def on_bbo(self, t_ns: int, bid: float, bid_size: float, ask: float, ask_size: float) -> None:
-        super().on_bbo(self.link.now_ns, bid, bid_size, ask, ask_size)  # type: ignore[union-attr]
 
-    def on_book(self, t_ns: int, book: Book, changes: Changes | None) -> None:
-        super().on_book(self.link.now_ns, book, changes)  # type: ignore[union-attr]
+class RecordedClock(SystemClock):
+    """Real time, counted from the moment at which the recording begins: nothing that it holds is ever stale."""
 
-    def on_trade(self, t_ns: int, price: float, size: float, side: int, venue_ns: int | None, trade_id: object) -> None:
-        super().on_trade(self.link.now_ns, price, size, side, venue_ns, trade_id)  # type: ignore[union-attr]
+    def __init__(self, begin_ns: int) -> None:
+        super().__init__()
+        self._shift_ns = begin_ns - super().now_ns()
+
+    def now_ns(self) -> int:
+        return super().now_ns() + self._shift_ns
 
 
 def whole_line(steps: list[Step]) -> Job:
@@ -236,20 +241,23 @@ def whole_line(steps: list[Step]) -> Job:
 
 def line_with_flow(steps: list[Step]) -> Job:
     # Here, for only this contestant needs numpy.
+    from engine.analysis.flow_border import FlowBorder
     from engine.flow.analyzer import FlowAnalyzer
 
-    observers: list[RecordedTimeObserver] = []
-
     def analyse(feed: Feed) -> None:
-        sections = FlowAnalyzer(feed.venue, feed.symbol, TICK).observer.sections
-        observers.append(RecordedTimeObserver(sections))
-        feed.observer = observers[-1]
+        feed.observer = FlowBorder(
+            ("binance", feed.symbol, "stream"), FlowAnalyzer(feed.venue, feed.symbol, TICK).observer, failed
+        )
 
-    line = Line(prepare=analyse)
-    link = RecordedTimeLink(steps, line.deliver)
-    for observer in observers:
-        observer.link = link
+    venue = RecordedTimeVenue({})
+    line = Line(prepare=analyse, venue=venue, clock=RecordedClock(steps[0].received_ns))
+    link = venue.link = RecordedTimeLink(steps, line.deliver)
     return _run(line, link)
+
+
+def failed(error: Exception) -> None:
+    """An analysis that fails is no contestant."""
+    raise error
 
 
 def _run(line: Line, link: MemoryLink) -> Job:

@@ -21,13 +21,13 @@ _INFINITY = float("inf")
 class LiveObserver(Observer):
     """`top`, `board` and `tape` are the sections that take quotes; with a further one there is no short way."""
 
-    __slots__ = ("_asks", "_bids", "_board", "_short", "_top")
+    __slots__ = ("_asks", "_bids", "_board", "_short", "_tape", "_top")
 
     def __init__(
         self, top: TopOfBook, board: SignalBoard, tape: Tape, sections: Sequence[Section], *,
         derive_quotes: bool = False,
     ) -> None:  # fmt: skip
-        self._top, self._board = top, board
+        self._top, self._board, self._tape = top, board, tape
         self._bids, self._asks = tape.refills.bid, tape.refills.ask
         self._short = False
         super().__init__(sections, derive_quotes=derive_quotes)
@@ -47,7 +47,7 @@ class LiveObserver(Observer):
         # Tenths of a second end before whole seconds do: before `mark_ns` no edge is passed.
         if (
             t_ns >= top.mark_ns or not top.known or not (bid_size > 0.0 < ask_size and total < _INFINITY)
-            or bids.price != event.bid or asks.price != event.ask or bids.traded_ns >= 0 or asks.traded_ns >= 0
+            or bids.price != event.bid or asks.price != event.ask
         ):  # fmt: skip
             super().hear(event)
             return
@@ -58,12 +58,16 @@ class LiveObserver(Observer):
         state = top.place = top.base + int(BUCKETS * bid_size / total)
         top.row[state] += top.states.weight
         top.row = top.rows[state]
-        top.bid_size = bids.size = bid_size
-        top.ask_size = asks.size = ask_size
+        top.bid_size, top.ask_size = bid_size, ask_size
         top.t_ns = self.last_ns = t_ns
+        if not board.low < (bid_size - ask_size) / total < board.high or t_ns >= board.wake_ns:
+            board.on_bbo(t_ns, top.bid, bid_size, top.ask, ask_size)
+        if (bids.traded_ns >= 0 and bid_size != bids.size) or (asks.traded_ns >= 0 and ask_size != asks.size):
+            # It may be the answer to a trade.
+            self._tape.on_bbo(t_ns, top.bid, bid_size, top.ask, ask_size)
+            return
+        bids.size, asks.size = bid_size, ask_size
         if bid_size > bids.peak:
             bids.peak = bid_size
         if ask_size > asks.peak:
             asks.peak = ask_size
-        if not board.low < (bid_size - ask_size) / total < board.high or t_ns >= board.wake_ns:
-            board.on_bbo(t_ns, top.bid, bid_size, top.ask, ask_size)

@@ -86,16 +86,17 @@ class Heard:
         ]  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_the_short_way_says_what_the_long_way_says(seed: int) -> None:
-    events = market(seed, 6_000)
+    events = market(seed, 3_000)
     short, long = Heard(short=True), Heard(short=False)
     for begin in range(0, len(events), 997):
         for heard in (short, long):
             heard.play(events[begin : begin + 997])
         assert repr(short.said()) == repr(long.said()), "by their digits: what infinite sizes make is no number"
     assert short.signals
-    assert short.analyzer.top.events > 3_000
+    assert short.detections
+    assert short.analyzer.top.events > 1_500
 
 
 def test_a_further_section_that_takes_quotes_hears_all_of_them() -> None:
