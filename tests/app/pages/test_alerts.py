@@ -99,7 +99,7 @@ def test_a_rule_is_made_fires_is_told_on_every_page_sent_and_acknowledged(browse
     assert len(json.loads(rules.read_text())["rules"]) == 10
 
 
-def test_a_file_of_rules_that_is_broken_is_named_on_the_page(browser: Browser, tmp_path: Path) -> None:
+def test_a_file_of_rules_that_is_broken_is_named_and_a_test_is_seen_and_heard(browser: Browser, tmp_path: Path) -> None:
     rules = tmp_path / "alerts.json"
     rules.write_text("{")
     with dashboard(tmp_path / "app.log", {"ALERT_RULES_FILE": str(rules)}) as address:
@@ -107,6 +107,12 @@ def test_a_file_of_rules_that_is_broken_is_named_on_the_page(browser: Browser, t
         expect(page.get_by_text("cannot be read", exact=False)).to_contain_text("alerts.json")
         expect(page.locator('[data-table="rules"]')).to_have_attribute("data-rows", "10")
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-        press(page, "alert-test-toast")
-        expect(page.locator('[data-testid="stToast"]')).to_contain_text("this is a test", timeout=10_000)
+        page.set_viewport_size({"width": 1280, "height": 1000})
+        page.locator(".st-key-alert-sound label").first.click()
+        settle(page)
+        # The tone is on the page for a second only.
+        with page.expect_response(lambda answer: answer.url.endswith(".wav")) as tone:
+            press(page, "alert-test-toast")
+            expect(page.locator('[data-testid="stToast"]')).to_contain_text("this is a test", timeout=10_000)
+        assert tone.value.status in (200, 206)
         page.context.close()
