@@ -228,9 +228,9 @@ class DuckdbStore:
             connection.register("batch", table)
             connection.execute(f"INSERT INTO {name} SELECT {number}, * FROM batch")
             connection.unregister("batch")
-            low.append(table["idx"][0].as_py())
-            high.append(table["idx"][-1].as_py())
-            times = table["at_ns"].to_numpy()
+            numbers, times = table["idx"].to_numpy(), table["at_ns"].to_numpy()
+            low.append(int(numbers.min()))
+            high.append(int(numbers.max()))
             first.append(int(times.min()))
             last.append(int(times.max()))
         connection.execute(
