@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -93,6 +93,14 @@ class Connector(Protocol):
 
     def close(self) -> None:
         """Stop everything within 2 s."""
+
+
+@runtime_checkable
+class Restarting(Protocol):
+    """What a connector has besides, when it gives up what a venue refuses for good."""
+
+    def start_again(self) -> None:
+        """Try once more: somebody wants to, or what was in the way has changed."""
 
 
 class CandleSource(Protocol):
