@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
+from threading import Thread
 from typing import cast
 
 from app.instruments import InstrumentDirectory
@@ -20,6 +21,7 @@ from engine.market.terms import Terms, taker_fee_bps
 from engine.plugins import discover, frame_readers, make_connectors
 from engine.process import get_engine, services
 from engine.settings import Settings, load_settings
+from engine.store.options import options_from
 from engine.store.verify import recognise
 
 SWITCH_INTERVAL_S = 0.0005
@@ -90,11 +92,13 @@ def _build_engine() -> Engine:
     errors += strategies.errors
     made = Engine(
         connectors, strategies.found, plugin_errors=errors, linger_s=chosen.linger_s,
-        alert_rules=chosen.alert_rules_file,
+        alert_rules=chosen.alert_rules_file, recording=options_from(chosen),
     )  # fmt: skip
     made.flow.tick_of, made.flow.terms_of = _tick, _terms
     if chosen.alert_urls:
         _open_channels(made, chosen.alert_urls)
+    # On a thread of its own: a page must not wait for a large file to be opened.
+    Thread(target=made.recording.look_back, name="recordings-look-back", daemon=True).start()
     return made
 
 

@@ -22,6 +22,7 @@ from engine.errors import ConfigError
 ENV_FILE = Path(__file__).resolve().parents[1] / ".env"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LONGEST_LINGER_S = 3600.0
+TIMEFRAMES = ("1m", "3m", "5m", "15m", "30m", "1h", "4h", "12h", "1d")
 SHORTEST_SECRET = 16
 
 _PROCESS_SECRET = token_urlsafe(32)
@@ -47,7 +48,8 @@ class Settings:
     that end in `_TAKER_FEE_BPS`. `alert_rules_file` keeps the rules of alerts, `alert_urls` are the ways by which they
     leave the house (docs/operations.md). `linger_s` (0 … 3600) is how long an
     upstream stays after its last reader left. `allowed_hosts` are the names by which browsers may call us (`*`: any).
-    `ticket_secret` signs the data socket's tickets; by default it is random and ends with the process.
+    `ticket_secret` signs the data socket's tickets; by default it is random and ends with the process. `record_…` says
+    how recordings are made and kept, see `RecordOptions` in engine/store/options.py.
     """
 
     venue_settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -58,6 +60,11 @@ class Settings:
     ticket_secret: str = _PROCESS_SECRET
     log_level: str = "INFO"
     store_url: str = "duckdb:///data/tape.duckdb"
+    record_flush_s: float = 1.0
+    record_depth_every_s: float = 5.0
+    record_timeframes: tuple[str, ...] = ("1m",)
+    record_keep_days: float = 0.0
+    record_max_gb: float = 10.0
     bus_url: str = "memory://"
     alert_rules_file: Path = Path("data/alerts.json")
     alert_urls: str = ""
@@ -72,6 +79,9 @@ class Settings:
             f"captures_dir={str(self.captures_dir)!r}, linger_s={self.linger_s}, "
             f"allowed_hosts={self.allowed_hosts}, ticket_secret='***', log_level={self.log_level!r}, "
             f"store_url={_masked(self.store_url)!r}, bus_url={_masked(self.bus_url)!r}, "
+            f"record_flush_s={self.record_flush_s}, record_depth_every_s={self.record_depth_every_s}, "
+            f"record_timeframes={self.record_timeframes}, record_keep_days={self.record_keep_days}, "
+            f"record_max_gb={self.record_max_gb}, "
             f"alert_rules_file={str(self.alert_rules_file)!r}, alert_urls={'***' if self.alert_urls else ''!r})"
         )
 
@@ -150,6 +160,20 @@ def _number(name: str, value: str, least: float, most: float, unit: str) -> floa
     return number
 
 
+def _between(low: float, high: float, unit: str) -> Callable[[str, str], float]:
+    return lambda name, value: _number(name, value, low, high, unit)
+
+
+def _timeframes(name: str, value: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(one.strip() for one in value.split(",") if one.strip()))
+    if value.strip().lower() == "none":
+        return ()
+    wrong = [one for one in names if one not in TIMEFRAMES]
+    if wrong or not names:
+        raise ConfigError(f"{name} must be none or list names among {', '.join(TIMEFRAMES)}, not {value!r}.")
+    return names
+
+
 def _file(name: str, value: str) -> Path:
     path = Path(value).expanduser()
     if path.is_dir():
@@ -205,6 +229,11 @@ VARIABLES: Mapping[str, Variable] = MappingProxyType(
         "TICKET_SECRET": Variable("ticket_secret", _secret),
         "LOG_LEVEL": Variable("log_level", _log_level),
         "STORE_URL": Variable("store_url", _url("duckdb", "postgresql", "postgres")),
+        "RECORD_FLUSH_S": Variable("record_flush_s", _between(0.1, 60, "seconds")),
+        "RECORD_DEPTH_EVERY_S": Variable("record_depth_every_s", _between(0, 3600, "seconds")),
+        "RECORD_TIMEFRAMES": Variable("record_timeframes", _timeframes),
+        "RECORD_KEEP_DAYS": Variable("record_keep_days", _between(0, 36_500, "days")),
+        "RECORD_MAX_GB": Variable("record_max_gb", _between(0, 1_000_000, "gigabytes")),
         "BUS_URL": Variable("bus_url", _url("memory", "redis", "rediss")),
         "ALERT_RULES_FILE": Variable("alert_rules_file", _file),
         "ALERT_URLS": Variable("alert_urls", _alert_urls),
