@@ -59,6 +59,7 @@ class CcxtConnector(StreamingConnector):
     exchange_id: ClassVar[str] = ""
     capabilities = Capabilities(streaming=True, polling=True, depth=DEPTH, trades=True)
     continuity = WholeBooks()
+    frames = "what ccxt made of the venue's frames; those themselves are not recorded"
     wait_s: ClassVar[float] = 15.0
     """How long ccxt may say nothing of a symbol before we look whether its connection is still alive."""
     limits = Limits(

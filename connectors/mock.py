@@ -216,6 +216,8 @@ class MockConnector(StreamingConnector):
         self._take_time(self._answers.delay_s(), timeout_s)
         response = self._answers.answer(request.url)
         self._take_time(self.exchange.latency_s, timeout_s)
+        if self.tap is not None:
+            self.record_answer(request, response)
         if response.status != 200:
             own = self.rest_error(response.status, response.body, response.headers)
             raise own or refusal(response.status, response.body, response.headers, "the simulated exchange")

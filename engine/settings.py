@@ -29,7 +29,7 @@ _VENUE_SCHEMES = {"_WS_URL": ("ws", "wss"), "_REST_URL": ("http", "https")}
 _VENUE_KEY = "_API_KEY"
 _KEY = re.compile(r"[A-Za-z0-9_.-]+")
 _VENUE_PREFIXES = ("MOCK_", "UNISWAP_", "CTRADER_", "FUTU_", "CCXT_")
-_SECRET_ENDINGS = ("_KEY", "_SECRET", "_TOKEN", "_CLIENT_ID", "_RPC_URL")
+SECRET_ENDINGS = ("_KEY", "_SECRET", "_TOKEN", "_CLIENT_ID", "_RPC_URL")
 """A node's address carries its key in the path."""
 _HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _PASSWORD = re.compile(r"(?<=://)[^/@\s]*@")
@@ -56,7 +56,7 @@ class Settings:
 
     def __repr__(self) -> str:
         venues = {
-            name: "***" if name.endswith(_SECRET_ENDINGS) else _masked(value)
+            name: "***" if name.endswith(SECRET_ENDINGS) else _masked(value)
             for name, value in self.venue_settings.items()
         }
         return (

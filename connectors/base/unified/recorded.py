@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from connectors.base.unified.errors import is_lost_book
 from connectors.base.unified.listing import Listing
-from connectors.base.unified.wire import events, picture, prints
+from connectors.base.unified.wire import decode, events, picture, prints
 from connectors.base.venue import Decode
 from engine.connector import Capabilities
 from engine.errors import DecodeError
@@ -30,6 +30,10 @@ HOSTS: Mapping[str, tuple[str, ...]] = {
     "coinbase": (),
 }
 """The exchanges whose recordings can be read this way, and by which hosts they are known; without one, only by name."""
+
+
+TRANSLATED = "translated:"
+"""How the address of frames begins that are the library's words already (`RawSource.frames`)."""
 
 
 class RecordedExchange:
@@ -83,6 +87,8 @@ class RecordedExchange:
         return self.decode_recorded("", "", frame, received_ns)
 
     def recorded_decoder(self, url: str, connection: str) -> Decode:
+        if url.startswith(TRANSLATED):
+            return lambda frame, received_ns: events(decode(frame), self.name, received_ns)
         return lambda frame, received_ns: self.decode_recorded(url, connection, frame, received_ns)
 
     def decode_recorded(self, url: str, connection: str, frame: bytes, received_ns: int) -> Sequence[MarketEvent]:
