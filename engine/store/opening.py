@@ -28,10 +28,15 @@ def open_store(url: str, *, read_only: bool = False) -> Store:
                 f"PostgreSQL needs a package that is not installed ({error.name})",
                 hint="Install it: .venv/bin/python -m pip install -r requirements-postgres.txt",
             ) from error
-        return PostgresStore(url)
+        return PostgresStore(url, read_only=read_only)
     raise StoreError(
         f"there is no store of the kind {kind!r}", hint="Use duckdb:///data/tape.duckdb, or postgresql://…/database."
     )
+
+
+def there_is_one(url: str) -> bool:
+    """Whether something is at this place already, as far as that can be told without opening it."""
+    return urlsplit(url).scheme != "duckdb" or file_of(url).exists()
 
 
 def file_of(url: str) -> Path:

@@ -1,7 +1,8 @@
 """The tables in PostgreSQL, and what turns them into hypertables where TimescaleDB is present.
 
 They have the columns of the DuckDB file (engine/store/duckdb_schema.py), and lie in the schema that the connection
-finds first. Rows are only ever added, and deleted with their recording.
+finds first. Rows are only ever added, and deleted with their recording. `flushes.bytes` is what a flush sent: the server
+gives no disk space back when rows are deleted, so what its files measure would never shrink.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ CREATE TABLE feeds(
     PRIMARY KEY (recording, feed));
 CREATE TABLE flushes(
     recording integer, first_idx bigint, last_idx bigint, first_ns bigint, last_ns bigint,
-    events bigint, level_rows bigint);
+    events bigint, level_rows bigint, bytes bigint);
 CREATE TABLE books(
     {_TIMES}, whole boolean, bids integer, prices double precision[], sizes double precision[],
     first_sequence bigint, last_sequence bigint, previous_sequence bigint, checksum bigint, depth bigint, wire text);

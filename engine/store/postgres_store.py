@@ -44,7 +44,8 @@ SELECT number, id, started_ns, ended_ns, coalesce(ending, 'running'), note, vers
     (SELECT coalesce(sum(events), 0)::bigint FROM flushes f WHERE f.recording = number),
     (SELECT coalesce(sum(level_rows), 0)::bigint FROM flushes f WHERE f.recording = number),
     (SELECT count(*) FROM gaps g WHERE g.recording = number),
-    (SELECT max(last_ns) FROM flushes f WHERE f.recording = number)
+    (SELECT max(last_ns) FROM flushes f WHERE f.recording = number),
+    (SELECT coalesce(sum(bytes), 0)::bigint FROM flushes f WHERE f.recording = number)
 FROM recordings LEFT JOIN endings e ON e.recording = number
 """
 log = logging.getLogger(__name__)
@@ -53,8 +54,10 @@ log = logging.getLogger(__name__)
 class PostgresStore:
     """See `Store` in engine/store/base.py."""
 
-    def __init__(self, url: str) -> None:
-        """Connect to `postgresql://user:password@host:port/database`; the tables are made where there are none.
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
+        """Connect to `postgresql://user:password@host:port/database`; tables are made where there are none.
+
+        `read_only`: nothing is made or ended.
 
         Raises:
             StoreError: the server cannot be used, or the tables there are not ours.
@@ -67,8 +70,9 @@ class PostgresStore:
         """Whether TimescaleDB keeps the large tables."""
         self._door = Door(url, self._lock_running)
         try:
-            self._prepare()
-            self._look_back()
+            self._prepare(read_only)
+            if not read_only:
+                self._look_back()
         except BaseException:
             self._door.close()
             raise
@@ -82,7 +86,7 @@ class PostgresStore:
         for number in self._running:
             self._door.rows(f"SELECT pg_advisory_lock({_OURS}, %s) IS NULL", [number])
 
-    def _prepare(self) -> None:
+    def _prepare(self, read_only: bool) -> None:
         with self._door.transaction():
             self._door.rows(f"SELECT pg_advisory_xact_lock({_OURS}, 0) IS NULL")
             found = self._version()
@@ -91,6 +95,8 @@ class PostgresStore:
                     f"{self.place} has tables of version {found}, this program knows versions up to {VERSION}",
                     hint="Use the newer program that wrote them, or name another database in STORE_URL.",
                 )
+            if found == 0 and read_only:
+                raise StoreError(f"{self.place} holds no recordings", hint="Record something first.")
             if found == 0:
                 self._make_tables()
         self.hypertables = self._has("SELECT 1 FROM pg_extension WHERE extname = 'timescaledb'") and self._has(
@@ -195,14 +201,16 @@ class PostgresStore:
             return True
         times = [table["at_ns"].to_numpy() for table in columns.tables.values()]
         first, last = min(int(one.min()) for one in times), max(int(one.max()) for one in times)
-        flush = (number, entries[0].index, entries[-1].index, first, last, len(entries), columns.level_rows)
+        batches = {name: to_copy(table, number) for name, table in columns.tables.items()}
+        size = sum([len(batch) for batch in batches.values()])
+        flush = (number, entries[0].index, entries[-1].index, first, last, len(entries), columns.level_rows, size)
         with self._door.guard() as connection:
-            places = "(%s, %s, %s, %s, %s, %s, %s)"
+            places = "(%s, %s, %s, %s, %s, %s, %s, %s)"
             added = connection.execute(f"INSERT INTO flushes VALUES {places} ON CONFLICT DO NOTHING".encode(), flush)
         if not added.rowcount:
             return False
-        for name, table in columns.tables.items():
-            self._door.copy(f"COPY {name} FROM STDIN (FORMAT BINARY)", to_copy(table, number))
+        for name, batch in batches.items():
+            self._door.copy(f"COPY {name} FROM STDIN (FORMAT BINARY)", batch)
         return True
 
     def _add_feeds(self, number: int, feeds: FeedNumbers) -> None:
@@ -279,9 +287,7 @@ class PostgresStore:
             number: tuple(dict.fromkeys([(venue, symbol, mode) for _, venue, symbol, mode in group]))
             for number, group in groupby(found, itemgetter(0))
         }
-        whole = sum([row[7] + row[8] for row in rows])
-        size = self.size() if rows else 0
-        return [_recording(row, keys.get(row[0], ()), size, whole) for row in rows]
+        return [_recording(row, keys.get(row[0], ())) for row in rows]
 
     def recording(self, recording_id: str) -> Recording:
         found = self.recordings()
@@ -387,17 +393,8 @@ class PostgresStore:
         return [kind(*[meant(value) if isinstance(value, str) else value for value in row]) for row in rows]
 
     def size(self) -> int:
-        measure = "CASE WHEN relname = ANY(%s) THEN hypertable_size(oid::regclass) ELSE pg_total_relation_size(oid) END"
-        large = list(HYPERTABLES)
-        if not self.hypertables:
-            measure, large = "pg_total_relation_size(oid)", []
-        return int(
-            self._one(
-                f"SELECT coalesce(sum({measure}), 0)::bigint FROM pg_class "
-                "WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND relname = ANY(%s)",
-                [*([large] if large else []), list(ALL_TABLES)],
-            )
-        )
+        """As it was sent: indexes and what the server has yet to clear away are not counted."""
+        return int(self._one("SELECT coalesce(sum(bytes), 0)::bigint FROM flushes"))
 
     def close(self) -> None:
         self._door.close()
@@ -438,11 +435,10 @@ def _index(entry: Entry) -> int:
     return entry.index
 
 
-def _recording(row: tuple[Any, ...], feeds: tuple[FeedKey, ...], size: int, whole: int) -> Recording:
-    """A row of the list as a value; its share of the disk by how much it holds of all events and levels."""
-    _, made, started_ns, ended_ns, ending, note, versions, events, level_rows, gaps, _ = row
-    share = round(size * (events + level_rows) / whole) if whole else 0
+def _recording(row: tuple[Any, ...], feeds: tuple[FeedKey, ...]) -> Recording:
+    """A row of the list as a value."""
+    _, made, started_ns, ended_ns, ending, note, versions, events, level_rows, gaps, _, size = row
     return Recording(
-        made, started_ns, ended_ns, ending, feeds, events, level_rows, gaps, share, meant(note),
+        made, started_ns, ended_ns, ending, feeds, events, level_rows, gaps, size, meant(note),
         msgspec.json.decode(versions, type=dict[str, str]),
     )  # fmt: skip
