@@ -1,8 +1,8 @@
 """The tables in PostgreSQL, and what turns them into hypertables where TimescaleDB is present.
 
 They have the columns of the DuckDB file (engine/store/duckdb_schema.py), and lie in the schema that the connection
-finds first. Rows are only ever added, and deleted with their recording. `flushes.bytes` is what a flush sent: the server
-gives no disk space back when rows are deleted, so what its files measure would never shrink.
+finds first. Rows are only ever added, and deleted with their recording. `flushes.bytes` is what a flush sent: the
+server gives no disk space back when rows are deleted, so what its files measure would never shrink.
 """
 
 from __future__ import annotations
