@@ -56,7 +56,7 @@ def test_an_engine_records_what_runs_through_it_with_the_signals(engine: Engine,
     [line] = connector.streams
     line.say(said(1))
     line.say(print_of(7))
-    until(lambda: engine.recording.state().events >= 4)
+    until(lambda: engine.recording.state().events >= 4 and engine.recording.state().bytes is not None)
     engine.strategies.release(run)
     state = engine.recording.state()
     assert state.recording is not None
