@@ -189,6 +189,7 @@ class Connection:
                 if session is None:
                     session = self._connect()
                 session.run()
+                self._note_end(session, None)
                 return
             except FeedError as error:
                 failure = self._venue.advise(error)
@@ -364,10 +365,12 @@ class Connection:
             self._rotate_ns = now_ns + round(self._patience.rotate_again_s * 1e9)
             self._begin_rotation(now_ns)
 
-    def _note_end(self, session: Session | None, failure: FeedError) -> None:
+    def _note_end(self, session: Session | None, failure: FeedError | None) -> None:
+        """Why a link ended, or (without a session) was not made."""
         tap = self._new_tap(self._wire) if session is None else session.tap
         if tap is not None:
-            tap.note({"ended" if session is not None else "failed": str(failure)}, self._runtime.clock.now_ns())
+            why = "not needed any more" if failure is None else str(failure)
+            tap.note({"ended" if session is not None else "failed": why}, self._runtime.clock.now_ns())
 
     def _repair(self, channel: Channel, session: Session, due_ns: int) -> None:
         def still_wanted() -> bool:

@@ -199,6 +199,8 @@ class Verification:
             self._broken(record, f"the recorder lost {words['lost']} records of connection {record.connection or '-'}")
         elif "beside" in words and str(words["beside"]) in self._connections.values():
             self._successors.begin(record.connection)
+        elif "ended" in words:
+            self._successors.forget(record.connection)
         elif "takes over" in words:
             for symbol, events in self._successors.take_over(record.connection, self.feeds):
                 self._connections[symbol] = record.connection
