@@ -22,7 +22,7 @@ from connectors.base.link import Link, PlannedClose
 from connectors.base.polling import Poller
 from connectors.base.repair import Repair
 from connectors.base.session import Session, Untrusted
-from connectors.base.tapping import ConnectionTap
+from connectors.base.tapping import TRANSLATED, ConnectionTap
 from connectors.base.venue import Venue
 from connectors.base.worker import Worker
 from engine.connector import FrameTap
@@ -347,7 +347,7 @@ class Connection:
             return None
         # What is no frame of the venue's must not be taken for one.
         name = self._venue.name
-        url = f"translated://{name}" if self._carrier.frames else self._venue.stream_url(list(self.channels))
+        url = f"{TRANSLATED}//{name}" if self._carrier.frames else self._venue.stream_url(list(self.channels))
         return ConnectionTap(tap, wire, url)
 
     def _mind_tap(self, session: Session, now_ns: int) -> None:

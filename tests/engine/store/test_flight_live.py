@@ -193,6 +193,23 @@ def test_what_is_not_the_wires_own_says_so_and_is_read_back_all_the_same(rig_of:
     assert all(one["snapshots"] > 0 for one in report.symbols.values())
 
 
+def test_beside_what_ccxt_made_of_them_stand_the_exchanges_own_messages_both_ways(tmp_path: Path) -> None:
+    place = tmp_path / "flight.jsonl.gz"
+    with CcxtRig() as rig:
+        desk = FlightDesk({rig.connector.name: rig.connector}, rig.runtime.clock)
+        desk.start(rig.connector.name, place)
+        rig.start().move()
+        rig.until_live(timeout=30.0)
+        rig.pause(20)
+        desk.close()
+        asked = [json.loads(entry.text) for entry in rig.venue.entries("text")]
+    own = [one for one in read_capture(place, lambda damage: None) if one.url.startswith(rig.venue.ws_url)]
+    assert [json.loads(one.data) for one in own if one.direction == "send"] == asked
+    received = [one.data for one in own if one.direction == "recv"]
+    assert any(b'"depthUpdate"' in data for data in received)
+    assert recorded(place).problems == []
+
+
 def test_the_desk_switches_venues_on_and_off_and_tells_how_they_stand(tmp_path: Path) -> None:
     with BinanceRig() as rig:
         desk = FlightDesk({"binance": rig.connector, "other": object()}, rig.runtime.clock)  # type: ignore[dict-item]
