@@ -27,6 +27,8 @@ ACROSS = (
     "&fee-mock:alpha=0.05&fee-mock:beta=0.05&fee-mock:gamma=0.05"
 )
 FLOW = "/flow?connector=mock&run=1"
+ALERTS = "/alerts"
+TOLD = '[data-table="alerts"] tbody tr[data-kind="large_order"]'
 FILLED = '[data-table="scores"]'
 ROW = '.td-across tr[data-venue="mock:gamma"][data-standing="live"]'
 
@@ -65,6 +67,7 @@ def main() -> None:
             take(browser, flow, "order_flow.png", 1280, 2700, "dark", FULL_CHART_S, FILLED)
             take(browser, flow, "order_flow_light.png", 1280, 1400, "light", SETTLED_S, FILLED)
             take(browser, flow, "order_flow_phone.png", 390, 1700, "dark", SETTLED_S, FILLED)
+            take(browser, address + ALERTS, "alerts.png", 1280, 1500, "dark", SETTLED_S, TOLD)
         browser.close()
 
 

@@ -25,6 +25,7 @@ MAY_IMPORT = {
 # Rooms on one floor do not know each other.
 FLOORS = (
     ("engine.errors", "engine.clock"),
+    ("engine.redaction",),
     ("engine.settings",),
     ("engine.market",),
     ("engine.feed.checksum",),
@@ -48,6 +49,7 @@ DOORS = {
     "urllib3": ("connectors.base",),
     "ccxt": ("connectors.ccxt_any", "engine.trading.live"),
     "futu": ("connectors.base.futu_door",),
+    "apprise": ("engine.alerts.apprise_door",),
     "duckdb": ("engine.store.duckdb_store",),
     "psycopg": ("engine.store.postgres_door",),
     "redis": ("engine.bus.redis_bus",),

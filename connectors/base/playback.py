@@ -91,6 +91,11 @@ class PlaybackConnector:
         self._stopping = Event()
         self._thread: Thread | None = None
 
+    @property
+    def recorded(self) -> str:
+        """The venue that was recorded."""
+        return self._venue.name
+
     def start_stream(self, symbol: str, callback: Callback) -> PlaybackStream:
         with self._lock:
             stream = PlaybackStream(self, symbol, self._feed(symbol), callback)
