@@ -1,0 +1,91 @@
+"""What a recording can be exported as, each as one file of the exports folder, whichever store it lies in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+from zipfile import ZIP_STORED, ZipFile
+
+from engine.errors import StoreError
+from engine.store import bundle
+from engine.store.base import Store
+from engine.store.bundle_writer import write_bundle
+from engine.store.copying import copy_recording
+from engine.store.csv_export import write_csv
+from engine.store.opening import open_store
+from engine.store.work import Outcome, Progress
+
+Kind = Literal["bundle", "csv", "parquet", "duckdb"]
+ENDINGS: Mapping[Kind, str] = {
+    "bundle": bundle.ENDING, "csv": ".csv.zip", "parquet": ".parquet.zip", "duckdb": ".duckdb"
+}  # fmt: skip
+
+
+def export(
+    kind: Kind, store: Store, recording_id: str, folder: Path, settings: Mapping[str, str], progress: Progress,
+    *, at_ns: int,
+) -> Outcome:  # fmt: skip
+    """Write a recording to `<folder>/<id><ending>`; an older export of the same name is replaced.
+
+    `settings` go into a bundle and must hold no secret.
+
+    Raises:
+        StoreError: it cannot be read or written, or was called off; then there is no new file.
+    """
+    path = folder / f"{recording_id}{ENDINGS[kind]}"
+    words = ""
+    if kind == "bundle":
+        words = write_bundle(store, recording_id, path, settings, progress, at_ns=at_ns).left_out
+    elif kind == "csv":
+        write_csv(store, recording_id, path, progress)
+    elif kind == "parquet":
+        _parquet(store, recording_id, path, progress)
+    else:
+        _duckdb(store, recording_id, path, progress)
+    size_bytes = path.stat().st_size
+    return Outcome(" ".join(filter(None, [f"{path.name}, {size_bytes / 1e6:,.1f} MB.", words])), path)
+
+
+def _duckdb(store: Store, recording_id: str, path: Path, progress: Progress) -> None:
+    """A store of its own with this recording alone."""
+    draft = path.with_name(path.name + ".part")
+    try:
+        _remove(draft)
+        copy = open_store(f"duckdb:///{draft}")
+        try:
+            copy_recording(store, recording_id, copy, progress)
+        finally:
+            copy.close()
+        os.replace(draft, path)
+    except OSError as error:
+        raise StoreError(f"{path.name} cannot be written: {error.strerror or error}", hint="Make room.") from error
+    finally:
+        _remove(draft)
+
+
+def _parquet(store: Store, recording_id: str, path: Path, progress: Progress) -> None:
+    from engine.store.parquet import export_parquet
+
+    draft, folder = path.with_name(path.name + ".part"), path.with_name(f".{path.name}.folder")
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        export_parquet(store, recording_id, folder, progress)
+        files = sorted([file for file in folder.rglob("*") if file.is_file()])
+        with ZipFile(draft, "w", ZIP_STORED) as archive:
+            for number, file in enumerate(files):
+                progress(number, len(files), "packing files")
+                archive.write(file, file.relative_to(folder))
+        os.replace(draft, path)
+    except OSError as error:
+        raise StoreError(f"{path.name} cannot be written: {error.strerror or error}", hint="Make room.") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        draft.unlink(missing_ok=True)
+
+
+def _remove(draft: Path) -> None:
+    for path in (draft, draft.with_name(draft.name + ".wal")):
+        path.unlink(missing_ok=True)
