@@ -89,6 +89,7 @@ def _build_engine() -> Engine:
     errors += strategies.errors
     made = Engine(connectors, strategies.found, plugin_errors=errors, linger_s=chosen.linger_s)
     made.flow.tick_of = _tick
+    made.flight.folder = chosen.captures_dir
     return made
 
 

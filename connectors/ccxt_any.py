@@ -33,7 +33,7 @@ from connectors.base.dial import proxy_for
 from connectors.base.unified.errors import kinds, translate
 from connectors.base.unified.link import UnifiedLink
 from connectors.base.unified.listing import Listing, first_rest, first_websocket, redirect
-from connectors.base.unified.recorded import HOSTS, RecordedExchange
+from connectors.base.unified.recorded import HOSTS, RecordedExchange, Translation
 from connectors.base.unified.wire import Told, decode, events, levels, stamp_ns
 from engine.connector import Callback, Capabilities, Stream
 from engine.errors import ConfigError, DecodeError, Disconnected, FeedError, StreamUnsupported
@@ -88,7 +88,8 @@ class CcxtConnector(StreamingConnector):
     @classmethod
     def frame_readers(cls) -> dict[str, Any]:
         """What reads recordings of these exchanges through ccxt's own message handlers, by name."""
-        return {f"ccxt:{name}": RecordedExchange(name, partial(_recorded, name), name in MAKER_SIDE) for name in HOSTS}
+        found = {f"ccxt:{name}": RecordedExchange(name, partial(_recorded, name), name in MAKER_SIDE) for name in HOSTS}
+        return {**found, "ccxt": Translation()}
 
     def __init__(self, settings: Mapping[str, str] | None = None, **options: Any) -> None:
         super().__init__(settings, **options)

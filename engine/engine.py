@@ -9,6 +9,7 @@ from engine.clock import SYSTEM_CLOCK, Clock
 from engine.connector import Connector
 from engine.errors import PluginError
 from engine.feed.hub import LINGER_S, Hub
+from engine.store.flight_desk import FlightDesk
 from engine.strategy.host import StrategyHost
 
 
@@ -29,13 +30,15 @@ class Engine:
         self.hub = Hub(connectors, clock=clock, linger_s=linger_s)
         self.flow = FlowDesk(self.hub)
         self.strategies = StrategyHost(self.hub, strategies)
+        self.flight = FlightDesk(self.hub.connectors, clock)
 
     @property
     def connectors(self) -> Mapping[str, Connector]:
         return self.hub.connectors
 
     def close(self) -> None:
-        """Stop strategies, then analysis, then feeds."""
+        """Stop strategies, then analysis, then feeds, and last what records their frames."""
         self.strategies.close()
         self.flow.close()
         self.hub.close()
+        self.flight.close()

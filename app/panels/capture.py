@@ -9,6 +9,7 @@ import streamlit as st
 from app.wiring import open_capture, settings
 from app.words import plain, sentences
 from engine.errors import EngineError
+from engine.store.capture import captures_in
 
 SPEEDS: dict[str, float | None] = {"1×": 1.0, "10×": 10.0, "max": None}
 
@@ -17,7 +18,7 @@ def show() -> None:
     """Choose a file of the captures folder and a speed; it then stands among the connectors."""
     with st.expander("Play a capture", key="play-a-capture"):
         folder = settings().captures_dir
-        files = sorted([path.name for path in folder.glob("*.jsonl*")]) if folder.is_dir() else []
+        files = captures_in(folder)
         if not files:
             st.caption(f"No capture in {folder}. Put .jsonl or .jsonl.gz files there, or set CAPTURES_DIR in .env.")
             return

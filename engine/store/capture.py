@@ -80,6 +80,19 @@ def read_capture(path: Path, report: Callable[[Damage], None]) -> Iterator[Recor
         before = last
 
 
+def captures_in(folder: Path) -> list[str]:
+    """The names of the captures in a folder: files, and folders of segments."""
+    if not folder.is_dir():
+        return []
+    return sorted([one.name for one in folder.iterdir() if _is_capture(one)])
+
+
+def _is_capture(path: Path) -> bool:
+    if path.is_dir():
+        return any(one.name.endswith(SEGMENT_ENDINGS) for one in path.iterdir())
+    return path.name.endswith((".jsonl", ".jsonl.gz"))
+
+
 def segments(path: Path) -> list[Path]:
     """The files of a capture in the order of their names: itself, or what a folder holds.
 

@@ -39,6 +39,8 @@ class _Raw(NamedTuple):
     url: str
     connection: str
     data: bytes
+    lost: int = 0
+    """Of a note that records are missing: how many."""
 
 
 class _Line(Struct, omit_defaults=True):
@@ -124,8 +126,8 @@ class FlightRecorder:
 
     def _lose(self, raw: _Raw) -> None:
         way = raw.url, raw.connection
-        self._missing[way] = self._missing.get(way, (0, 0))[0] + 1, raw.at_ns
-        self._lost += 1
+        self._missing[way] = self._missing.get(way, (0, 0))[0] + (raw.lost or 1), raw.at_ns
+        self._lost += not raw.lost
 
     # Whoever owns it
 
@@ -163,7 +165,7 @@ class FlightRecorder:
             batch, self._queue, self._queued_bytes = self._queue, [], 0
             missing, self._missing = self._missing, {}
         for (url, connection), (count, at_ns) in missing.items():
-            batch.append(_Raw(at_ns, "ws", "note", url, connection, encode_note({"lost": count})))
+            batch.append(_Raw(at_ns, "ws", "note", url, connection, encode_note({"lost": count}), count))
         newest_ns = max([raw.at_ns for raw in batch], default=0)
         ready = self._settling + [raw for raw in batch if last or raw.at_ns <= newest_ns - SETTLE_NS]
         self._settling = [] if last else [raw for raw in batch if raw.at_ns > newest_ns - SETTLE_NS]

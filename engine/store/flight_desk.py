@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 
@@ -59,9 +59,27 @@ class FlightDesk:
                 connector.record_frames(running)
         return running.state
 
+    def start_many(self, venues: Sequence[str], place: Path | None = None) -> list[FlightState]:
+        """Record several venues, or none if one of them cannot be.
+
+        Raises:
+            StoreError: as `start` does; also for several venues in one file.
+        """
+        if len(set(venues)) > 1 and place is not None and place.name.endswith(ENDING):
+            raise StoreError(f"{place} is one file for {len(set(venues))} venues", hint="Name a folder instead.")
+        begun: list[FlightState] = []
+        try:
+            for venue in dict.fromkeys(venues):
+                begun.append(self.start(venue, place))
+        except StoreError:
+            for state in begun:
+                self.stop(state.venue)
+            raise
+        return begun
+
     def start_all(self, place: Path | None = None) -> list[FlightState]:
         """Record every venue whose frames can be recorded; `place` is a folder. Raises StoreError."""
-        return [self.start(venue, place) for venue in self.venues()]
+        return self.start_many(self.venues(), place)
 
     def stop(self, venue: str) -> FlightState | None:
         """End a venue's recording and complete its files, within 2 s; None when there is none."""

@@ -129,7 +129,9 @@ class FlightFiles:
     def _save(self) -> None:
         self._manifest.segments, self._manifest.removed = self._segments(), self.removed
         text = msgspec.json.format(msgspec.json.encode(self._manifest)) + b"\n"
-        path = self.place.with_name(f"{self.place.name}.{MANIFEST}") if self._single else self.place / MANIFEST
+        path = self.place / MANIFEST
+        if self._single:
+            path = self.place.with_name(f"{self.place.name.removesuffix(ENDING)}.{MANIFEST}")
         draft = path.with_name(path.name + PART)
         draft.write_bytes(text)
         os.replace(draft, path)

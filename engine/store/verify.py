@@ -100,7 +100,8 @@ def recognise(path: Path, readers: Mapping[str, FrameReader]) -> FrameReader:
     """
     seen: dict[str, None] = {}
     for number, record in enumerate(read_capture(path, lambda damage: None)):
-        named = readers.get(str(read_note(record).get("connector", "")))
+        name = str(read_note(record).get("connector", ""))
+        named = readers.get(name) or readers.get(name.partition(":")[0])  # mock:alpha is read as mock is
         if named is not None:
             return named
         if record.url and record.url not in seen:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
+
 from connectors.base.unified.errors import is_lost_book
 from connectors.base.unified.listing import Listing
 from connectors.base.unified.wire import decode, events, picture, prints
@@ -34,6 +36,37 @@ HOSTS: Mapping[str, tuple[str, ...]] = {
 
 TRANSLATED = "translated:"
 """How the address of frames begins that are the library's words already (`RawSource.frames`)."""
+
+
+class Translation:
+    """A reader of what the library had made of frames when it was recorded, for any exchange."""
+
+    name = "ccxt"
+    continuity = WholeBooks()
+    crossed_allowed = False
+
+    def fresh(self) -> Translation:
+        return self
+
+    def recognises(self, url: str) -> bool:
+        """Recordings of this kind name their connector themselves."""
+        return False
+
+    def unreadable(self, url: str) -> str:
+        return "" if url.startswith(TRANSLATED) or not url else f"{url} is an exchange's own address: name the exchange"
+
+    def decode(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent]:
+        """The events of one recorded message. Raises DecodeError."""
+        try:
+            return [one for one in events(decode(frame), self.name, received_ns) if isinstance(one, MarketEvent)]
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise DecodeError(f"{self.name} frame: {error}") from error
+
+    def recorded_decoder(self, url: str, connection: str) -> Decode:
+        return self.decode
+
+    def decode_response(self, url: str, body: bytes, received_ns: int) -> Sequence[MarketEvent]:
+        return ()
 
 
 class RecordedExchange:
@@ -88,7 +121,7 @@ class RecordedExchange:
 
     def recorded_decoder(self, url: str, connection: str) -> Decode:
         if url.startswith(TRANSLATED):
-            return lambda frame, received_ns: events(decode(frame), self.name, received_ns)
+            return Translation().decode
         return lambda frame, received_ns: self.decode_recorded(url, connection, frame, received_ns)
 
     def decode_recorded(self, url: str, connection: str, frame: bytes, received_ns: int) -> Sequence[MarketEvent]:

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine.market.events import BUY, SELL, Trade
+from engine.errors import StoreError
+from engine.market.events import BUY, SELL, FeedState, Trade
 from engine.plugins import frame_readers
+from engine.store.capture import read_capture
 from engine.store.flight_desk import FlightDesk
+from engine.store.notes import read_note
 from engine.store.verify import Report, exact, recognise, verify
 from tests.fakes.binance_rig import BinanceRig
+from tests.fakes.ccxt_rig import CcxtRig
 from tests.fakes.coinbase_rig import CoinbaseRig
+from tests.fakes.finnhub_rig import FinnhubRig
+from tests.fakes.futu_rig import FutuRig
 from tests.fakes.kraken_rig import KrakenRig
 from tests.fakes.rig import Rig
+from tests.fakes.uniswap_rig import UniswapRig
 
 COUNTS = (
     "snapshots", "applied", "ignored", "duplicates", "gaps", "resyncs", "crossed", "checksums_ok", "checksums_bad",
 )  # fmt: skip
-RIGS = {
-    "binance": lambda: BinanceRig(["BTCUSDT", "ETHUSDT"]),
-    "kraken": lambda: KrakenRig(["BTC/USDT", "ETH/USDT"]),
-    "coinbase": lambda: CoinbaseRig(["BTC-USD", "ETH-USD"]),
-}
+RIGS: dict[str, type[Rig]] = {"binance": BinanceRig, "kraken": KrakenRig, "coinbase": CoinbaseRig}
+SYMBOLS = {
+    "binance": ("BTCUSDT", "ETHUSDT"), "kraken": ("BTC/USDT", "ETH/USDT"), "coinbase": ("BTC-USD", "ETH-USD"),
+}  # fmt: skip
 
 
 class Listener:
@@ -73,7 +80,7 @@ def reported(found: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("venue", RIGS)
 def test_a_recording_of_a_playing_venue_says_what_the_live_feed_said(venue: str, tmp_path: Path) -> None:
-    with RIGS[venue]() as rig:
+    with RIGS[venue](SYMBOLS[venue]) as rig:
         desk = FlightDesk({venue: rig.connector}, rig.runtime.clock)
         place = tmp_path / "flight.jsonl.gz"
         desk.start(venue, place)
@@ -83,7 +90,7 @@ def test_a_recording_of_a_playing_venue_says_what_the_live_feed_said(venue: str,
             rig.connector.start_stream(symbol, listener)
         rig.move()
         rig.until_live()
-        rig.pause(200)
+        rig.pause(80)
         rig.settle()
         live = {symbol: said(rig, symbol, heard[symbol]) for symbol in rig.symbols}
         state = desk.stop(venue)
@@ -93,3 +100,130 @@ def test_a_recording_of_a_playing_venue_says_what_the_live_feed_said(venue: str,
     assert (report.connector, report.problems, report.dropped_frames) == (venue, [], 0)
     assert {symbol: reported(found) for symbol, found in report.symbols.items()} == live
     assert all(one["trades"] > 0 and one["applied"] > 20 for one in live.values())
+
+
+def begun_late(rig: Rig, place: Path) -> FlightDesk:
+    desk = FlightDesk({rig.connector.name: rig.connector}, rig.runtime.clock)
+    rig.live_and_moving()
+    rig.pause(40)
+    desk.start(rig.connector.name, place)
+    return desk
+
+
+@pytest.mark.parametrize("venue", ["kraken", "coinbase"])
+def test_a_recording_that_begins_late_has_a_connection_from_its_opening_on_and_no_reader_notices(
+    venue: str, tmp_path: Path
+) -> None:
+    place = tmp_path / "flight.jsonl.gz"
+    with RIGS[venue](SYMBOLS[venue]) as rig:
+        desk = begun_late(rig, place)
+        words = len(rig.witness.statuses)
+        rig.until(lambda: rig.venue.accepted == 2 and rig.venue.connections == 1, 20.0, "the second connection")
+        rig.pause(40)
+        rig.settle()
+        assert {status.state for status in rig.witness.statuses[words:]} <= {FeedState.LIVE, FeedState.STALE}
+        best = {symbol: rig.feed(symbol).snapshot(10) for symbol in rig.symbols}
+        desk.close()
+    report = recorded(place)
+    assert (report.connector, report.problems, report.dropped_frames) == (venue, [], 0)
+    for symbol, book in best.items():
+        found = report.symbols[symbol]
+        assert (found["state"], found["gaps"], found["trades"] > 0) == ("live", 0, True)
+        assert [[exact(price), exact(size)] for price, size in book.bids] == [
+            [Decimal(text) for text in level] for level in found["top"]["bids"]
+        ]
+
+
+@pytest.mark.parametrize("venue", ["binance", "kraken"])
+def test_a_handover_in_the_middle_of_a_recording_is_read_without_a_gap_or_a_trade_told_twice(
+    venue: str, tmp_path: Path
+) -> None:
+    place = tmp_path / "flight.jsonl.gz"
+    with RIGS[venue](limits={"rotate_after_s": 10.0}, patience={"rotate_again_s": 600.0}) as rig:
+        desk = FlightDesk({venue: rig.connector}, rig.runtime.clock)
+        desk.start(venue, place)
+        rig.live_and_moving()
+        heard = Listener()
+        rig.connector.start_stream(rig.symbols[0], heard)
+        rig.until(lambda: rig.venue.accepted == 2 and rig.venue.connections == 1, 20.0, "the handover")
+        rig.pause(40)
+        rig.settle()
+        symbol, told = rig.symbols[0], rig.witness.trades
+        live = rig.feed(symbol)
+        levels, checked = live.levels, live.quality.checksums_bad
+        desk.close()
+    report = recorded(place)
+    found = report.symbols[symbol]
+    assert (report.problems, found["gaps"], found["checksums_bad"], checked) == ([], 0, 0, 0)
+    assert found["trades"] == len(told)
+    assert found["levels"] == list(levels)
+
+
+def test_where_one_connection_is_all_there_may_be_frames_are_recorded_from_where_it_stands(tmp_path: Path) -> None:
+    place = tmp_path / "flight.jsonl.gz"
+    with FinnhubRig() as rig:
+        desk = begun_late(rig, place)
+        rig.pause(60)
+        desk.close()
+        assert rig.venue.accepted == 1
+    report = recorded(place)
+    assert (report.connector, report.problems) == ("finnhub", [])
+    assert all(one["trades"] > 0 for one in report.symbols.values())
+    notes = [read_note(record) for record in read_capture(place, lambda damage: None)]
+    assert {"begun": "in the middle of the connection"} in notes
+
+
+@pytest.mark.parametrize("rig_of", [UniswapRig, CcxtRig, FutuRig])
+def test_what_is_not_the_wires_own_says_so_and_is_read_back_all_the_same(rig_of: Any, tmp_path: Path) -> None:
+    with rig_of() as rig:
+        name = rig.connector.name
+        desk = FlightDesk({name: rig.connector}, rig.runtime.clock)
+        state = desk.start(name, tmp_path)
+        assert state.frames
+        rig.live_and_moving()
+        rig.pause(20)
+        desk.close()
+    [folder] = tmp_path.iterdir()
+    assert json.loads((folder / "manifest.json").read_text())["frames"] == state.frames
+    report = recorded(folder)
+    assert name.startswith(report.connector)
+    assert report.problems == []
+    assert all(one["snapshots"] > 0 for one in report.symbols.values())
+
+
+def test_the_desk_switches_venues_on_and_off_and_tells_how_they_stand(tmp_path: Path) -> None:
+    with BinanceRig() as rig:
+        desk = FlightDesk({"binance": rig.connector, "other": object()}, rig.runtime.clock)  # type: ignore[dict-item]
+        desk.folder = tmp_path
+        assert desk.venues() == ["binance"]
+        assert desk.states() == {}
+        [begun] = desk.start_all()
+        assert (begun.running, begun.venue, Path(begun.place).parent) == (True, "binance", tmp_path)
+        assert desk.start("binance").place == begun.place
+        rig.live_and_moving()
+        [ended] = desk.stop_all()
+        assert (ended.running, ended.lost, desk.states()) == (False, 0, {"binance": ended})
+        assert ended.records > 10
+        assert rig.connector.tap is None
+        assert desk.stop("binance") is None
+        again = desk.start("binance")
+        assert again.place != begun.place
+        desk.close()
+        with pytest.raises(StoreError, match="no raw frames"):
+            desk.start("other")
+        with pytest.raises(StoreError, match="no venue 'none'"):
+            desk.start("none")
+
+
+def test_of_several_venues_all_are_recorded_or_none(tmp_path: Path) -> None:
+    with BinanceRig() as one, KrakenRig() as other:
+        desk = FlightDesk({"binance": one.connector, "kraken": other.connector}, one.runtime.clock)
+        with pytest.raises(StoreError, match="one file for 2 venues"):
+            desk.start_many(["binance", "kraken"], tmp_path / "both.jsonl.gz")
+        with pytest.raises(StoreError, match="no venue 'none'"):
+            desk.start_many(["binance", "none"], tmp_path)
+        assert one.connector.tap is None
+        assert [state.venue for state in desk.start_many(["binance", "kraken", "binance"], tmp_path)] == [
+            "binance", "kraken",
+        ]  # fmt: skip
+        desk.close()
