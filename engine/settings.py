@@ -31,6 +31,8 @@ _KEY = re.compile(r"[A-Za-z0-9_.-]+")
 _VENUE_PREFIXES = ("MOCK_", "UNISWAP_", "CTRADER_", "FUTU_", "CCXT_")
 SECRET_ENDINGS = ("_KEY", "_SECRET", "_TOKEN", "_CLIENT_ID", "_RPC_URL")
 """A node's address carries its key in the path."""
+_TELLABLE = re.compile(r"MOCK_\w+|UNISWAP_POOLS|UNISWAP_PRICES|CTRADER_HOST|FUTU_MARKETS|CCXT_VENUES")
+"""Settings of venues that anybody may read; of the others a stranger learns only that they are set."""
 _HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _PASSWORD = re.compile(r"(?<=://)[^/@\s]*@")
 
@@ -47,6 +49,7 @@ class Settings:
 
     venue_settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     captures_dir: Path = Path("data/captures")
+    exports_dir: Path = Path("data/exports")
     linger_s: float = 10.0
     allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1")
     ticket_secret: str = _PROCESS_SECRET
@@ -64,6 +67,33 @@ class Settings:
             f"allowed_hosts={self.allowed_hosts}, ticket_secret='***', log_level={self.log_level!r}, "
             f"store_url={_masked(self.store_url)!r}, bus_url={_masked(self.bus_url)!r})"
         )
+
+
+def for_strangers(settings: Settings) -> dict[str, str]:
+    """The settings by their variables, fit to leave this machine: no secret, no account, no path, no key in an address."""
+    shown = {name: _tellable(getattr(settings, variable.field)) for name, variable in VARIABLES.items()}
+    shown["TICKET_SECRET"] = "***"
+    for name, value in sorted(settings.venue_settings.items()):
+        if name.endswith(tuple(_VENUE_SCHEMES)):
+            shown[name] = _address_only(value)
+        else:
+            shown[name] = value if _TELLABLE.fullmatch(name) else "***"
+    return shown
+
+
+def _tellable(value: object) -> str:
+    if isinstance(value, Path):
+        return value.name
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return _address_only(value) if isinstance(value, str) and "://" in value else str(value)
+
+
+def _address_only(url: str) -> str:
+    """Scheme and host; what follows may hold a key, or name a person's folder."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}"
 
 
 def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -167,6 +197,7 @@ class Variable:
 VARIABLES: Mapping[str, Variable] = MappingProxyType(
     {
         "CAPTURES_DIR": Variable("captures_dir", _directory),
+        "EXPORTS_DIR": Variable("exports_dir", _directory),
         "HUB_LINGER_S": Variable("linger_s", _linger),
         "ALLOWED_HOSTS": Variable("allowed_hosts", _hosts),
         "TICKET_SECRET": Variable("ticket_secret", _secret),

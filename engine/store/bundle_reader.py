@@ -17,7 +17,7 @@ from engine.store import bundle
 from engine.store.base import CandleBar, Entry, Gap, MarketDepth, QualityNote, Recording, Store
 from engine.store.bundle import BundleFile, Chunk, Limits, Manifest, Mark
 from engine.store.copying import Rows, put
-from engine.store.work import Progress
+from engine.store.work import ProgressCall
 
 ENCRYPTED = 0x1
 DEFECTS = (BadZipFile, LargeZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError)
@@ -65,7 +65,7 @@ class Bundle:
         """The settings under which it was recorded, secrets hidden; empty where it says none."""
         return self._rows(bundle.SETTINGS, dict[str, str]) if bundle.SETTINGS in self._files else {}
 
-    def restore(self, store: Store, progress: Progress) -> Recording:
+    def restore(self, store: Store, progress: ProgressCall) -> Recording:
         """Put the recording into a store under a new id.
 
         Raises:

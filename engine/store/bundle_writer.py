@@ -19,13 +19,13 @@ from engine.store.base import Entry, Recording, Store
 from engine.store.bundle import BundleFile, Chunk, Manifest
 from engine.store.copying import Rows, batches, rows_of
 from engine.store.report import quality_text
-from engine.store.work import Progress
+from engine.store.work import ProgressCall
 
 PACKAGES = ("duckdb", "msgspec", "streamlit", "ccxt")
 
 
 def write_bundle(
-    store: Store, recording_id: str, path: Path, settings: Mapping[str, str], progress: Progress, *, at_ns: int
+    store: Store, recording_id: str, path: Path, settings: Mapping[str, str], progress: ProgressCall, *, at_ns: int
 ) -> Manifest:
     """Write the bundle of a recording to `path`; `settings` go in as they are and must hold no secret.
 
@@ -56,7 +56,7 @@ class _Packing:
         self._files: list[BundleFile] = []
 
     def pack(
-        self, store: Store, recording: Recording, settings: Mapping[str, str], progress: Progress, at_ns: int
+        self, store: Store, recording: Recording, settings: Mapping[str, str], progress: ProgressCall, at_ns: int
     ) -> Manifest:
         done = 0
         progress(done, recording.events, "events")

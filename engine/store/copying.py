@@ -11,7 +11,7 @@ from msgspec import Struct
 from engine.errors import StoreError
 from engine.market.events import BookDelta, BookSnapshot
 from engine.store.base import CandleBar, Entry, Gap, MarketDepth, QualityNote, Recording, Store
-from engine.store.work import Progress
+from engine.store.work import ProgressCall
 
 BATCH_ENTRIES = 5_000
 BATCH_LEVELS = 200_000
@@ -54,7 +54,7 @@ def batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
         yield batch
 
 
-def copy_recording(source: Store, recording_id: str, target: Store, progress: Progress) -> Recording:
+def copy_recording(source: Store, recording_id: str, target: Store, progress: ProgressCall) -> Recording:
     """A copy of a recording in another store; the new recording.
 
     Raises:
@@ -66,7 +66,7 @@ def copy_recording(source: Store, recording_id: str, target: Store, progress: Pr
 
 
 def put(
-    target: Store, recording: Recording, rows: Rows, runs: Iterable[list[Entry]], progress: Progress
+    target: Store, recording: Recording, rows: Rows, runs: Iterable[list[Entry]], progress: ProgressCall
 ) -> Recording:  # fmt: skip
     """Write what `recording` describes into `target` under a new id; the note says where it comes from.
 

@@ -18,7 +18,7 @@ from engine.market.events import BUY, SELL, BookDelta, BookSnapshot, FeedStatus,
 from engine.market.signal import Signal
 from engine.store.base import Entry, Store, time_ns
 from engine.store.copying import rows_of
-from engine.store.work import Progress
+from engine.store.work import ProgressCall
 
 EVERY = 2_000
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -35,7 +35,7 @@ TABLES: dict[str, tuple[str, ...]] = {
 Row = Callable[[Sequence[Any]], object]
 
 
-def write_csv(store: Store, recording_id: str, path: Path, progress: Progress) -> int:
+def write_csv(store: Store, recording_id: str, path: Path, progress: ProgressCall) -> int:
     """Write `books.csv`, `quotes.csv`, `trades.csv`, `statuses.csv`, `signals.csv`, `gaps.csv`, `market_depth.csv` and
     `candle_bars.csv` into the zip archive `path`; how many entries.
 
@@ -66,7 +66,7 @@ def write_csv(store: Store, recording_id: str, path: Path, progress: Progress) -
     return count
 
 
-def _write_entries(entries: Iterable[Entry], folder: Path, progress: Progress, total: int) -> int:
+def _write_entries(entries: Iterable[Entry], folder: Path, progress: ProgressCall, total: int) -> int:
     count = 0
     with ExitStack() as stack:
         rows: dict[str, Row] = {}

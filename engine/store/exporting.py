@@ -16,7 +16,7 @@ from engine.store.bundle_writer import write_bundle
 from engine.store.copying import copy_recording
 from engine.store.csv_export import write_csv
 from engine.store.opening import open_store
-from engine.store.work import Outcome, Progress
+from engine.store.work import Outcome, ProgressCall
 
 Kind = Literal["bundle", "csv", "parquet", "duckdb"]
 ENDINGS: Mapping[Kind, str] = {
@@ -25,7 +25,7 @@ ENDINGS: Mapping[Kind, str] = {
 
 
 def export(
-    kind: Kind, store: Store, recording_id: str, folder: Path, settings: Mapping[str, str], progress: Progress,
+    kind: Kind, store: Store, recording_id: str, folder: Path, settings: Mapping[str, str], progress: ProgressCall,
     *, at_ns: int,
 ) -> Outcome:  # fmt: skip
     """Write a recording to `<folder>/<id><ending>`; an older export of the same name is replaced.
@@ -49,7 +49,7 @@ def export(
     return Outcome(" ".join(filter(None, [f"{path.name}, {size_bytes / 1e6:,.1f} MB.", words])), path)
 
 
-def _duckdb(store: Store, recording_id: str, path: Path, progress: Progress) -> None:
+def _duckdb(store: Store, recording_id: str, path: Path, progress: ProgressCall) -> None:
     """A store of its own with this recording alone."""
     draft = path.with_name(path.name + ".part")
     try:
@@ -66,7 +66,7 @@ def _duckdb(store: Store, recording_id: str, path: Path, progress: Progress) -> 
         _remove(draft)
 
 
-def _parquet(store: Store, recording_id: str, path: Path, progress: Progress) -> None:
+def _parquet(store: Store, recording_id: str, path: Path, progress: ProgressCall) -> None:
     from engine.store.parquet import export_parquet
 
     draft, folder = path.with_name(path.name + ".part"), path.with_name(f".{path.name}.folder")

@@ -24,7 +24,7 @@ class Cancelled(StoreError):
     """The person called it off; nothing of it is left."""
 
 
-class Progress(Protocol):
+class ProgressCall(Protocol):
     """How a task tells how far it is, and learns that it is to end."""
 
     def __call__(self, done: int, total: int, words: str = "") -> None:
@@ -36,7 +36,7 @@ class Progress(Protocol):
 
 
 def unwatched(done: int, total: int, words: str = "") -> None:
-    """A `Progress` that nobody looks at."""
+    """A `ProgressCall` that nobody looks at."""
 
 
 class Outcome(Struct, frozen=True):
@@ -65,7 +65,7 @@ class WorkReport(Struct, frozen=True):
 class _Work:
     """One task and its thread."""
 
-    def __init__(self, number: int, title: str, task: Callable[[Progress], Outcome]) -> None:
+    def __init__(self, number: int, title: str, task: Callable[[ProgressCall], Outcome]) -> None:
         self.number, self.title = number, title
         self.cancel = Event()
         self._task = task
@@ -113,7 +113,7 @@ class WorkDesk:
         self._numbers = 0
         self._closed = False
 
-    def start(self, title: str, task: Callable[[Progress], Outcome]) -> int:
+    def start(self, title: str, task: Callable[[ProgressCall], Outcome]) -> int:
         """Begin a task; its number.
 
         Raises:
