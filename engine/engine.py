@@ -1,4 +1,4 @@
-"""The engine: connectors, hub and strategies of one process, started and stopped together."""
+"""The engine: connectors, hub, strategies and recordings of one process, started and stopped together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from engine.clock import SYSTEM_CLOCK, Clock
 from engine.connector import Connector
 from engine.errors import PluginError
 from engine.feed.hub import LINGER_S, Hub
+from engine.store.desk import RecordingDesk
 from engine.store.flight_desk import FlightDesk
+from engine.store.options import RecordOptions
 from engine.strategy.host import StrategyHost
 
 
@@ -24,6 +26,7 @@ class Engine:
         plugin_errors: Sequence[PluginError] = (),
         clock: Clock = SYSTEM_CLOCK,
         linger_s: float = LINGER_S,
+        recording: RecordOptions | None = None,
     ) -> None:
         self.clock = clock
         self.plugin_errors = list(plugin_errors)
@@ -31,14 +34,16 @@ class Engine:
         self.flow = FlowDesk(self.hub)
         self.strategies = StrategyHost(self.hub, strategies)
         self.flight = FlightDesk(self.hub.connectors, clock)
+        self.recording = RecordingDesk(self.hub, recording, clock=clock, listen=self.strategies.listen)
 
     @property
     def connectors(self) -> Mapping[str, Connector]:
         return self.hub.connectors
 
     def close(self) -> None:
-        """Stop strategies, then analysis, then feeds, and last what records their frames."""
+        """Stop strategies, then the recording that heard them, then analysis and feeds, and last what records frames."""
         self.strategies.close()
+        self.recording.close()
         self.flow.close()
         self.hub.close()
         self.flight.close()
