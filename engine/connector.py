@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -106,3 +106,11 @@ class CandleSource(Protocol):
         Raises:
             FeedError: of the kind that says what to do about it; also for a timeframe that the card does not name.
         """
+
+
+@runtime_checkable
+class Unhurried(Protocol):
+    """What a connector is besides, when it can wait for its readers: a recording does, a venue never does."""
+
+    def heed(self, pressure: Callable[[], float]) -> None:
+        """Wait while `pressure`, how full the fullest queue of its readers is (0 … 1), is high."""
