@@ -165,7 +165,7 @@ class Player:
 
     def find(self, key: FeedKey) -> Feed | None:
         """The feed of a key, while it is played."""
-        return self._feeds.get(key)
+        return self._feeds.get(key) if self._thread is not None else None
 
     # The controls.
 
