@@ -1,0 +1,38 @@
+"""Which store a URL means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from engine.errors import StoreError
+from engine.store.base import Store
+
+
+def open_store(url: str, *, read_only: bool = False) -> Store:
+    """The store at `duckdb:///path` (three slashes: relative to here, four: absolute).
+
+    Raises:
+        StoreError: no such kind of store, or it cannot be opened; the hint says what to do.
+    """
+    kind = urlsplit(url).scheme
+    if kind == "duckdb":
+        from engine.store.duckdb_store import DuckdbStore  # loaded by who records only
+
+        return DuckdbStore(file_of(url), read_only=read_only)
+    raise StoreError(f"there is no store of the kind {kind!r}", hint="Use duckdb:///data/tape.duckdb.")
+
+
+def file_of(url: str) -> Path:
+    """The file that a `duckdb:///…` URL names.
+
+    Raises:
+        StoreError: it names none.
+    """
+    parts = urlsplit(url)
+    path = unquote(parts.path)[1:]
+    if parts.netloc or not path:
+        raise StoreError(
+            f"{url!r} names no file", hint="Three slashes for a relative path: duckdb:///data/tape.duckdb."
+        )
+    return Path(path).expanduser()
