@@ -8,6 +8,7 @@ from engine.clock import SYSTEM_CLOCK, Clock
 from engine.errors import DecodeError
 from engine.feed.compare import changes_of
 from engine.feed.feed import VIEW_DEPTH, Feed
+from engine.feed.picture import Picture
 from engine.feed.sync import WholeBooks
 from engine.feed.trade_numbers import Place
 from engine.flow.section import Changes
@@ -47,6 +48,8 @@ class FeedCopy(Feed):
         Where a book cannot be made of it (a damaged recording) a status that says so follows.
         """
         polled = event.source == "poll"
+        if event.venue != self.venue:
+            self._rename(event)
         if self._source is not None:
             event = replace(event, source=self._source)
         kind = type(event)
@@ -62,6 +65,11 @@ class FeedCopy(Feed):
             else:
                 self._take_status(event)  # type: ignore[arg-type]
         return (event,)
+
+    def _rename(self, event: MarketEvent) -> None:
+        """A feed is called as its events are, also where its key has another name (the recording of a replay)."""
+        self.venue, self.symbol = event.venue, event.symbol
+        self._picture = Picture(self.venue, self.symbol, self._book)
 
     def tick(self, now_ns: int) -> tuple[MarketEvent, ...]:
         """Silence was noticed by the feed that published, and is in what it published."""

@@ -3,8 +3,8 @@
 The canonical stream has one line per signal, in the order in which a run gave them: the JSON object of its fields in
 the order in which `Signal` declares them, without `source`, ended by a newline. Floats are written in the fewest digits
 that give the same double back, so equal digests mean equal bits. `source` is left out because it is all that a replay
-may change. Several runs are hashed one by one; their digests, each in a line after the run's venue and symbol, sorted,
-are hashed once more.
+may change. Several runs are hashed one by one; their digests, each in a line after the run's venue, symbol and mode,
+sorted, are hashed once more.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ def digest(signals: Iterable[Signal]) -> str:
     return whole.hexdigest()
 
 
-def digest_of_runs(digests: Mapping[tuple[str, str], str]) -> str:
-    """One digest for several runs, by the venue and symbol of each; that of a single run is its own."""
+def digest_of_runs(digests: Mapping[tuple[str, str, str], str]) -> str:
+    """One digest for several runs, by the venue, symbol and mode of each; that of a single run is its own."""
     if len(digests) == 1:
         return next(iter(digests.values()))
-    lines = sorted([f"{venue} {symbol} {found}\n" for (venue, symbol), found in digests.items()])
+    lines = sorted([f"{venue} {symbol} {mode} {found}\n" for (venue, symbol, mode), found in digests.items()])
     return sha256("".join(lines).encode()).hexdigest()
