@@ -8,19 +8,24 @@ from pathlib import Path
 from threading import Thread
 from typing import cast
 
+from app.archive import Archive
 from app.instruments import InstrumentDirectory
 from app.live.pipe import FramePipe
 from app.live.routes import LivePlane, LiveSettings
 from app.live.source import HubSource
 from app.live.tickets import TicketOffice
-from connectors.base.playback import PlaybackConnector
-from connectors.base.venue import Venue
+from connectors.base.player import ReplayControls
+from connectors.replay import ReplayConnector, replay_connectors
 from engine.engine import Engine
 from engine.feed.mailbox import FeedKey
 from engine.plugins import discover, frame_readers, make_connectors
 from engine.process import get_engine, services
-from engine.settings import Settings, load_settings
+from engine.settings import Settings, for_strangers, load_settings
+from engine.store.base import Recording
 from engine.store.options import options_from
+from engine.store.play_capture import PlayableCapture
+from engine.store.play_tape import PlayableTape
+from engine.store.playable import Playable
 from engine.store.verify import recognise
 
 SWITCH_INTERVAL_S = 0.0005
@@ -46,6 +51,26 @@ def directory() -> InstrumentDirectory:
     if "directory" not in services:
         services["directory"] = InstrumentDirectory()
     return cast(InstrumentDirectory, services["directory"])
+
+
+def archive() -> Archive:
+    """The recordings of the process and the long work on them."""
+    if "archive" not in services:
+        chosen = settings()
+        services["archive"] = Archive(
+            engine().recording.store,
+            exports=chosen.exports_dir,
+            captures=chosen.captures_dir,
+            settings=for_strangers(chosen),
+        )
+    return cast(Archive, services["archive"])
+
+
+def close_archive() -> None:
+    """Call off what is being done with recordings, if anything is; before the engine closes their store."""
+    found = cast("Archive | None", services.pop("archive", None))
+    if found is not None:
+        found.close()
 
 
 def live_plane() -> LivePlane | None:
@@ -74,12 +99,39 @@ def open_capture(path: Path, speed: float | None) -> str:
     Raises:
         EngineError: the file cannot be read or no connector knows its venue.
     """
-    hub = engine().hub
-    reader = recognise(path, frame_readers())
     # A reader of its own: what it learns from the recording (depths, precisions) is not true of the live venue.
-    playback = PlaybackConnector(cast(Venue, reader), path, speed)
-    hub.add_connector(playback)
-    return playback.name
+    return open_recording(PlayableCapture(path, recognise(path, frame_readers())), path.name, speed)
+
+
+def open_recording(playable: Playable, name: str, speed: float | None) -> str:
+    """Offer a recording as a venue (one for each of its venues); the name to watch the first of them under.
+
+    Raises:
+        EngineError: nothing was recorded.
+    """
+    made = replay_connectors(playable, name, speed)
+    hub = engine().hub
+    for connector in made:
+        hub.add_connector(connector)
+    controls = replay_controls(made[0].name)
+    if controls is not None:
+        controls.set_speed(speed)  # it may have been open already
+    return made[0].name
+
+
+def open_tape(recording: Recording) -> str:
+    """Offer a recording of the store as a venue at 1×; the name to watch the first of its venues under.
+
+    Raises:
+        EngineError: nothing was recorded.
+    """
+    return open_recording(PlayableTape(archive().store(), recording), recording.id, 1.0)
+
+
+def replay_controls(connector: str) -> ReplayControls | None:
+    """What a replay's page may press; None where the connector is no recording."""
+    found = engine().connectors.get(connector)
+    return found.controls if isinstance(found, ReplayConnector) else None
 
 
 def _build_engine() -> Engine:

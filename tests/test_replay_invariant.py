@@ -1,0 +1,170 @@
+"""For ever: `replay(record(x)) == x`, event for event, and strategies say the same of both.
+
+All that may differ is `source`; all that is added stands at the end: the status that the recording is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import ClassVar
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from connectors.base.player import Player
+from connectors.replay import replay_connectors
+from engine.feed.hub import Hub
+from engine.feed.mailbox import EventQueue, FeedKey, Update
+from engine.market.book import BookView
+from engine.market.events import FeedState, FeedStatus, MarketEvent, Trade
+from engine.market.signal import Signal
+from engine.plugins import frame_readers
+from engine.store.base import Entry, Store
+from engine.store.opening import open_store
+from engine.store.play_capture import PlayableCapture
+from engine.store.play_tape import PlayableTape
+from engine.store.playable import Playable
+from engine.store.verify import recognise
+from engine.strategy.host import StrategyHost
+from engine.strategy.runner import Runner
+from engine.strategy.signal_stream import SignalDigest
+from strategies.base import Strategy
+from strategies.book_pressure import BookPressure
+from tests.connectors.base.replay_rig import HurriedPace
+from tests.engine.feed.truth import ACTIONS, Venue
+from tests.engine.support import DEADLINE_S, START_NS, FakeConnector
+from tests.fakes.memory_store import MemoryStore
+from tests.shared import capture
+
+KEYS: tuple[FeedKey, ...] = (("binance", "BTCUSDT", "stream"), ("kraken", "BTCUSDT", "stream"))
+SCRIPTS = st.lists(st.sampled_from(ACTIONS), min_size=5, max_size=60)
+SPEEDS = (1.0, 100.0, None)
+Line = list[tuple[FeedKey, MarketEvent]]
+
+
+@dataclass
+class Chatter(Strategy):
+    """Says all that it sees, so that two that say the same have seen the same."""
+
+    name: ClassVar[str] = "chatter"
+
+    def on_book(self, book: BookView) -> Iterable[Signal]:
+        seen = f"{book.bids} {book.asks} {book.sequence} {book.exchange_ns} {book.state}"
+        yield Signal(self.name, book.venue, book.symbol, "flat", 0.0, book.mid or 0.0, book.received_ns, seen)
+
+    def on_trade(self, trade: Trade) -> Iterable[Signal]:
+        yield Signal(
+            self.name, trade.venue, trade.symbol, "buy", 1.0, trade.price, trade.received_ns, str(trade.trade_id)
+        )
+
+
+class Bench:
+    """A hub that a recorder and strategies read, all from the first event on."""
+
+    def __init__(self, hub: Hub, keys: Sequence[FeedKey]) -> None:
+        self.queue = EventQueue(capacity=1_000_000, views=False)
+        self.line: Line = []
+        self._runners = {key: Runner(Chatter(), Chatter) for key in keys}
+        self._digests = {key: SignalDigest() for key in keys}
+        hub.subscribe(keys, self.queue)
+
+    def drain(self, timeout_s: float = 0.0) -> list[Update]:
+        """What came since the last time, after the strategies heard it."""
+        updates = self.queue.drain(timeout_s)
+        for update in updates:
+            self.line.append((update.key, update.event))
+            for signal in self._runners[update.key].take(update.event):
+                self._digests[update.key].add(signal)
+        return updates
+
+    def said(self) -> list[tuple[int, str]]:
+        """How many signals there were of each feed, and their digest."""
+        return [(digest.signals, digest.hexdigest()) for digest in self._digests.values()]
+
+
+def live(script: Sequence[str], seed: int, store: Store) -> tuple[Line, list[tuple[int, str]], PlayableTape]:
+    """Two venues that do this, live and recorded: what was published, what strategies said, and the recording."""
+    connectors = {key[0]: FakeConnector(key[0]) for key in KEYS}
+    hub = Hub(connectors)
+    bench = Bench(hub, KEYS)
+    recording = store.begin(KEYS, at_ns=START_NS)
+    venues = [Venue(seed), Venue(seed + 1)]
+    random, index = Random(seed), 0
+    try:
+        for action in script:
+            which = random.randrange(len(KEYS))
+            stream = connectors[KEYS[which][0]].streams[0]
+            for published in venues[which].act(action, stream.feed):
+                for event in published:
+                    stream.callback(replace(event, venue=KEYS[which][0]))
+            if random.random() < 0.3:
+                index = _append(store, recording.id, index, bench.drain())
+        _append(store, recording.id, index, bench.drain())
+    finally:
+        hub.close()
+    return bench.line, bench.said(), PlayableTape(store, store.end(recording.id, at_ns=START_NS + 1))
+
+
+def _append(store: Store, recording: str, index: int, updates: Sequence[Update]) -> int:
+    entries = [Entry(index + place, update.key, update.event) for place, update in enumerate(updates)]
+    if entries:
+        store.append(recording, entries)
+    return index + len(entries)
+
+
+def replayed(playable: Playable, keys: Sequence[FeedKey], speed: float | None) -> tuple[Line, list[tuple[int, str]]]:
+    """The same by way of replay connectors, hub and queue; without the statuses of the end."""
+    made = replay_connectors(playable, "again", speed, paused=True, pace=HurriedPace())
+    names = {connector.venue: connector.name for connector in made}
+    back = {(names[key[0]], key[1], "stream"): key for key in keys}
+    hub = Hub({connector.name: connector for connector in made})
+    bench = Bench(hub, list(back))
+    made[0].controls.resume()
+    try:
+        ended: set[FeedKey] = set()
+        while len(ended) < len(keys):
+            updates = bench.drain(DEADLINE_S)
+            assert updates
+            ended |= {update.key for update in updates if is_end(update.event)}
+    finally:
+        hub.close()
+    assert bench.queue.dropped == 0
+    return [(back[key], event) for key, event in bench.line if not is_end(event)], bench.said()
+
+
+def is_end(event: MarketEvent) -> bool:
+    return (
+        isinstance(event, FeedStatus)
+        and event.state is FeedState.STOPPED
+        and event.reason.startswith("the recording has ended")
+    )
+
+
+def as_replayed(line: Line) -> Line:
+    return [(key, replace(event, source="replay")) for key, event in line]
+
+
+@settings(max_examples=40, deadline=None)
+@given(script=SCRIPTS, seed=st.integers(0, 2**32))
+def test_what_is_replayed_is_what_was_live_whatever_went_wrong(script: list[str], seed: int) -> None:
+    line, said, recorded = live(script, seed, MemoryStore())
+    for speed in SPEEDS:
+        assert replayed(recorded, KEYS, speed) == (as_replayed(line), said)
+
+
+@settings(max_examples=5, deadline=None)
+@given(script=SCRIPTS, seed=st.integers(0, 2**32))
+def test_and_so_it_is_by_way_of_the_database(
+    script: list[str], seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    store = open_store(f"duckdb:///{tmp_path_factory.mktemp('tape') / 'tape.duckdb'}")
+    try:
+        line, said, recorded = live(script, seed, store)
+        assert replayed(recorded, KEYS, None) == (as_replayed(line), said)
+    finally:
+        store.close()
