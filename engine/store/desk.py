@@ -28,10 +28,10 @@ log = logging.getLogger(__name__)
 class RecordingState(Struct, frozen=True):
     """What a page shows of the recording that runs; `recording` is None while none does.
 
-    `seconds` since it began, `rate` in events a second, `bytes` of the whole store (None while nothing runs), `waiting` not yet
-    written, `dropped` for good. `error` and `hint` say what is wrong and what to do, also of the last recording if it
-    ended by itself. `found` are recordings that were cut off (seen when the store was opened), `removed` says what was
-    deleted for its age or size.
+    `seconds` since it began, `rate` in events a second, `bytes` of the whole store (None while nothing runs), `waiting`
+    not yet written, `dropped` for good. `error` and `hint` say what is wrong and what to do, also of the last recording
+    if it ended by itself. `found` are recordings that were cut off (seen when the store was opened), `removed` says
+    what was deleted for its age or size.
     """
 
     recording: Recording | None

@@ -77,7 +77,7 @@ class DuckdbStore:
         self._lock = RLock()
         self._feeds: dict[int, _Feeds] = {}
         self._numbers: dict[str, int] = {}
-        self._closed = self._spoiled = False
+        self._closed = self._spoiled = self._doubtful = False
         self.found_cut_off: list[Recording] = []
         self._connection = self._open()
         try:
@@ -141,6 +141,8 @@ class DuckdbStore:
     ) -> None:
         with self._lock:
             number = self._number(recording_id)
+            if self._doubtful and self._holds(number, entries):
+                return
             feeds = _Feeds(dict(self._feeds_of(number).known))
             columns = to_columns(entries, feeds.number)
             with self._transaction() as connection:
@@ -159,6 +161,12 @@ class DuckdbStore:
                 self._replace_bars(bars)
                 self._add_feeds(number, feeds)
             self._feeds[number] = _Feeds(feeds.known)
+
+    def _holds(self, number: int, entries: Sequence[Entry]) -> bool:
+        """Whether entries that are offered again were written after all, although the library reported a failure."""
+        last = self._one(f"SELECT coalesce(max(last_idx), -1) FROM flushes WHERE recording = {number}")
+        self._doubtful = False
+        return bool(entries) and last >= entries[-1].index
 
     def _add_columns(self, number: int, columns: Columns, events: int) -> None:
         if not events:
@@ -429,7 +437,8 @@ class DuckdbStore:
                 yield
             except (duckdb.Error, OSError) as error:
                 # After a failure that touches the file, the library refuses all work on this connection.
-                self._spoiled |= isinstance(error, duckdb.FatalException) or "invalidated" in str(error)
+                if isinstance(error, duckdb.FatalException) or "invalidated" in str(error):
+                    self._spoiled = self._doubtful = True
                 raise explain(error, self._path) from error
 
     @contextmanager
