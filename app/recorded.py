@@ -9,7 +9,7 @@ from app.words import UNKNOWN, number, seconds
 from engine.feed.mailbox import FeedKey
 from engine.store.base import Gap, MarketDepth, QualityNote, Recording
 from engine.store.flight_list import Flight
-from engine.store.report import feed_name, gap_words, last_notes, moment
+from engine.store.report import feed_name, gap_words, last_notes, moment, size_words
 
 FEEDS_SHOWN = 3
 GAPS_SHOWN = 50
@@ -20,15 +20,8 @@ QUALITY_HEADS = (
     "p95 to us",
 )  # fmt: skip
 
-
-def size(value: int | None) -> str:
-    """Bytes as people say them; unknown is "–"."""
-    if value is None:
-        return UNKNOWN
-    for unit, least in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if value >= least:
-            return f"{value / least:,.1f} {unit}"
-    return f"{value} bytes"
+Row = tuple[Mapping[str, str], Sequence[str]]
+"""A row's attributes and its cells."""
 
 
 def length(started_ns: int, ended_ns: int | None) -> str:
@@ -54,11 +47,11 @@ def feeds_words(keys: Sequence[FeedKey], most: int = FEEDS_SHOWN) -> str:
 
 def label(recording: Recording) -> str:
     """One recording in a list to choose from."""
-    words = f"{moment(recording.started_ns)} · {feeds_words(recording.feeds)} · {recording.events:,} events"
+    words = f"{moment(recording.started_ns)} · {feeds_words(recording.feeds)}"
     return f"{words} · {recording.note[:60]}" if recording.note else words
 
 
-def table(name: str, heads: Iterable[str], rows: Sequence[tuple[Mapping[str, str], Sequence[str]]], empty: str) -> str:
+def table(name: str, heads: Iterable[str], rows: Sequence[Row], empty: str) -> str:
     """A table of plain cells; `rows` are attributes and cells. Both are escaped here."""
     head = "".join([f"<th>{escape(one)}</th>" for one in heads])
     body = "".join([_row(attributes, cells) for attributes, cells in rows])
@@ -81,29 +74,32 @@ def _short(text: str) -> str:
 
 def recordings_table(recordings: Sequence[Recording], chosen: str) -> str:
     """Newest first, as they are given."""
-    rows = [
-        (
-            {
-                "data-recording": recording.id,
-                "data-ending": recording.ending,
-                "class": "td-is-active" if recording.id == chosen else "",
-            },
-            (
-                moment(recording.started_ns), moment(recording.ended_ns), length(recording.started_ns, recording.ended_ns),
-                feeds_words(recording.feeds), f"{recording.events:,}", size(recording.size_bytes),
-                f"{recording.gaps:,}" if recording.gaps else "none", ENDINGS[recording.ending], recording.note,
-            ),
-        )
-        for recording in recordings
-    ]  # fmt: skip
     heads = ("From", "To", "Length", "Feeds", "Events", "Size", "Gaps", "How it ended", "Note")
+    rows = [_recording_row(recording, chosen) for recording in recordings]
     return table("recordings", heads, rows, "Nothing was recorded yet.")
+
+
+def _recording_row(recording: Recording, chosen: str) -> Row:
+    attributes = {"data-recording": recording.id, "data-ending": recording.ending}
+    if recording.id == chosen:
+        attributes["class"] = "td-is-active"
+    return attributes, (
+        moment(recording.started_ns),
+        moment(recording.ended_ns),
+        length(recording.started_ns, recording.ended_ns),
+        feeds_words(recording.feeds),
+        f"{recording.events:,}",
+        size_words(recording.size_bytes),
+        f"{recording.gaps:,}" if recording.gaps else "none",
+        ENDINGS[recording.ending],
+        recording.note,
+    )
 
 
 def quality_table(recording: Recording, notes: Sequence[QualityNote]) -> str:
     """What each feed said last of its quality while it was recorded."""
     found = last_notes(notes)
-    rows = []
+    rows: list[Row] = []
     for key in recording.feeds:
         cells = [feed_name(key)]
         if key in found:
@@ -122,7 +118,7 @@ def quality_table(recording: Recording, notes: Sequence[QualityNote]) -> str:
 
 def gaps_table(gaps: Sequence[Gap]) -> str:
     """What is missing, the first 50."""
-    rows = [({}, (moment(gap.from_ns), gap_words(gap))) for gap in gaps[:GAPS_SHOWN]]
+    rows: list[Row] = [({}, (moment(gap.from_ns), gap_words(gap))) for gap in gaps[:GAPS_SHOWN]]
     if len(gaps) > GAPS_SHOWN:
         rows.append(({}, ("…", f"{len(gaps) - GAPS_SHOWN:,} more")))
     return table("recording-gaps", ("From", "What is missing"), rows, "Nothing is missing.")
@@ -131,13 +127,13 @@ def gaps_table(gaps: Sequence[Gap]) -> str:
 def flights_table(flights: Sequence[Flight], running: Iterable[str]) -> str:
     """Recordings of raw frames; `running` are the folders that are being written."""
     now = set(running)
-    rows = []
+    rows: list[Row] = []
     for flight in flights:
         manifest = flight.manifest
         ending = "● being recorded" if flight.name in now else "⚠️ cut off by a crash" if flight.cut_off else "stopped"
         cells = (
             moment(manifest.started_ns), moment(manifest.ended_ns), manifest.connector,
-            f"{flight.records:,}", size(flight.size_bytes), f"{manifest.lost:,}" if manifest.lost else "none", ending,
+            f"{flight.records:,}", size_words(flight.size_bytes), f"{manifest.lost:,}" if manifest.lost else "none", ending,
             manifest.frames or "as they were on the wire",
         )  # fmt: skip
         rows.append(({"data-flight": flight.name}, cells))
@@ -147,12 +143,12 @@ def flights_table(flights: Sequence[Flight], running: Iterable[str]) -> str:
 
 def depth_table(name: str, rows: Sequence[MarketDepth]) -> str:
     """Sampled books, newest first."""
-    cells = [
+    cells: list[Row] = [
         (
             {},
             (
-                moment(row.ts_utc * 1_000_000), row.symbol, row.provider, number(row.mid_price, 4), number(row.spread, 4),
-                number(row.imbalance, 3), row.bids, row.asks,
+                moment(row.ts_utc * 1_000_000), row.symbol, row.provider, number(row.mid_price, 4),
+                number(row.spread, 4), number(row.imbalance, 3), row.bids, row.asks,
             ),
         )
         for row in rows

@@ -17,6 +17,7 @@ from app.live.tickets import TicketOffice
 from connectors.base.player import ReplayControls
 from connectors.replay import ReplayConnector, replay_connectors
 from engine.engine import Engine
+from engine.errors import EngineError
 from engine.feed.mailbox import FeedKey
 from engine.plugins import discover, frame_readers, make_connectors
 from engine.process import get_engine, services
@@ -30,6 +31,8 @@ from engine.store.verify import recognise
 
 SWITCH_INTERVAL_S = 0.0005
 """How long a thread may hold the interpreter: the default 5 ms would delay frames behind a page that is being drawn."""
+
+REPLAY = "replay:"
 
 log = logging.getLogger(__name__)
 
@@ -126,6 +129,22 @@ def open_tape(recording: Recording) -> str:
         EngineError: nothing was recorded.
     """
     return open_recording(PlayableTape(archive().store(), recording), recording.id, 1.0)
+
+
+def reopen_recording(connector: str) -> bool:
+    """Offer the recording again that an address names, after a restart or on another day; whether there is one."""
+    name = connector.removeprefix(REPLAY).partition("/")[0]
+    if not connector.startswith(REPLAY) or connector in engine().connectors:
+        return False
+    try:
+        capture = settings().captures_dir / name
+        if capture.exists() and capture.parent == settings().captures_dir and name not in ("", ".", ".."):
+            open_capture(capture, 1.0)
+        else:
+            open_tape(archive().store().recording(name))
+    except EngineError as error:
+        log.info("%s cannot be opened again: %s", name, error)
+    return connector in engine().connectors
 
 
 def replay_controls(connector: str) -> ReplayControls | None:

@@ -80,7 +80,7 @@ class Settings:
 
 
 def for_strangers(settings: Settings) -> dict[str, str]:
-    """The settings by their variables, fit to leave this machine: no secret, no account, no path, no key in an address."""
+    """The settings by their variables, fit to leave this machine: no secret, account or path, no key in an address."""
     shown = {name: _tellable(getattr(settings, variable.field)) for name, variable in VARIABLES.items()}
     shown["TICKET_SECRET"] = "***"
     for name, value in sorted(settings.venue_settings.items()):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.recorded import feeds_words, gaps_table, length, quality_table, size
+from app.recorded import feeds_words, gaps_table, length, quality_table
 from app.wiring import archive
 from app.words import plain, sentences
 from engine.errors import EngineError, StoreError
 from engine.store.base import Recording
 from engine.store.exporting import ENDINGS, Kind
-from engine.store.report import moment
+from engine.store.report import moment, size_words
 
 KINDS: dict[Kind, str] = {"bundle": "Session bundle", "csv": "CSV", "parquet": "Parquet", "duckdb": "DuckDB"}
 KIND_HELP = (
@@ -40,8 +40,8 @@ def show(recording: Recording) -> None:
         _confirm(recording)
     st.caption(_words(recording))
     store = archive().store()
-    st.html(f"<h4>Quality</h4>{quality_table(recording, store.quality(recording.id))}")
-    st.html(f"<h4>Gaps</h4>{gaps_table(store.gaps(recording.id))}")
+    quality = quality_table(recording, store.quality(recording.id))
+    st.html(f"<h4>Quality</h4>{quality}<h4>Gaps</h4>{gaps_table(store.gaps(recording.id))}")
 
 
 def _words(recording: Recording) -> str:
@@ -74,7 +74,7 @@ def _confirm(recording: Recording) -> None:
     st.markdown(
         f"**{plain(recording.id)}**, recorded from {moment(recording.started_ns)} "
         f"({length(recording.started_ns, recording.ended_ns)}): **{recording.events:,} events** of "
-        f"{plain(feeds_words(recording.feeds))}, {size(recording.size_bytes)}, with its rows in market\\_depth and "
+        f"{plain(feeds_words(recording.feeds))}, {size_words(recording.size_bytes)}, with its rows in market\\_depth and "
         "candle\\_bars. Exports stay. This cannot be undone."
     )
     with st.container(horizontal=True):

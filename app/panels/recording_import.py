@@ -9,10 +9,10 @@ import streamlit as st
 
 from app.archive import is_bundle
 from app.panels.recording_works import download
-from app.recorded import size
 from app.wiring import archive
 from app.words import plain, sentences
 from engine.errors import StoreError
+from engine.store.report import size_words
 
 LARGEST_UPLOAD_MB = 1_024
 
@@ -47,7 +47,7 @@ def show_exports() -> None:
 
 def _label(paths: dict[str, Path], name: str) -> str:
     path = paths.get(name)
-    return f"{name} ({size(path.stat().st_size)})" if path is not None and path.is_file() else name
+    return f"{name} ({size_words(path.stat().st_size)})" if path is not None and path.is_file() else name
 
 
 def _open(file: IO[bytes] | Path, name: str) -> None:

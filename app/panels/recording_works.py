@@ -7,9 +7,9 @@ from pathlib import Path
 import streamlit as st
 
 from app.panels.recording_choice import choose_recording
-from app.recorded import size
 from app.wiring import archive
 from app.words import plain, seconds, sentences
+from engine.store.report import size_words
 from engine.store.work import WorkReport
 
 LOOK_EVERY_S = 0.5
@@ -76,6 +76,6 @@ def download(path: Path, key: str) -> None:
         return
     size_bytes = path.stat().st_size
     if size_bytes > LARGEST_DOWNLOAD:
-        st.caption(f"{size(size_bytes)} are too much for a download here; the file lies in the exports folder.")
+        st.caption(f"{size_words(size_bytes)} are too much for a download here; the file lies in the exports folder.")
         return
     st.download_button("Download", path.read_bytes, path.name, key=f"download-{key}", on_click="ignore")

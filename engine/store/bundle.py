@@ -1,8 +1,8 @@
 """A session in one file that opens on another machine: what it holds, by name, and how much of it is believed.
 
 A zip archive: `manifest.json` (what is in it, with sizes and SHA-256), `settings.json` (without secrets),
-`quality.txt` (for people), `rows/….json` (gaps, quality, sampled books, bars) and `entries/000001.msgpack` … (the events
-in order, every number bit for bit). Nothing is ever unpacked to a path that the archive names.
+`quality.txt` (for people), `rows/….json` (gaps, quality, sampled books, bars) and `entries/000001.msgpack` … (the
+events in order, every number bit for bit). Nothing is ever unpacked to a path that the archive names.
 """
 
 from __future__ import annotations

@@ -95,10 +95,14 @@ def put(
 
 def _put_rows(target: Store, recording_id: str, rows: Rows) -> None:
     for begin in range(0, len(rows.depth), BATCH_ENTRIES):
-        depth = [msgspec.structs.replace(row, recording=recording_id) for row in rows.depth[begin : begin + BATCH_ENTRIES]]
+        depth = [
+            msgspec.structs.replace(row, recording=recording_id) for row in rows.depth[begin : begin + BATCH_ENTRIES]
+        ]
         target.append(recording_id, [], depth=depth)
     for begin in range(0, len(rows.bars), BATCH_ENTRIES):
-        bars = [msgspec.structs.replace(row, recording=recording_id) for row in rows.bars[begin : begin + BATCH_ENTRIES]]
+        bars = [
+            msgspec.structs.replace(row, recording=recording_id) for row in rows.bars[begin : begin + BATCH_ENTRIES]
+        ]
         target.append(recording_id, [], bars=bars)
 
 

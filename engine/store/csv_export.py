@@ -1,4 +1,4 @@
-"""A recording as tables for spreadsheets: one zip archive of CSV files. Not exact enough to be replayed; see bundles."""
+"""A recording as tables for spreadsheets, CSV files in one zip archive. To be replayed elsewhere: a session bundle."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def _write_rows(store: Store, recording_id: str, folder: Path) -> None:
         with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
             write = csv.writer(file).writerow
             for number, value in enumerate(values):
-                items = msgspec.structs.asdict(value)  # type: ignore[type-var]
+                items = msgspec.structs.asdict(value)
                 if not number:
                     write(items)
                 write([safe(item) if isinstance(item, str) else item for item in items.values()])

@@ -16,11 +16,12 @@ from engine.store.bundle_writer import write_bundle
 from engine.store.copying import copy_recording
 from engine.store.csv_export import write_csv
 from engine.store.opening import open_store
+from engine.store.report import size_words
 from engine.store.work import Outcome, ProgressCall
 
 Kind = Literal["bundle", "csv", "parquet", "duckdb"]
 ENDINGS: Mapping[Kind, str] = {
-    "bundle": bundle.ENDING, "csv": ".csv.zip", "parquet": ".parquet.zip", "duckdb": ".duckdb"
+    "bundle": bundle.ENDING, "csv": ".csv.zip", "duckdb": ".duckdb"
 }  # fmt: skip
 
 
@@ -45,8 +46,7 @@ def export(
         _parquet(store, recording_id, path, progress)
     else:
         _duckdb(store, recording_id, path, progress)
-    size_bytes = path.stat().st_size
-    return Outcome(" ".join(filter(None, [f"{path.name}, {size_bytes / 1e6:,.1f} MB.", words])), path)
+    return Outcome(" ".join(filter(None, [f"{path.name}, {size_words(path.stat().st_size)}.", words])), path)
 
 
 def _duckdb(store: Store, recording_id: str, path: Path, progress: ProgressCall) -> None:

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from engine.errors import StoreError
 from engine.store.flight_files import MANIFEST, Manifest
+from engine.store.report import size_words
 from engine.store.work import Outcome, ProgressCall
 
 
@@ -45,7 +46,9 @@ def flights(folder: Path) -> list[Flight]:
     for path in folder.iterdir():
         manifest = _manifest(path / MANIFEST)
         if manifest is not None:
-            found.append(Flight(path, manifest, sum([file.stat().st_size for file in path.iterdir() if file.is_file()])))
+            found.append(
+                Flight(path, manifest, sum([file.stat().st_size for file in path.iterdir() if file.is_file()]))
+            )
     return sorted(found, key=lambda flight: flight.manifest.started_ns, reverse=True)
 
 
@@ -93,7 +96,7 @@ def pack_flight(found: Flight, folder: Path, progress: ProgressCall) -> Outcome:
         raise StoreError(f"{path.name} cannot be written: {error.strerror or error}", hint="Make room.") from error
     finally:
         draft.unlink(missing_ok=True)
-    return Outcome(f"{path.name}, {path.stat().st_size / 1e6:,.1f} MB.", path)
+    return Outcome(f"{path.name}, {size_words(path.stat().st_size)}.", path)
 
 
 def _manifest(path: Path) -> Manifest | None:

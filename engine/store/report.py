@@ -1,4 +1,4 @@
-"""What a recording is worth, as text for people: from when to when, what is missing, what its feeds said of themselves."""
+"""What a recording is worth, in words: from when to when, what is missing, what its feeds said of themselves."""
 
 from __future__ import annotations
 
@@ -29,6 +29,16 @@ def moment(at_ns: int | None) -> str:
         return f"{datetime.fromtimestamp(at_ns // 1_000_000_000, UTC):%Y-%m-%d %H:%M:%S} UTC"
     except (OverflowError, ValueError, OSError):
         return f"{at_ns} ns"
+
+
+def size_words(value: int | None) -> str:
+    """Bytes as people say them; unknown is "–"."""
+    if value is None:
+        return "–"
+    for unit, least in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if value >= least:
+            return f"{value / least:,.1f} {unit}"
+    return f"{value} bytes"
 
 
 def feed_name(key: FeedKey | None) -> str:
