@@ -8,6 +8,7 @@ from html import escape
 from app.words import UNKNOWN, number, seconds
 from engine.feed.mailbox import FeedKey
 from engine.store.base import Gap, MarketDepth, QualityNote, Recording
+from engine.store.flight import FlightState
 from engine.store.flight_list import Flight
 from engine.store.report import feed_name, gap_words, last_notes, moment, size_words
 
@@ -124,21 +125,28 @@ def gaps_table(gaps: Sequence[Gap]) -> str:
     return table("recording-gaps", ("From", "What is missing"), rows, "Nothing is missing.")
 
 
-def flights_table(flights: Sequence[Flight], running: Iterable[str]) -> str:
-    """Recordings of raw frames; `running` are the folders that are being written."""
-    now = set(running)
-    rows: list[Row] = []
-    for flight in flights:
-        manifest = flight.manifest
-        ending = "● being recorded" if flight.name in now else "⚠️ cut off by a crash" if flight.cut_off else "stopped"
-        cells = (
-            moment(manifest.started_ns), moment(manifest.ended_ns), manifest.connector,
-            f"{flight.records:,}", size_words(flight.size_bytes), f"{manifest.lost:,}" if manifest.lost else "none", ending,
-            manifest.frames or "as they were on the wire",
-        )  # fmt: skip
-        rows.append(({"data-flight": flight.name}, cells))
+def flights_table(flights: Sequence[Flight], running: Mapping[str, FlightState]) -> str:
+    """Recordings of raw frames; `running` are those that are being written, by the names of their folders."""
     heads = ("From", "To", "Venue", "Records", "Size", "Lost", "How it ended", "Frames")
+    rows = [_flight_row(flight, running.get(flight.name)) for flight in flights]
     return table("flights", heads, rows, "No raw frames were recorded yet.")
+
+
+def _flight_row(flight: Flight, running: FlightState | None) -> Row:
+    manifest = flight.manifest
+    # The manifest is written when a file is complete: until then whoever writes it knows more.
+    records, lost = (running.records, running.lost) if running else (flight.records, manifest.lost)
+    ending = ENDINGS["running" if running else "cut off" if flight.cut_off else "stopped"]
+    return {"data-flight": flight.name}, (
+        moment(manifest.started_ns),
+        moment(manifest.ended_ns),
+        manifest.connector,
+        f"{records:,}",
+        size_words(flight.size_bytes),
+        f"{lost:,}" if lost else "none",
+        ending,
+        manifest.frames or "as they were on the wire",
+    )
 
 
 def depth_table(name: str, rows: Sequence[MarketDepth]) -> str:

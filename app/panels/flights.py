@@ -10,8 +10,11 @@ from app.recorded import flights_table
 from app.wiring import archive, engine
 from app.words import plain, sentences
 from engine.errors import StoreError
+from engine.store.flight import FlightState
 from engine.store.flight_list import Flight
 from engine.store.report import moment, size_words
+
+LOOK_EVERY_S = 2.0
 
 
 def show() -> None:
@@ -19,23 +22,31 @@ def show() -> None:
     flights = {flight.name: flight for flight in archive().flights()}
     if not flights:
         return
-    writing = {Path(state.place).name for state in engine().flight.states().values() if state.running}
-    st.html(f"<h4>Raw frames</h4>{flights_table(list(flights.values()), writing)}")
+    writing = _writing()
+    st.fragment(_table, run_every=LOOK_EVERY_S if writing else None)()
     with st.container(horizontal=True, vertical_alignment="bottom", key="flight-actions"):
         name = str(st.selectbox("Raw frames", list(flights), key="flight", required=True))
         found = flights.get(name)
         if found is None:
             return
-        st.button("Pack as one file", key="flight-pack", on_click=_pack, args=(found,), disabled=name in writing)
-        st.button("🗑 Delete …", key="flight-delete", on_click=_ask, args=(name,), disabled=name in writing)
+        if st.button("Pack as one file", key="flight-pack", disabled=name in writing):
+            _pack(found)
+            st.rerun()
+        asked = st.button("🗑 Delete …", key="flight-delete", disabled=name in writing)
     if error := st.session_state.pop("flight-error", None):
         st.error(error)
-    if st.session_state.pop("flight-delete-asked", None) == name:
+    if asked:
         _confirm(found)
 
 
-def _ask(name: str) -> None:
-    st.session_state["flight-delete-asked"] = name
+def _writing() -> dict[str, FlightState]:
+    """What is being recorded, by the name of its folder."""
+    return {Path(state.place).name: state for state in engine().flight.states().values() if state.running}
+
+
+def _table() -> None:
+    """Its numbers grow while something is being recorded."""
+    st.html(f"<h4>Raw frames</h4>{flights_table(archive().flights(), _writing())}")
 
 
 def _pack(found: Flight) -> None:

@@ -23,20 +23,22 @@ def show(recording: Recording) -> None:
     """Buttons first, then quality and gaps."""
     running = recording.ending == "running"
     with st.container(horizontal=True, vertical_alignment="bottom", key="recording-actions"):
-        st.button(
-            "▶️ Replay", key="replay", type="primary", on_click=_replay, args=(recording,), disabled=not recording.events
-        )
+        # What buttons do is done here and not in callbacks: those would be given what was chosen a moment before.
+        if st.button("▶️ Replay", key="replay", type="primary", disabled=not recording.events):
+            st.session_state["replay-asked"] = recording.id
         kinds = [kind for kind in KINDS if kind in ENDINGS]
         kind = st.selectbox(
             "Export as", kinds, key="export-kind", format_func=KINDS.__getitem__, help=KIND_HELP, width=200
         )
-        st.button("Export", key="export", on_click=_export, args=(kind, recording), disabled=running)
-        st.button("🗑 Delete …", key="delete", on_click=_ask_to_delete, args=(recording.id,), disabled=running)
+        if st.button("Export", key="export", disabled=running):
+            _export(kind, recording)
+            st.rerun()
+        asked = st.button("🗑 Delete …", key="delete", disabled=running)
     if running:
         st.caption("It is being recorded: stop it before it is exported or deleted.")
     if error := st.session_state.pop("recording-error", None):
         st.error(error)
-    if st.session_state.pop("delete-asked", None) == recording.id:
+    if asked:
         _confirm(recording)
     st.caption(_words(recording))
     store = archive().store()
@@ -46,9 +48,10 @@ def show(recording: Recording) -> None:
 
 def _words(recording: Recording) -> str:
     versions = ", ".join([f"{name} {version}" for name, version in sorted(recording.versions.items())])
+    counts = f"{recording.events:,} events, {recording.level_rows:,} price levels; "
     return plain(
-        f"{recording.id}: {feeds_words(recording.feeds, 20)}; {recording.events:,} events, "
-        f"{recording.level_rows:,} price levels; written by {versions or 'nobody knows what'}",
+        f"{recording.id}: {feeds_words(recording.feeds, 20)}; {counts if recording.ended_ns is not None else ''}"
+        f"written by {versions or 'nobody knows what'}",
         most=1_000,
     )
 
@@ -60,22 +63,14 @@ def _export(kind: Kind, recording: Recording) -> None:
         st.session_state["recording-error"] = plain(sentences(str(error), error.hint))
 
 
-def _replay(recording: Recording) -> None:
-    st.session_state["replay-asked"] = recording.id
-
-
-def _ask_to_delete(recording_id: str) -> None:
-    st.session_state["delete-asked"] = recording_id
-
-
 @st.dialog("Delete this recording?")
 def _confirm(recording: Recording) -> None:
     """Names what goes; nothing goes without the second button."""
     st.markdown(
         f"**{plain(recording.id)}**, recorded from {moment(recording.started_ns)} "
         f"({length(recording.started_ns, recording.ended_ns)}): **{recording.events:,} events** of "
-        f"{plain(feeds_words(recording.feeds))}, {size_words(recording.size_bytes)}, with its rows in market\\_depth and "
-        "candle\\_bars. Exports stay. This cannot be undone."
+        f"{plain(feeds_words(recording.feeds))}, {size_words(recording.size_bytes)}, with its rows in market\\_depth "
+        "and candle\\_bars. Exports stay. This cannot be undone."
     )
     with st.container(horizontal=True):
         if st.button("Delete for good", key="delete-really", type="primary"):

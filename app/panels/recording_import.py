@@ -24,8 +24,9 @@ def show() -> None:
             "Session bundle", type=["zip"], key="session-file", max_upload_size=LARGEST_UPLOAD_MB,
             help="What Export as Session bundle wrote. A larger one can be laid into the exports folder.",
         )  # fmt: skip
-        if file is not None:
-            st.button("Open the session", key="session-open", on_click=_open, args=(file, file.name))
+        if file is not None and st.button("Open the session", key="session-open"):
+            _open(file, file.name)
+            st.rerun()
     if error := st.session_state.pop("session-error", None):
         st.error(error)
 
@@ -40,9 +41,12 @@ def show_exports() -> None:
         with st.container(horizontal=True):
             if name in paths:
                 download(paths[name], "export")
-                if is_bundle(paths[name]):
-                    st.button("Open as a recording", key="export-open", on_click=_open, args=(paths[name], name))
-                st.button("🗑 Delete the file", key="export-delete", on_click=_remove, args=(name,))
+                if is_bundle(paths[name]) and st.button("Open as a recording", key="export-open"):
+                    _open(paths[name], name)
+                    st.rerun()
+                if st.button("🗑 Delete the file", key="export-delete"):
+                    _remove(name)
+                    st.rerun()
 
 
 def _label(paths: dict[str, Path], name: str) -> str:

@@ -26,9 +26,8 @@ FROM market_depth WHERE mid_price IS NOT NULL ORDER BY ts_utc DESC LIMIT 10;"""
 def show(store: Store) -> None:
     """Size and limits, then the checks while somebody looks at them."""
     options = engine().recording.options
-    st.caption(
-        plain(f"Store {store.place.rpartition('/')[2]}: {size_words(store.size_words())}. {limits(options)}", most=600)
-    )
+    name = store.place.rpartition("/")[2]
+    st.caption(plain(f"Store {name}: {size_words(store.size())}. {limits(options)}", most=600))
     tab = st.expander("Check the tables", key="check-tables", on_change="rerun")
     if tab.open:
         with tab:

@@ -27,7 +27,9 @@ def show() -> None:
     st.subheader("Record")
     recording, frames = engine().recording.state().recording, _frames_running()
     if recording is not None or frames:
-        st.button("⏹ Stop recording", key="record-stop", type="primary", width="stretch", on_click=_stop)
+        if st.button("⏹ Stop recording", key="record-stop", type="primary", width="stretch"):
+            _stop()
+            st.rerun()
         if recording is not None:
             st.caption(plain(f"Tape of {', '.join(map(feed_name, recording.feeds[:MOST_SYMBOLS]))}"))
         for venue in frames:
@@ -38,10 +40,10 @@ def show() -> None:
         venues = list(dict.fromkeys([key[0] for key in keys]))
         frames_of = _frames(venues)
         note = st.text_input("Note", key="record-note", max_chars=LONGEST_NOTE, placeholder="what this is about")
-        st.button(
-            "● Record", key="record", type="primary", width="stretch", disabled=not keys or not (tape or frames_of),
-            on_click=_start, args=(keys if tape else [], frames_of, note),
-        )  # fmt: skip
+        empty = not keys or not (tape or frames_of)
+        if st.button("● Record", key="record", type="primary", width="stretch", disabled=empty):
+            _start(keys if tape else [], frames_of, note)
+            st.rerun()
     if error := st.session_state.pop("record-error", None):
         st.error(error)
 

@@ -67,7 +67,7 @@ def _duckdb(store: Store, recording_id: str, path: Path, progress: ProgressCall)
 
 
 def _parquet(store: Store, recording_id: str, path: Path, progress: ProgressCall) -> None:
-    from engine.store.parquet import export_parquet
+    from engine.store.parquet_export import export_parquet
 
     draft, folder = path.with_name(path.name + ".part"), path.with_name(f".{path.name}.folder")
     try:
