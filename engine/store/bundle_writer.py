@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -12,12 +11,12 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import msgspec
 
-from engine.errors import StoreError
 from engine.feed.mailbox import FeedKey
 from engine.store import bundle
 from engine.store.base import Entry, Recording, Store
 from engine.store.bundle import BundleFile, Chunk, Manifest
 from engine.store.copying import Rows, batches, rows_of
+from engine.store.drafts import drafted
 from engine.store.report import quality_text
 from engine.store.work import ProgressCall
 
@@ -33,19 +32,8 @@ def write_bundle(
         StoreError: the store or the disk failed, or it was called off; then there is no file.
     """
     recording = store.recording(recording_id)
-    draft = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with ZipFile(draft, "w", ZIP_DEFLATED) as archive:
-            manifest = _Packing(archive).pack(store, recording, settings, progress, at_ns)
-        os.replace(draft, path)
-    except OSError as error:
-        raise StoreError(
-            f"{path.name} cannot be written: {error.strerror or error}", hint="Make room, or choose another folder."
-        ) from error
-    finally:
-        draft.unlink(missing_ok=True)
-    return manifest
+    with drafted(path) as draft, ZipFile(draft, "w", ZIP_DEFLATED) as archive:
+        return _Packing(archive).pack(store, recording, settings, progress, at_ns)
 
 
 class _Packing:

@@ -13,11 +13,11 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import msgspec
 
-from engine.errors import StoreError
 from engine.market.events import BUY, SELL, BookDelta, BookSnapshot, FeedStatus, Quote, Trade
 from engine.market.signal import Signal
 from engine.store.base import Entry, Store, time_ns
 from engine.store.copying import rows_of
+from engine.store.drafts import drafted
 from engine.store.work import ProgressCall
 
 EVERY = 2_000
@@ -45,24 +45,14 @@ def write_csv(store: Store, recording_id: str, path: Path, progress: ProgressCal
         StoreError: the store or the disk failed, or it was called off; then there is no file.
     """
     total = store.recording(recording_id).events
-    draft = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=path.parent, prefix=".csv-") as name:
-            folder = Path(name)
-            count = _write_entries(store.read(recording_id), folder, progress, total)
-            _write_rows(store, recording_id, folder)
-            with ZipFile(draft, "w", ZIP_DEFLATED) as archive:
-                for file in sorted(folder.glob("*.csv")):
-                    progress(count, total, f"packing {file.name}")
-                    archive.write(file, file.name)
-        draft.replace(path)
-    except OSError as error:
-        raise StoreError(
-            f"{path.name} cannot be written: {error.strerror or error}", hint="Make room, or choose another folder."
-        ) from error
-    finally:
-        draft.unlink(missing_ok=True)
+    with drafted(path) as draft, TemporaryDirectory(dir=path.parent, prefix=".csv-") as name:
+        folder = Path(name)
+        count = _write_entries(store.read(recording_id), folder, progress, total)
+        _write_rows(store, recording_id, folder)
+        with ZipFile(draft, "w", ZIP_DEFLATED) as archive:
+            for file in sorted(folder.glob("*.csv")):
+                progress(count, total, f"packing {file.name}")
+                archive.write(file, file.name)
     return count
 
 

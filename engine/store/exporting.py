@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 from zipfile import ZIP_STORED, ZipFile
 
-from engine.errors import StoreError
 from engine.store import bundle
 from engine.store.base import Store
 from engine.store.bundle_writer import write_bundle
 from engine.store.copying import copy_recording
 from engine.store.csv_export import write_csv
+from engine.store.drafts import drafted
 from engine.store.opening import open_store
 from engine.store.report import size_words
 from engine.store.work import Outcome, ProgressCall
@@ -51,41 +50,22 @@ def export(
 
 def _duckdb(store: Store, recording_id: str, path: Path, progress: ProgressCall) -> None:
     """A store of its own with this recording alone."""
-    draft = path.with_name(path.name + ".part")
-    try:
-        _remove(draft)
+    with drafted(path) as draft:
         copy = open_store(f"duckdb:///{draft}")
         try:
             copy_recording(store, recording_id, copy, progress)
         finally:
             copy.close()
-        os.replace(draft, path)
-    except OSError as error:
-        raise StoreError(f"{path.name} cannot be written: {error.strerror or error}", hint="Make room.") from error
-    finally:
-        _remove(draft)
 
 
 def _parquet(store: Store, recording_id: str, path: Path, progress: ProgressCall) -> None:
     from engine.store.parquet_export import export_parquet
 
-    draft, folder = path.with_name(path.name + ".part"), path.with_name(f".{path.name}.folder")
-    try:
-        shutil.rmtree(folder, ignore_errors=True)
+    with drafted(path) as draft, TemporaryDirectory(dir=path.parent, prefix=".parquet-") as name:
+        folder = Path(name)
         export_parquet(store, recording_id, folder, progress)
         files = sorted([file for file in folder.rglob("*") if file.is_file()])
         with ZipFile(draft, "w", ZIP_STORED) as archive:
             for number, file in enumerate(files):
                 progress(number, len(files), "packing files")
                 archive.write(file, file.relative_to(folder))
-        os.replace(draft, path)
-    except OSError as error:
-        raise StoreError(f"{path.name} cannot be written: {error.strerror or error}", hint="Make room.") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        draft.unlink(missing_ok=True)
-
-
-def _remove(draft: Path) -> None:
-    for path in (draft, draft.with_name(draft.name + ".wal")):
-        path.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from engine.errors import StoreError
+from engine.store.drafts import drafted
 from engine.store.flight_files import MANIFEST, Manifest
 from engine.store.report import size_words
 from engine.store.work import Outcome, ProgressCall
@@ -83,19 +84,11 @@ def pack_flight(found: Flight, folder: Path, progress: ProgressCall) -> Outcome:
         StoreError: it cannot be read or written, or was called off; then there is no new file.
     """
     path = folder / f"{found.name}.frames.zip"
-    draft = path.with_name(path.name + ".part")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with drafted(path) as draft, ZipFile(draft, "w", ZIP_STORED) as archive:
         files = sorted([file for file in found.path.iterdir() if file.is_file()])
-        with ZipFile(draft, "w", ZIP_STORED) as archive:
-            for number, file in enumerate(files):
-                progress(number, len(files), "files")
-                archive.write(file, f"{found.name}/{file.name}")
-        draft.replace(path)
-    except OSError as error:
-        raise StoreError(f"{path.name} cannot be written: {error.strerror or error}", hint="Make room.") from error
-    finally:
-        draft.unlink(missing_ok=True)
+        for number, file in enumerate(files):
+            progress(number, len(files), "files")
+            archive.write(file, f"{found.name}/{file.name}")
     return Outcome(f"{path.name}, {size_words(path.stat().st_size)}.", path)
 
 

@@ -14,7 +14,12 @@ NOTHING = RecordingState(None, 0.0, 0, 0.0, None, 0, 0, 0, "", "", (), ())
 
 
 def tape(**changed: Any) -> str:
-    running: dict[str, Any] = {"recording": recording(ending="running"), "seconds": 65.0, "events": 1_234, "bytes": 10**6}
+    running: dict[str, Any] = {
+        "recording": recording(ending="running"),
+        "seconds": 65.0,
+        "events": 1_234,
+        "bytes": 10**6,
+    }
     said = {name: getattr(NOTHING, name) for name in RecordingState.__struct_fields__}
     return tape_light(RecordingState(**{**said, **running, **changed}))
 
@@ -22,7 +27,8 @@ def tape(**changed: Any) -> str:
 def frames(**changed: Any) -> str:
     said: dict[str, Any] = {
         "venue": "mock", "place": "/home/me/captures/a-mock", "running": True, "started_ns": START_NS, "ended_ns": None,
-        "records": 77, "lost": 0, "size_bytes": 2_000, "segments": 1, "removed": 0, "frames": "", "trouble": "", **changed,
+        "records": 77, "lost": 0, "size_bytes": 2_000, "segments": 1, "removed": 0, "frames": "", "trouble": "",
+        **changed,
     }  # fmt: skip
     return frames_light(FlightState(**said), START_NS + 5 * SECOND_NS)
 
