@@ -41,7 +41,7 @@ class Engine:
         return self.hub.connectors
 
     def close(self) -> None:
-        """Stop strategies, the recording that heard them, analysis, feeds, and last what records their frames."""
+        """Stop strategies, then the recording that heard them, then analysis, feeds, and what records their frames."""
         self.strategies.close()
         self.recording.close()
         self.flow.close()

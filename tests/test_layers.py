@@ -49,7 +49,7 @@ DOORS = {
     "ccxt": ("connectors.ccxt_any", "engine.trading.live"),
     "futu": ("connectors.base.futu_door",),
     "duckdb": ("engine.store.duckdb_store",),
-    "psycopg": ("engine.store.postgres_store",),
+    "psycopg": ("engine.store.postgres_door",),
     "redis": ("engine.bus.redis_bus",),
     "dotenv": ("engine.settings",),
     **dict.fromkeys(
