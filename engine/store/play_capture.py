@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from msgspec.structs import replace
 
@@ -21,6 +21,7 @@ from engine.store.verify import FrameReader
 SCAN_RECORDS = 5_000
 TICK_NS = 500_000_000
 STREAM = "stream"
+_EVENTS = frozenset(get_args(MarketEvent))
 
 
 class PlayableCapture:
@@ -55,7 +56,7 @@ class PlayableCapture:
             first_ns = first_ns or record.received_ns
             last_ns = max(last_ns, record.received_ns)
             for item in whole.items(record):
-                if isinstance(item, MarketEvent) and item.symbol:
+                if type(item) in _EVENTS and item.symbol:
                     keys.setdefault((self.reader.name, item.symbol, STREAM))
         for record in records:
             last_ns = max(last_ns, record.received_ns)
@@ -90,18 +91,20 @@ class CapturePass:
         if record.direction == "open":
             self._reopened(record.connection, published)
             return published
+        feeds, streamed = self._feeds, record.channel == "ws"
         for item in self.items(record):
-            if isinstance(item, MarketEvent):
-                key, feed = self._feeds.get(item.symbol) or self._meet(item.symbol)
-                if record.channel == "ws":
-                    self._connections[item.symbol] = record.connection
+            if type(item) in _EVENTS:
+                symbol = item.symbol
+                key, feed = feeds.get(symbol) or self._meet(symbol)
+                if streamed:
+                    self._connections[symbol] = record.connection
                 for event in feed.push(replace(item, source="replay")):
                     published.append((key, event))
             elif item.kind == "restart":
                 self._broken(record.connection, item.reason, published)
         if record.received_ns - self._tick_ns >= TICK_NS:
             self._tick_ns = record.received_ns
-            for key, feed in self._feeds.values():
+            for key, feed in feeds.values():
                 published += [(key, event) for event in feed.tick(record.received_ns)]
         return published
 
