@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
+from threading import Thread
 from typing import cast
 
 from app.instruments import InstrumentDirectory
@@ -19,6 +20,7 @@ from engine.feed.mailbox import FeedKey
 from engine.plugins import discover, frame_readers, make_connectors
 from engine.process import get_engine, services
 from engine.settings import Settings, load_settings
+from engine.store.options import options_from
 from engine.store.play_capture import PlayableCapture
 from engine.store.playable import Playable
 from engine.store.verify import recognise
@@ -107,8 +109,12 @@ def _build_engine() -> Engine:
     connectors, errors = make_connectors(chosen.venue_settings)
     strategies = discover("strategies", "on_book")
     errors += strategies.errors
-    made = Engine(connectors, strategies.found, plugin_errors=errors, linger_s=chosen.linger_s)
+    made = Engine(
+        connectors, strategies.found, plugin_errors=errors, linger_s=chosen.linger_s, recording=options_from(chosen)
+    )
     made.flow.tick_of = _tick
+    # On a thread of its own: a page must not wait for a large file to be opened.
+    Thread(target=made.recording.look_back, name="recordings-look-back", daemon=True).start()
     return made
 
 

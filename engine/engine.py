@@ -1,4 +1,4 @@
-"""The engine: connectors, hub and strategies of one process, started and stopped together."""
+"""The engine: connectors, hub, strategies and recordings of one process, started and stopped together."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from engine.clock import SYSTEM_CLOCK, Clock
 from engine.connector import Connector
 from engine.errors import PluginError
 from engine.feed.hub import LINGER_S, Hub
+from engine.store.desk import RecordingDesk
+from engine.store.options import RecordOptions
 from engine.strategy.host import StrategyHost
 
 
@@ -23,19 +25,22 @@ class Engine:
         plugin_errors: Sequence[PluginError] = (),
         clock: Clock = SYSTEM_CLOCK,
         linger_s: float = LINGER_S,
+        recording: RecordOptions | None = None,
     ) -> None:
         self.clock = clock
         self.plugin_errors = list(plugin_errors)
         self.hub = Hub(connectors, clock=clock, linger_s=linger_s)
         self.flow = FlowDesk(self.hub)
         self.strategies = StrategyHost(self.hub, strategies)
+        self.recording = RecordingDesk(self.hub, recording, clock=clock, listen=self.strategies.listen)
 
     @property
     def connectors(self) -> Mapping[str, Connector]:
         return self.hub.connectors
 
     def close(self) -> None:
-        """Stop strategies, then analysis, then feeds."""
+        """Stop strategies, then the recording that heard them, then analysis, then feeds."""
         self.strategies.close()
+        self.recording.close()
         self.flow.close()
         self.hub.close()

@@ -22,6 +22,7 @@ from engine.errors import ConfigError
 ENV_FILE = Path(__file__).resolve().parents[1] / ".env"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LONGEST_LINGER_S = 3600.0
+TIMEFRAMES = ("1m", "3m", "5m", "15m", "30m", "1h", "4h", "12h", "1d")
 SHORTEST_SECRET = 16
 
 _PROCESS_SECRET = token_urlsafe(32)
@@ -42,7 +43,8 @@ class Settings:
     `venue_settings` goes to every connector: the variables that end in `_WS_URL`, `_REST_URL` or `_API_KEY` or begin
     with `MOCK_`, `UNISWAP_`, `CTRADER_`, `FUTU_` or `CCXT_`, by their full names. `linger_s` (0 … 3600) is how long an
     upstream stays after its last reader left. `allowed_hosts` are the names by which browsers may call us (`*`: any).
-    `ticket_secret` signs the data socket's tickets; by default it is random and ends with the process.
+    `ticket_secret` signs the data socket's tickets; by default it is random and ends with the process. `record_…` says
+    how recordings are made and kept, see `RecordOptions` in engine/store/options.py.
     """
 
     venue_settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -52,6 +54,11 @@ class Settings:
     ticket_secret: str = _PROCESS_SECRET
     log_level: str = "INFO"
     store_url: str = "duckdb:///data/tape.duckdb"
+    record_flush_s: float = 1.0
+    record_depth_every_s: float = 5.0
+    record_timeframes: tuple[str, ...] = ("1m",)
+    record_keep_days: float = 0.0
+    record_max_gb: float = 10.0
     bus_url: str = "memory://"
 
     def __repr__(self) -> str:
@@ -62,7 +69,10 @@ class Settings:
         return (
             f"Settings(venue_settings={venues}, captures_dir={str(self.captures_dir)!r}, linger_s={self.linger_s}, "
             f"allowed_hosts={self.allowed_hosts}, ticket_secret='***', log_level={self.log_level!r}, "
-            f"store_url={_masked(self.store_url)!r}, bus_url={_masked(self.bus_url)!r})"
+            f"store_url={_masked(self.store_url)!r}, bus_url={_masked(self.bus_url)!r}, "
+            f"record_flush_s={self.record_flush_s}, record_depth_every_s={self.record_depth_every_s}, "
+            f"record_timeframes={self.record_timeframes}, record_keep_days={self.record_keep_days}, "
+            f"record_max_gb={self.record_max_gb})"
         )
 
 
@@ -119,14 +129,27 @@ def _url(*schemes: str) -> Callable[[str, str], str]:
     return read
 
 
-def _linger(name: str, value: str) -> float:
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = float("nan")
-    if not isfinite(seconds) or not 0 <= seconds <= LONGEST_LINGER_S:
-        raise ConfigError(f"{name} must be a number of seconds from 0 to {LONGEST_LINGER_S:g}, not {value!r}.")
-    return seconds
+def _number(low: float, high: float, unit: str) -> Callable[[str, str], float]:
+    def read(name: str, value: str) -> float:
+        try:
+            found = float(value)
+        except ValueError:
+            found = float("nan")
+        if not isfinite(found) or not low <= found <= high:
+            raise ConfigError(f"{name} must be a number of {unit} from {low:g} to {high:g}, not {value!r}.")
+        return found
+
+    return read
+
+
+def _timeframes(name: str, value: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(one.strip() for one in value.split(",") if one.strip()))
+    if value.strip().lower() == "none":
+        return ()
+    wrong = [one for one in names if one not in TIMEFRAMES]
+    if wrong or not names:
+        raise ConfigError(f"{name} must be none or list names among {', '.join(TIMEFRAMES)}, not {value!r}.")
+    return names
 
 
 def _hosts(name: str, value: str) -> tuple[str, ...]:
@@ -167,11 +190,16 @@ class Variable:
 VARIABLES: Mapping[str, Variable] = MappingProxyType(
     {
         "CAPTURES_DIR": Variable("captures_dir", _directory),
-        "HUB_LINGER_S": Variable("linger_s", _linger),
+        "HUB_LINGER_S": Variable("linger_s", _number(0, LONGEST_LINGER_S, "seconds")),
         "ALLOWED_HOSTS": Variable("allowed_hosts", _hosts),
         "TICKET_SECRET": Variable("ticket_secret", _secret),
         "LOG_LEVEL": Variable("log_level", _log_level),
         "STORE_URL": Variable("store_url", _url("duckdb", "postgresql", "postgres")),
+        "RECORD_FLUSH_S": Variable("record_flush_s", _number(0.1, 60, "seconds")),
+        "RECORD_DEPTH_EVERY_S": Variable("record_depth_every_s", _number(0, 3600, "seconds")),
+        "RECORD_TIMEFRAMES": Variable("record_timeframes", _timeframes),
+        "RECORD_KEEP_DAYS": Variable("record_keep_days", _number(0, 36_500, "days")),
+        "RECORD_MAX_GB": Variable("record_max_gb", _number(0, 1_000_000, "gigabytes")),
         "BUS_URL": Variable("bus_url", _url("memory", "redis", "rediss")),
     }
 )

@@ -18,17 +18,21 @@ from msgspec.structs import replace
 
 from connectors.base.player import Player
 from connectors.replay import replay_connectors
+from engine.clock import ManualClock
 from engine.feed.hub import Hub
 from engine.feed.mailbox import EventQueue, FeedKey, Update
 from engine.market.book import BookView
 from engine.market.events import FeedState, FeedStatus, MarketEvent, Trade
 from engine.market.signal import Signal
 from engine.plugins import frame_readers
-from engine.store.base import Entry, Store
+from engine.store.base import Store
+from engine.store.collector import Collector
 from engine.store.opening import open_store
+from engine.store.options import RecordOptions
 from engine.store.play_capture import PlayableCapture
 from engine.store.play_tape import PlayableTape
 from engine.store.playable import Playable
+from engine.store.recording_queue import RecordingQueue
 from engine.store.verify import recognise
 from engine.strategy.host import StrategyHost
 from engine.strategy.runner import Runner
@@ -91,10 +95,11 @@ def live(script: Sequence[str], seed: int, store: Store) -> tuple[Line, list[tup
     """Two venues that do this, live and recorded: what was published, what strategies said, and the recording."""
     connectors = {key[0]: FakeConnector(key[0]) for key in KEYS}
     hub = Hub(connectors)
+    clock = ManualClock(START_NS)
     bench = Bench(hub, KEYS)
-    recording = store.begin(KEYS, at_ns=START_NS)
+    tape = Tape(hub, store, clock)
     venues = [Venue(seed), Venue(seed + 1)]
-    random, index = Random(seed), 0
+    random = Random(seed)
     try:
         for action in script:
             which = random.randrange(len(KEYS))
@@ -103,18 +108,27 @@ def live(script: Sequence[str], seed: int, store: Store) -> tuple[Line, list[tup
                 for event in published:
                     stream.callback(replace(event, venue=KEYS[which][0]))
             if random.random() < 0.3:
-                index = _append(store, recording.id, index, bench.drain())
-        _append(store, recording.id, index, bench.drain())
+                tape.flush()
+        tape.flush()
+        bench.drain()
     finally:
         hub.close()
-    return bench.line, bench.said(), PlayableTape(store, store.end(recording.id, at_ns=START_NS + 1))
+    return bench.line, bench.said(), PlayableTape(store, store.end(tape.recording.id, at_ns=START_NS + 1))
 
 
-def _append(store: Store, recording: str, index: int, updates: Sequence[Update]) -> int:
-    entries = [Entry(index + place, update.key, update.event) for place, update in enumerate(updates)]
-    if entries:
-        store.append(recording, entries)
-    return index + len(entries)
+class Tape:
+    """The recorder without its thread: the same queue, the same batches."""
+
+    def __init__(self, hub: Hub, store: Store, clock: ManualClock, capacity: int = 100_000) -> None:
+        self.recording = store.begin(KEYS, at_ns=START_NS)
+        self.queue = RecordingQueue(capacity)
+        self._store = store
+        self._collector = Collector(hub, self.recording, self.queue, RecordOptions(), clock)
+        hub.subscribe(KEYS, self.queue)
+
+    def flush(self) -> None:
+        batch = self._collector.collect()
+        self._store.append(self.recording.id, batch.entries, gaps=batch.gaps)
 
 
 def replayed(playable: Playable, keys: Sequence[FeedKey], speed: float | None) -> tuple[Line, list[tuple[int, str]]]:

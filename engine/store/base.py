@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from engine.errors import StoreError
 from engine.feed.mailbox import FeedKey
 from engine.feed.quality import QualityReport
 from engine.market.events import MarketEvent
@@ -22,6 +23,10 @@ from engine.market.signal import Signal
 Entered = MarketEvent | Signal
 """What an entry may hold."""
 Ending = Literal["running", "stopped", "cut off"]
+
+
+class Unwritable(StoreError):
+    """An event that cannot be kept, whatever the state of the disk; trying again does not help."""
 
 
 class Entry(Struct, frozen=True, gc=False):
@@ -142,7 +147,8 @@ class Store(Protocol):
     ) -> None:
         """Add all of this in one transaction: on the disk when it returns, or none of it.
 
-        A bar of the same provider, symbol, timeframe, time and recording replaces the one before it.
+        A bar of the same provider, symbol, timeframe, time and recording replaces the one before it. Raises Unwritable
+        (a StoreError) when it is the entries and not the place that cannot be had.
         """
 
     def end(self, recording_id: str, *, at_ns: int) -> Recording:

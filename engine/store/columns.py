@@ -17,11 +17,11 @@ import numpy as np
 import pyarrow as pa
 from msgspec import Struct
 
-from engine.errors import DecodeError, StoreError
+from engine.errors import DecodeError
 from engine.feed.mailbox import FeedKey
 from engine.market import codec
 from engine.market.events import BookDelta, BookSnapshot, Quote, Trade
-from engine.store.base import Entered, Entry, time_ns
+from engine.store.base import Entered, Entry, Unwritable, time_ns
 
 FeedName = tuple[FeedKey, str, str]
 """A feed's key, and the venue and symbol that its events carry."""
@@ -58,10 +58,6 @@ _BIG = 2**63
 
 _pack = msgspec.msgpack.Encoder().encode
 _write_json = msgspec.json.Encoder().encode
-
-
-class Unwritable(StoreError):
-    """An event that cannot be kept, whatever the state of the disk."""
 
 
 class Columns(Struct, frozen=True):

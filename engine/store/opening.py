@@ -23,6 +23,11 @@ def open_store(url: str, *, read_only: bool = False) -> Store:
     raise StoreError(f"there is no store of the kind {kind!r}", hint="Use duckdb:///data/tape.duckdb.")
 
 
+def there_is_one(url: str) -> bool:
+    """Whether something is at this place already, as far as that can be told without opening it."""
+    return urlsplit(url).scheme != "duckdb" or file_of(url).exists()
+
+
 def file_of(url: str) -> Path:
     """The file that a `duckdb:///…` URL names.
 
