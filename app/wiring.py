@@ -20,8 +20,11 @@ from engine.feed.mailbox import FeedKey
 from engine.plugins import discover, frame_readers, make_connectors
 from engine.process import get_engine, services
 from engine.settings import Settings, load_settings
+from engine.store.base import Recording
+from engine.store.opening import there_is_one
 from engine.store.options import options_from
 from engine.store.play_capture import PlayableCapture
+from engine.store.play_tape import PlayableTape
 from engine.store.playable import Playable
 from engine.store.verify import recognise
 
@@ -78,6 +81,25 @@ def open_capture(path: Path, speed: float | None) -> str:
     """
     # A reader of its own: what it learns from the recording (depths, precisions) is not true of the live venue.
     return open_recording(PlayableCapture(path, recognise(path, frame_readers())), path.name, speed)
+
+
+def open_tape(recording_id: str, speed: float | None) -> str:
+    """Offer a recording of the store as a venue; the name to watch (the first of its venues) under.
+
+    Raises:
+        EngineError: there is no such recording, or nothing is in it.
+    """
+    store = engine().recording.store()
+    return open_recording(PlayableTape(store, store.recording(recording_id)), recording_id, speed)
+
+
+def recordings() -> list[Recording]:
+    """What the store holds, oldest first; nothing where there is no store yet.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    return engine().recording.store().recordings() if there_is_one(settings().store_url) else []
 
 
 def open_recording(playable: Playable, name: str, speed: float | None) -> str:
