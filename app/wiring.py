@@ -23,6 +23,7 @@ from engine.plugins import discover, frame_readers, make_connectors
 from engine.process import get_engine, services
 from engine.settings import Settings, for_strangers, load_settings
 from engine.store.base import Recording
+from engine.store.opening import there_is_one
 from engine.store.options import options_from
 from engine.store.play_capture import PlayableCapture
 from engine.store.play_tape import PlayableTape
@@ -106,6 +107,25 @@ def open_capture(path: Path, speed: float | None) -> str:
     return open_recording(PlayableCapture(path, recognise(path, frame_readers())), path.name, speed)
 
 
+def open_tape(recording_id: str, speed: float | None) -> str:
+    """Offer a recording of the store as a venue; the name to watch (the first of its venues) under.
+
+    Raises:
+        EngineError: there is no such recording, or nothing is in it.
+    """
+    store = engine().recording.store()
+    return open_recording(PlayableTape(store, store.recording(recording_id)), recording_id, speed)
+
+
+def recordings() -> list[Recording]:
+    """What the store holds, oldest first; nothing where there is no store yet.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    return engine().recording.store().recordings() if there_is_one(settings().store_url) else []
+
+
 def open_recording(playable: Playable, name: str, speed: float | None) -> str:
     """Offer a recording as a venue (one for each of its venues); the name to watch the first of them under.
 
@@ -122,15 +142,6 @@ def open_recording(playable: Playable, name: str, speed: float | None) -> str:
     return made[0].name
 
 
-def open_tape(recording: Recording) -> str:
-    """Offer a recording of the store as a venue at 1×; the name to watch the first of its venues under.
-
-    Raises:
-        EngineError: nothing was recorded.
-    """
-    return open_recording(PlayableTape(archive().store(), recording), recording.id, 1.0)
-
-
 def reopen_recording(connector: str) -> bool:
     """Offer the recording again that an address names, after a restart or on another day; whether there is one."""
     name = connector.removeprefix(REPLAY).partition("/")[0]
@@ -141,7 +152,7 @@ def reopen_recording(connector: str) -> bool:
         if capture.exists() and capture.parent == settings().captures_dir and name not in ("", ".", ".."):
             open_capture(capture, 1.0)
         else:
-            open_tape(archive().store().recording(name))
+            open_tape(name, 1.0)
     except EngineError as error:
         log.info("%s cannot be opened again: %s", name, error)
     return connector in engine().connectors

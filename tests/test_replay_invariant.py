@@ -5,8 +5,11 @@ All that may differ is `source`; all that is added stands at the end: the status
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import gzip
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import ClassVar
@@ -16,21 +19,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from connectors.base.player import Player
+from connectors.base.simulator import Market
 from connectors.replay import replay_connectors
+from engine.clock import ManualClock
+from engine.feed.feed import Feed
+from engine.feed.feed_copy import FeedCopy
 from engine.feed.hub import Hub
 from engine.feed.mailbox import EventQueue, FeedKey, Update
+from engine.feed.sync import RangeContinuity
 from engine.market.book import BookView
 from engine.market.events import FeedState, FeedStatus, MarketEvent, Trade
 from engine.market.signal import Signal
 from engine.plugins import frame_readers
 from engine.store.base import Entry, Store
+from engine.store.collector import Collector
 from engine.store.opening import open_store
+from engine.store.options import RecordOptions
 from engine.store.play_capture import PlayableCapture
 from engine.store.play_tape import PlayableTape
 from engine.store.playable import Playable
-from engine.store.verify import recognise
-from engine.strategy.host import StrategyHost
+from engine.store.recording_queue import RecordingQueue
 from engine.strategy.runner import Runner
 from engine.strategy.signal_stream import SignalDigest
 from strategies.base import Strategy
@@ -41,6 +49,9 @@ from tests.engine.support import DEADLINE_S, START_NS, FakeConnector
 from tests.fakes.memory_store import MemoryStore
 from tests.shared import capture
 
+DEMO = "demo_binance_spot_btc_eth_20240808_650s.jsonl.gz"
+GAP = "gap in the recording"
+Folders = pytest.TempPathFactory
 KEYS: tuple[FeedKey, ...] = (("binance", "BTCUSDT", "stream"), ("kraken", "BTCUSDT", "stream"))
 SCRIPTS = st.lists(st.sampled_from(ACTIONS), min_size=5, max_size=60)
 SPEEDS = (1.0, 100.0, None)
@@ -64,12 +75,12 @@ class Chatter(Strategy):
 
 
 class Bench:
-    """A hub that a recorder and strategies read, all from the first event on."""
+    """A reader of a hub that keeps the line and asks a strategy, from the first event on."""
 
-    def __init__(self, hub: Hub, keys: Sequence[FeedKey]) -> None:
-        self.queue = EventQueue(capacity=1_000_000, views=False)
+    def __init__(self, hub: Hub, keys: Sequence[FeedKey], strategy: type[Strategy] = Chatter) -> None:
+        self.queue = EventQueue(views=False)
         self.line: Line = []
-        self._runners = {key: Runner(Chatter(), Chatter) for key in keys}
+        self._runners = {key: Runner(strategy(), strategy) for key in keys}
         self._digests = {key: SignalDigest() for key in keys}
         hub.subscribe(keys, self.queue)
 
@@ -91,10 +102,11 @@ def live(script: Sequence[str], seed: int, store: Store) -> tuple[Line, list[tup
     """Two venues that do this, live and recorded: what was published, what strategies said, and the recording."""
     connectors = {key[0]: FakeConnector(key[0]) for key in KEYS}
     hub = Hub(connectors)
+    clock = ManualClock(START_NS)
     bench = Bench(hub, KEYS)
-    recording = store.begin(KEYS, at_ns=START_NS)
+    tape = Tape(hub, store, clock)
     venues = [Venue(seed), Venue(seed + 1)]
-    random, index = Random(seed), 0
+    random = Random(seed)
     try:
         for action in script:
             which = random.randrange(len(KEYS))
@@ -103,27 +115,45 @@ def live(script: Sequence[str], seed: int, store: Store) -> tuple[Line, list[tup
                 for event in published:
                     stream.callback(replace(event, venue=KEYS[which][0]))
             if random.random() < 0.3:
-                index = _append(store, recording.id, index, bench.drain())
-        _append(store, recording.id, index, bench.drain())
+                tape.flush()
+        tape.flush()
+        bench.drain()
     finally:
         hub.close()
-    return bench.line, bench.said(), PlayableTape(store, store.end(recording.id, at_ns=START_NS + 1))
+    return bench.line, bench.said(), PlayableTape(store, store.end(tape.recording.id, at_ns=START_NS + 1))
 
 
-def _append(store: Store, recording: str, index: int, updates: Sequence[Update]) -> int:
-    entries = [Entry(index + place, update.key, update.event) for place, update in enumerate(updates)]
-    if entries:
-        store.append(recording, entries)
-    return index + len(entries)
+class Tape:
+    """The recorder without its thread: the same queue, the same batches."""
+
+    def __init__(
+        self, hub: Hub, store: Store, clock: ManualClock, keys: Sequence[FeedKey] = KEYS, capacity: int = 100_000
+    ) -> None:
+        self.recording = store.begin(keys, at_ns=START_NS)
+        self.queue = RecordingQueue(capacity)
+        self._store = store
+        self._collector = Collector(hub, self.recording, self.queue, RecordOptions(), clock)
+        hub.subscribe(keys, self.queue)
+
+    def flush(self) -> None:
+        batch = self._collector.collect()
+        self._store.append(self.recording.id, batch.entries, gaps=batch.gaps)
 
 
-def replayed(playable: Playable, keys: Sequence[FeedKey], speed: float | None) -> tuple[Line, list[tuple[int, str]]]:
+def replayed(
+    playable: Playable,
+    keys: Sequence[FeedKey],
+    speed: float | None,
+    strategy: type[Strategy] = Chatter,
+    record: Callable[[Hub, Sequence[FeedKey]], Tape] | None = None,
+) -> tuple[Line, list[tuple[int, str]]]:
     """The same by way of replay connectors, hub and queue; without the statuses of the end."""
     made = replay_connectors(playable, "again", speed, paused=True, pace=HurriedPace())
     names = {connector.venue: connector.name for connector in made}
     back = {(names[key[0]], key[1], "stream"): key for key in keys}
     hub = Hub({connector.name: connector for connector in made})
-    bench = Bench(hub, list(back))
+    bench = Bench(hub, list(back), strategy)
+    tape = record(hub, list(back)) if record is not None else None
     made[0].controls.resume()
     try:
         ended: set[FeedKey] = set()
@@ -131,6 +161,8 @@ def replayed(playable: Playable, keys: Sequence[FeedKey], speed: float | None) -
             updates = bench.drain(DEADLINE_S)
             assert updates
             ended |= {update.key for update in updates if is_end(update.event)}
+            if tape is not None:
+                tape.flush()
     finally:
         hub.close()
     assert bench.queue.dropped == 0
@@ -157,14 +189,90 @@ def test_what_is_replayed_is_what_was_live_whatever_went_wrong(script: list[str]
         assert replayed(recorded, KEYS, speed) == (as_replayed(line), said)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(script=SCRIPTS, seed=st.integers(0, 2**32))
-def test_and_so_it_is_by_way_of_the_database(
-    script: list[str], seed: int, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    store = open_store(f"duckdb:///{tmp_path_factory.mktemp('tape') / 'tape.duckdb'}")
-    try:
+def test_and_so_it_is_by_way_of_the_database(script: list[str], seed: int, tmp_path_factory: Folders) -> None:
+    with database(tmp_path_factory.mktemp("tape")) as store:
         line, said, recorded = live(script, seed, store)
         assert replayed(recorded, KEYS, None) == (as_replayed(line), said)
+
+
+@settings(max_examples=60, deadline=None)
+@given(script=SCRIPTS, seed=st.integers(0, 2**32))
+def test_what_a_recorder_lost_is_told_as_a_gap_and_no_book_across_it_is_shown(script: list[str], seed: int) -> None:
+    connector, store, venue = FakeConnector("binance"), MemoryStore(), Venue(seed)
+    hub, random = Hub({"binance": connector}), Random(seed)
+    try:
+        tape = Tape(hub, store, ManualClock(START_NS), KEYS[:1], capacity=6)
+        for action in script:
+            for published in venue.act(action, connector.streams[0].feed):
+                for event in published:
+                    connector.streams[0].callback(event)
+            if random.random() < 0.2:
+                tape.flush()
+        tape.flush()
+    finally:
+        hub.close()
+    line, _ = replayed(PlayableTape(store, store.end(tape.recording.id, at_ns=START_NS + 1)), KEYS[:1], None)
+    told = [event for _, event in line if isinstance(event, FeedStatus) and event.reason.startswith(GAP)]
+    assert len(told) == len(store.gaps(tape.recording.id))
+    copy = FeedCopy("binance", "BTCUSDT")
+    for _, event in line:
+        copy.push(event)
+        if copy.view is not None and copy.view.sequence is not None:
+            book = copy.snapshot()
+            assert book is not None
+            assert (book.bids, book.asks) == venue.truth.history[copy.view.sequence]
+
+
+@settings(max_examples=3, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_a_simulated_market_is_replayed_as_it_was(seed: int) -> None:
+    market = Market(seed, rate=200.0)
+    symbol = market.symbols[0]
+    feed, store = Feed("mock", symbol, RangeContinuity(), clock=ManualClock(START_NS)), MemoryStore()
+    key = ("mock", symbol, "stream")
+    facts = [market.truth(symbol), *market.advance(symbol, 5.0)]
+    line = [(key, event) for fact in facts for event in feed.push(fact)]
+    recording = store.begin([key], at_ns=START_NS)
+    store.append(recording.id, [Entry(index, key, event) for index, (_, event) in enumerate(line)])
+    recorded = PlayableTape(store, store.end(recording.id, at_ns=market.now_ns(symbol)))
+    assert len(line) > 500
+    said = {speed: replayed(recorded, [key], speed) for speed in SPEEDS}
+    assert all(found == (as_replayed(line), said[None][1]) for found in said.values())
+
+
+def test_the_real_capture_is_replayed_as_it_was_and_a_strategy_says_the_same(tmp_path: Path) -> None:
+    played = PlayableCapture(first_lines(capture(DEMO), 40_000, tmp_path), frame_readers()["binance"])
+    with database(tmp_path) as store:
+        tapes: list[Tape] = []
+
+        def record(hub: Hub, keys: Sequence[FeedKey]) -> Tape:
+            tapes.append(Tape(hub, store, ManualClock(START_NS), keys))
+            return tapes[0]
+
+        line, said = replayed(played, played.feeds, None, BookPressure, record)
+        assert len(line) > 39_000
+        assert all(signals > 5 for signals, _ in said)
+        recorded = PlayableTape(store, store.end(tapes[0].recording.id, at_ns=played.end_ns))
+        for speed in SPEEDS:
+            again, said_again = replayed(recorded, recorded.feeds, speed, BookPressure)
+            assert said_again == said
+            assert [event for _, event in again[: len(line)]] == [event for _, event in line]
+
+
+@contextmanager
+def database(folder: Path) -> Iterator[Store]:
+    store = open_store(f"duckdb:///{folder / 'tape.duckdb'}")
+    try:
+        yield store
     finally:
         store.close()
+
+
+def first_lines(path: Path, count: int, folder: Path) -> Path:
+    """The beginning of a capture."""
+    part = folder / "part.jsonl"
+    with gzip.open(path, "rt", encoding="utf-8") as whole:
+        part.write_text("".join(islice(whole, count)), encoding="utf-8")
+    return part

@@ -38,7 +38,7 @@ def _replay(recording: Recording) -> None:
     if st.session_state.pop("replay-asked", None) != recording.id:
         return
     try:
-        name = open_tape(recording)
+        name = open_tape(recording.id, 1.0)
         symbols = [instrument.symbol for instrument in engine().connectors[name].instruments()][:MOST_SYMBOLS]
     except EngineError as error:
         st.error(plain(sentences(str(error), error.hint)))

@@ -271,7 +271,10 @@ class Player:
                         continue
                     self._arrive(wish_ns)
                     wish_ns = None
-                if not self._may_play(at_ns):
+                self._moments += 1
+                if self._moments % LOOK_EVERY == 0:
+                    self._wait_for_readers()
+                if (self._attention or self.clock.wait_s(at_ns) > 0.0) and not self._may_play(at_ns):
                     return False
                 published = way.take(moment)
                 self._tell(published)
@@ -287,11 +290,6 @@ class Player:
 
     def _may_play(self, at_ns: int) -> bool:
         """Wait until this moment is due; False when something else is to be done first."""
-        self._moments += 1
-        if self._moments % LOOK_EVERY == 0:
-            self._wait_for_readers()
-        if not self._attention and self.clock.wait_s(at_ns) <= 0.0:
-            return True
         while True:
             with self._changed:
                 while not self._newcomers:

@@ -15,7 +15,7 @@ from engine.clock import SYSTEM_CLOCK, Clock, SystemClock
 from engine.connector import Connector, Stream, Unhurried
 from engine.errors import ConfigError, EngineError, StreamUnsupported
 from engine.feed.feed import Feed
-from engine.feed.mailbox import EventQueue, FeedKey, Receiver
+from engine.feed.mailbox import FeedKey, Receiver
 from engine.feed.sync import WholeBooks
 from engine.market.events import BookDelta, BookSnapshot, FeedState, FeedStatus, MarketEvent
 
@@ -98,8 +98,7 @@ class Upstream:
     @property
     def pressure(self) -> float:
         """How full the fullest queue of its readers is, 0 … 1."""
-        queues = [reader.receiver for reader in self._readers if isinstance(reader.receiver, EventQueue)]
-        return max([queue.fullness for queue in queues], default=0.0)
+        return max([getattr(reader.receiver, "fullness", 0.0) for reader in self._readers], default=0.0)
 
     @property
     def worth_keeping(self) -> bool:

@@ -73,12 +73,13 @@ class EventQueue:
 
     When the reader is too slow the whole queue is dropped and counted; every feed in it then opens anew with a
     snapshot, so that what is read never has a hole that is not announced. `views`: whether a picture of the book is
-    drawn with each event, which costs the line its time.
+    drawn with each event, which costs the line its time; `quotes`: whether quotes are taken at all.
     """
 
-    def __init__(self, capacity: int = 20_000, *, views: bool = True) -> None:
+    def __init__(self, capacity: int = 20_000, *, views: bool = True, quotes: bool = True) -> None:
         self.capacity = capacity
         self.views = views
+        self.quotes = quotes
         self.dropped = 0
         self.lost: set[FeedKey] = set()
         self._items: deque[Update] = deque()
@@ -91,6 +92,8 @@ class EventQueue:
         return len(self._items) / self.capacity
 
     def put(self, key: FeedKey, event: MarketEvent, feed: Feed) -> None:
+        if type(event) is Quote and not self.quotes:
+            return
         with self._ready:
             if self._closed:
                 return

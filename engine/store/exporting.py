@@ -20,7 +20,7 @@ from engine.store.work import Outcome, ProgressCall
 
 Kind = Literal["bundle", "csv", "parquet", "duckdb"]
 ENDINGS: Mapping[Kind, str] = {
-    "bundle": bundle.ENDING, "csv": ".csv.zip", "duckdb": ".duckdb"
+    "bundle": bundle.ENDING, "csv": ".csv.zip", "parquet": ".parquet.zip", "duckdb": ".duckdb"
 }  # fmt: skip
 
 

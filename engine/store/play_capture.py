@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from msgspec.structs import replace
 
@@ -21,6 +21,7 @@ from engine.store.verify import FrameReader
 SCAN_RECORDS = 5_000
 TICK_NS = 500_000_000
 STREAM = "stream"
+_EVENTS = frozenset(get_args(MarketEvent))
 
 
 class PlayableCapture:
@@ -55,7 +56,7 @@ class PlayableCapture:
             first_ns = first_ns or record.received_ns
             last_ns = max(last_ns, record.received_ns)
             for item in whole.items(record):
-                if isinstance(item, MarketEvent) and item.symbol:
+                if type(item) in _EVENTS and item.symbol:
                     keys.setdefault((self.reader.name, item.symbol, STREAM))
         for record in records:
             last_ns = max(last_ns, record.received_ns)
@@ -86,24 +87,29 @@ class CapturePass:
             yield newest_ns, record
 
     def take(self, record: Record) -> Published:
-        published: list[tuple[FeedKey, MarketEvent]] = []
         if record.direction == "open":
-            self._reopened(record.connection, published)
-            return published
+            return self._reopened(record.connection)
+        published: list[tuple[FeedKey, MarketEvent]] = []
+        feeds, connections, streamed = self._feeds, self._connections, record.channel == "ws"
         for item in self.items(record):
-            if isinstance(item, MarketEvent):
-                key, feed = self._feeds.get(item.symbol) or self._meet(item.symbol)
-                if record.channel == "ws":
-                    self._connections[item.symbol] = record.connection
-                for event in feed.push(replace(item, source="replay")):
-                    published.append((key, event))
-            elif item.kind == "restart":
-                self._broken(record.connection, item.reason, published)
+            if type(item) not in _EVENTS:
+                if item.kind == "restart":
+                    published += self._broken(record.connection, item.reason)
+                continue
+            symbol = item.symbol
+            key, feed = feeds.get(symbol) or self._meet(symbol)
+            if streamed:
+                connections[symbol] = record.connection
+            for event in feed.push(replace(item, source="replay")):
+                published.append((key, event))
         if record.received_ns - self._tick_ns >= TICK_NS:
-            self._tick_ns = record.received_ns
-            for key, feed in self._feeds.values():
-                published += [(key, event) for event in feed.tick(record.received_ns)]
+            published += self._tick(record.received_ns)
         return published
+
+    def _tick(self, now_ns: int) -> Published:
+        """Let the feeds notice silence, as their connection did twice a second."""
+        self._tick_ns = now_ns
+        return [(key, event) for key, feed in self._feeds.values() for event in feed.tick(now_ns)]
 
     def losses(self) -> str:
         words = []
@@ -138,20 +144,24 @@ class CapturePass:
         """The feeds that a recorded connection carried last."""
         return [found for symbol, found in self._feeds.items() if self._connections.get(symbol) == connection]
 
-    def _reopened(self, connection: str, published: list[tuple[FeedKey, MarketEvent]]) -> None:
+    def _reopened(self, connection: str) -> Published:
         """A new connection of that name: nothing continues."""
         for way in [way for way in self._decoders if way[0] == connection]:
             del self._decoders[way]
+        published: list[tuple[FeedKey, MarketEvent]] = []
         for key, feed in self._on(connection):
             feed.connection_lost()
             said = feed.set_state(FeedState.RECONNECTING, "the connection was opened anew", source="replay")
             published += [(key, event) for event in said]
+        return published
 
-    def _broken(self, connection: str, reason: str, published: list[tuple[FeedKey, MarketEvent]]) -> None:
+    def _broken(self, connection: str, reason: str) -> Published:
         """The numbering of a connection broke: no book on it can be trusted until its next snapshot."""
+        published: list[tuple[FeedKey, MarketEvent]] = []
         for key, feed in self._on(connection):
             feed.quality.gaps += 1
             published += [(key, event) for event in feed.lose(reason)]
+        return published
 
 
 def _no_feed(key: FeedKey) -> Feed:

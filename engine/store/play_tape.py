@@ -17,6 +17,7 @@ from engine.market.events import BookSnapshot, FeedState, FeedStatus, MarketEven
 from engine.market.signal import Signal
 from engine.store.base import Gap, Recording, Store, time_ns
 from engine.store.playable import About, Published
+from engine.store.recording_queue import SIGNAL_LOST
 
 LOOKED_AT = 1_000
 """Entries that show what a recording holds."""
@@ -89,7 +90,7 @@ class TapePass:
 
     def moments(self) -> Iterator[tuple[int, _Told | _Hole]]:
         store, recording = self._playable.store, self._playable.recording
-        holes = _Holes(store.gaps(recording.id), recording.feeds)
+        holes = _Holes(store.gaps(recording.id))
         newest_ns = 0
         for entry in store.read(recording.id):
             event = entry.event
@@ -100,7 +101,7 @@ class TapePass:
                     yield newest_ns, hole
             if type(event) is not Signal:
                 yield newest_ns, _Told(entry.key, event)  # type: ignore[arg-type]
-        for hole in holes.rest():
+        for hole in holes.left:
             yield max(newest_ns, hole.gap.from_ns), hole
 
     def take(self, moment: _Told | _Hole) -> Published:
@@ -141,27 +142,29 @@ class TapePass:
 
 
 class _Holes:
-    """The gaps that the line has not come to yet."""
+    """The gaps that the line has not come to yet.
 
-    def __init__(self, gaps: list[Gap], feeds: tuple[FeedKey, ...]) -> None:
-        ordered = sorted(gaps, key=lambda gap: gap.from_ns)
-        self.left = deque(
-            [_Hole(key, replace(gap, key=key)) for gap in ordered for key in ([gap.key] if gap.key else feeds)]
-        )
+    Left out are those in which nothing of the market is missing: a signal that was lost, a clock that jumped.
+    """
+
+    def __init__(self, gaps: list[Gap]) -> None:
+        self.left: deque[_Hole] = deque()
+        ends: dict[FeedKey, int] = {}
+        for gap in sorted(gaps, key=lambda gap: gap.to_ns):
+            if gap.key is None or gap.reason.startswith(SIGNAL_LOST):
+                continue
+            # What was lost first may bear an old stamp (a status told again), but not be older than the last gap.
+            from_ns = max(gap.from_ns, ends.get(gap.key, 0))
+            self.left.append(_Hole(gap.key, replace(gap, from_ns=from_ns)))
+            ends[gap.key] = gap.to_ns
 
     def before(self, key: FeedKey, at_ns: int) -> list[_Hole]:
         """Those that stand before an event of this feed at this time."""
-        if at_ns <= self.left[0].gap.from_ns:
-            return []
         due = [
             hole
             for hole in self.left
-            if at_ns > hole.gap.from_ns and (hole.key == key or at_ns >= hole.gap.to_ns)
+            if at_ns > hole.gap.from_ns and (hole.key == key or at_ns > hole.gap.to_ns)
         ]  # fmt: skip
         for hole in due:
             self.left.remove(hole)
         return due
-
-    def rest(self) -> list[_Hole]:
-        """Those that nothing was recorded after."""
-        return list(self.left)

@@ -14,6 +14,8 @@ from engine.market.signal import Signal
 from engine.store.base import Entered, Gap, time_ns
 
 TOO_SLOW = "more came than could be written"
+SIGNAL_LOST = "a signal was lost"
+"""How the reason of a gap begins in which nothing of the market is missing."""
 
 
 class _Hole(Struct):
@@ -54,6 +56,11 @@ class RecordingQueue:
 
     def __len__(self) -> int:
         return len(self._items)
+
+    @property
+    def fullness(self) -> float:
+        """How full it is, 0 … 1: a replay that is recorded waits."""
+        return len(self._items) / self.capacity
 
     def put(self, key: FeedKey, event: MarketEvent, feed: Feed) -> None:
         with self._lock:

@@ -64,7 +64,7 @@ class Run:
         self._readings: dict[str, float] = {}
         self._count = 0
         self._lock = Lock()
-        self._queue = EventQueue(views=False)
+        self._queue = EventQueue(views=False, quotes=False)
         self._stopping = False
         self._thread = Thread(target=self._work, name=f"strategy-{name}-{key[0]}-{key[1]}", daemon=True)
         self._subscription = hub.subscribe([key], self._queue)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from engine.feed.feed_copy import FeedCopy
 from engine.market.book import BookView
-from engine.market.events import BookDelta, BookSnapshot, FeedStatus, MarketEvent, Trade
+from engine.market.events import BookDelta, BookSnapshot, FeedStatus, MarketEvent, Quote, Trade
 from engine.market.signal import Signal
 
 BACK_NS = 1_000_000_000
@@ -44,10 +44,12 @@ class Runner:
 
     def take(self, event: MarketEvent) -> Iterable[Signal]:
         """Tell the strategy one event; what it says, which must be read before the next call."""
+        kind = type(event)
+        if kind is Quote:
+            return ()  # strategies are told of books, and quotes change none
         feed = self.feed
         if feed is None:
             feed = self.feed = FeedCopy(event.venue, event.symbol)
-        kind = type(event)
         if kind is not BookDelta and kind is not FeedStatus:
             self._watch_time(event.received_ns)
         feed.push(event)

@@ -323,7 +323,7 @@ def test_a_capture_is_played_as_a_venue(browser: Browser, tmp_path: Path) -> Non
     path = capture(DEMO)
     with dashboard(tmp_path / "app.log", {"CAPTURES_DIR": str(path.parent)}) as address:
         tab = open_page(browser, f"{address}/?connector=mock")
-        tab.get_by_text("Play a capture", exact=True).click()
+        tab.get_by_text("Play a recording", exact=True).click()
         choose(tab, "capture-file", path.name)
         tab.locator(".st-key-capture-speed").get_by_text("10×", exact=True).click()
         settle(tab)

@@ -217,3 +217,22 @@ def test_the_desk_looks_by_itself_and_ends_within_two_seconds(feeds: Feeds) -> N
     begun = monotonic()
     desk.close()
     assert monotonic() - begun < 2
+
+
+def test_a_recording_that_is_played_from_an_earlier_place_is_analysed_anew(desk: FlowDesk, feeds: Feeds) -> None:
+    desk.acquire(KEY)
+    feed = feeds.start()
+    feeds.play(1)
+    desk.look()
+    feeds.play(60)
+    desk.look()
+    before = picture(desk)
+    assert before.seconds_count > 30
+    feed.start_over()
+    feeds.clock.advance(-40.0)
+    feeds.play(1)
+    desk.look()
+    feeds.play(10)
+    desk.look()
+    assert picture(desk).seconds_count <= 12
+    assert feed.observer is not None
