@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.recorded import passed
 from app.wiring import engine
-from app.words import sentences
+from app.words import sentences, without_folders
 from engine.store.desk import RecordingState
 from engine.store.flight import FlightState
 from engine.store.report import size_words
@@ -50,11 +50,10 @@ def frames_light(state: FlightState, now_ns: int) -> str:
     if state.lost:
         parts.append(f"{state.lost:,} lost")
     name = Path(state.place).name
-    # The page needs no path of the server.
-    trouble = state.trouble.replace(state.place, name)
-    return _light("trouble" if trouble else "on", name, f"RAW {state.venue} " + " · ".join(parts), trouble)
+    kind = "trouble" if state.trouble else "on"
+    return _light(kind, name, f"RAW {state.venue} " + " · ".join(parts), state.trouble)
 
 
 def _light(kind: str, name: str, words: str, trouble: str) -> str:
-    told = f"<em>⚠ {escape(trouble)}</em>" if trouble else ""
+    told = f"<em>⚠ {escape(without_folders(trouble))}</em>" if trouble else ""
     return f'<div class="td-rec" data-light="{kind}" data-of="{escape(name)}">● {escape(words)} {told}</div>'

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.view import POLLING, STREAMING
 from app.wiring import directory, engine
-from app.words import plain, sentences
+from app.words import plain, sentences, without_folders
 from engine.errors import EngineError
 from engine.feed.mailbox import FeedKey
 from engine.store.report import feed_name
@@ -109,7 +109,7 @@ def _start(keys: Sequence[FeedKey], frames_of: Sequence[str], note: str) -> None
         if keys:
             running.recording.start(keys, note)
     except EngineError as error:
-        st.session_state["record-error"] = plain(sentences(str(error), error.hint))
+        st.session_state["record-error"] = plain(without_folders(sentences(str(error), error.hint)))
 
 
 def _stop() -> None:

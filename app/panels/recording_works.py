@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.panels.recording_choice import choose_recording
 from app.wiring import archive
-from app.words import plain, seconds, sentences
+from app.words import plain, seconds, sentences, without_folders
 from engine.store.report import size_words
 from engine.store.work import WorkReport
 
@@ -54,7 +54,7 @@ def _bar(report: WorkReport) -> None:
 def _end(report: WorkReport) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         if report.state == "failed":
-            st.markdown(f"❌ **{plain(report.title)}**: {plain(sentences(report.error, report.hint))}")
+            st.markdown(f"❌ **{plain(report.title)}**: {plain(without_folders(sentences(report.error, report.hint)))}")
         elif report.state == "cancelled":
             st.markdown(f"⏹ **{plain(report.title)}**: called off, nothing of it is left.")
         else:

@@ -7,7 +7,7 @@ import streamlit as st
 from app.panels import recording_choice, recording_details, recording_import, recording_store, recording_works
 from app.view import STREAMING
 from app.wiring import archive, engine, open_tape
-from app.words import plain, sentences
+from app.words import plain, sentences, without_folders
 from engine.errors import EngineError, StoreError
 from engine.store.base import Recording
 
@@ -30,7 +30,7 @@ def show() -> None:
         recording_import.show_exports()
         recording_store.show(store)
     except StoreError as error:
-        st.error(plain(sentences(str(error), error.hint)))
+        st.error(plain(without_folders(sentences(str(error), error.hint))))
 
 
 def _replay(recording: Recording) -> None:

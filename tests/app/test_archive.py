@@ -10,7 +10,7 @@ import pytest
 
 from app.archive import Archive, is_bundle
 from engine.errors import StoreError
-from engine.store.base import Recording, Store
+from engine.store.base import Entered, Recording, Store
 from engine.store.opening import open_store
 from engine.store.work import WorkReport
 from tests.app.support import wait_until
@@ -18,7 +18,7 @@ from tests.engine.store.events import KEY, START_NS, exactly, run_of, snapshot, 
 from tests.engine.store.test_flight_list import lay
 
 SETTINGS = {"LOG_LEVEL": "INFO"}
-EVENTS = [snapshot(), trade(1.0), trade(2.0)]
+EVENTS: list[Entered] = [snapshot(), trade(1.0), trade(2.0)]
 
 
 def machine(folder: Path) -> tuple[Archive, Store]:

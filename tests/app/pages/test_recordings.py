@@ -12,6 +12,8 @@ from playwright.sync_api import Browser, Locator, Page, Playwright, expect, sync
 
 from engine.store.bundle_reader import Bundle
 from tests.app.pages.dashboard import choose, dashboard, launch, open_page, press, settle
+from tests.app.test_archive import machine
+from tests.app.test_archive import record as leave
 
 pytestmark = pytest.mark.browser
 
@@ -170,17 +172,15 @@ def test_a_life_of_a_recording(page: Page, browser: Browser, address: str, folde
 def test_an_address_opens_its_recording_again_after_a_restart(
     browser: Browser, folder: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    from tests.app.test_archive import START_NS, machine, record
-
     _, store = machine(tmp_path)
-    recording = record(store)
+    recording = leave(store)
     store.close()
     changed = {**environment, "STORE_URL": f"duckdb:///{tmp_path}/tape.duckdb"}
     with dashboard(tmp_path / "app.log", changed) as address:
         tab = open_page(browser, f"{address}/?connector=replay:{recording.id}&symbols=BTCUSDT&run=1")
         card = tab.locator('.td-card[data-symbol="BTCUSDT"]')
         expect(card).to_contain_text("recording", timeout=20_000)
-        tab.goto(f"{address}/recordings?recording={START_NS}-gone")
+        tab.goto(f"{address}/recordings?recording=20200101-000000-gone")
         expect(tab.get_by_text("The recording of this address is not here")).to_be_visible(timeout=10_000)
         expect(row(tab, "stopped")).to_have_count(1)
         tab.context.close()

@@ -5,19 +5,33 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from engine.errors import StoreError
-from engine.store.base import Gap, Recording, Store
+from engine.store.base import Entered, Gap, Recording, Store
 from engine.store.csv_export import safe
 from engine.store.exporting import ENDINGS, Kind, export
 from engine.store.opening import open_store
 from engine.store.work import Cancelled, unwatched
 from tests.engine.store.events import KEY, START_NS, exactly, run_of, snapshot, status, trade
 
-EVENTS = [snapshot(), trade(1.0, price=0.1 + 0.2, aggressor=-1), status("=cmd|' /C calc'!A0", 2.0), trade(3.0)]
+EVENTS: list[Entered] = [
+    snapshot(),
+    trade(1.0, price=0.1 + 0.2, aggressor=-1),
+    status("=cmd|' /C calc'!A0", 2.0),
+    trade(3.0),
+]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """One store is enough here: what the stores can do is tested with them."""
+    made = open_store(f"duckdb:///{tmp_path}/here/tape.duckdb")
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -88,3 +102,12 @@ def test_a_folder_that_cannot_be_made_is_told(store: Store, recording: Recording
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(StoreError):
         export(kind, store, recording.id, tmp_path / "file" / "exports", {}, unwatched, at_ns=START_NS)
+
+
+def test_a_parquet_export_reads_back_as_the_same_recording(store: Store, recording: Recording, tmp_path: Path) -> None:
+    path = exported("parquet", store, recording, tmp_path / "exports")
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    copy = open_store(f"parquet:///{tmp_path}/unpacked")
+    assert exactly(list(copy.read(recording.id))) == exactly(run_of(EVENTS))
+    copy.close()
