@@ -18,12 +18,8 @@ from engine.store.opening import open_store
 from engine.store.work import Cancelled, unwatched
 from tests.engine.store.events import KEY, START_NS, exactly, run_of, snapshot, status, trade
 
-EVENTS: list[Entered] = [
-    snapshot(),
-    trade(1.0, price=0.1 + 0.2, aggressor=-1),
-    status("=cmd|' /C calc'!A0", 2.0),
-    trade(3.0),
-]
+EVIL = "=cmd|' /C calc'!A0"
+EVENTS: list[Entered] = [snapshot(), trade(1.0, price=0.1 + 0.2, aggressor=-1), status(EVIL, 2.0), trade(3.0)]
 
 
 @pytest.fixture
@@ -68,7 +64,7 @@ def test_csv_tables_hold_every_event(store: Store, recording: Recording, tmp_pat
 
 def test_no_text_becomes_a_formula(store: Store, recording: Recording, tmp_path: Path) -> None:
     path = exported("csv", store, recording, tmp_path / "exports")
-    assert table(path, "statuses.csv")[0]["reason"] == "'=cmd|' /C calc'!A0"
+    assert table(path, "statuses.csv")[0]["reason"] == f"'{EVIL}"
     assert table(path, "gaps.csv")[0]["reason"] == "'+too slow"
     assert [safe(text) for text in ("@x", "-1", "BTC-USD", "")] == ["'@x", "'-1", "BTC-USD", ""]
 
