@@ -225,7 +225,7 @@ VARIABLES: Mapping[str, Variable] = MappingProxyType(
         "ALLOWED_HOSTS": Variable("allowed_hosts", _hosts),
         "TICKET_SECRET": Variable("ticket_secret", _secret),
         "LOG_LEVEL": Variable("log_level", _log_level),
-        "STORE_URL": Variable("store_url", _url("duckdb", "postgresql", "postgres")),
+        "STORE_URL": Variable("store_url", _url("duckdb", "postgresql", "postgres", "parquet", "s3")),
         "RECORD_FLUSH_S": Variable("record_flush_s", _number(0.1, 60, "seconds")),
         "RECORD_DEPTH_EVERY_S": Variable("record_depth_every_s", _number(0, 3600, "seconds")),
         "RECORD_TIMEFRAMES": Variable("record_timeframes", _timeframes),

@@ -22,7 +22,7 @@ from connectors.base.link import Link, PlannedClose
 from connectors.base.polling import Poller
 from connectors.base.repair import Repair
 from connectors.base.session import Session, Untrusted
-from connectors.base.tapping import ConnectionTap
+from connectors.base.tapping import TRANSLATED, ConnectionTap
 from connectors.base.venue import Venue
 from connectors.base.worker import Worker
 from engine.connector import FrameTap
@@ -189,6 +189,7 @@ class Connection:
                 if session is None:
                     session = self._connect()
                 session.run()
+                self._note_end(session, None)
                 return
             except FeedError as error:
                 failure = self._venue.advise(error)
@@ -346,7 +347,7 @@ class Connection:
             return None
         # What is no frame of the venue's must not be taken for one.
         name = self._venue.name
-        url = f"translated://{name}" if self._carrier.frames else self._venue.stream_url(list(self.channels))
+        url = f"{TRANSLATED}//{name}" if self._carrier.frames else self._venue.stream_url(list(self.channels))
         return ConnectionTap(tap, wire, url)
 
     def _mind_tap(self, session: Session, now_ns: int) -> None:
@@ -364,10 +365,12 @@ class Connection:
             self._rotate_ns = now_ns + round(self._patience.rotate_again_s * 1e9)
             self._begin_rotation(now_ns)
 
-    def _note_end(self, session: Session | None, failure: FeedError) -> None:
+    def _note_end(self, session: Session | None, failure: FeedError | None) -> None:
+        """Why a link ended, or (without a session) was not made."""
         tap = self._new_tap(self._wire) if session is None else session.tap
         if tap is not None:
-            tap.note({"ended" if session is not None else "failed": str(failure)}, self._runtime.clock.now_ns())
+            why = "not needed any more" if failure is None else str(failure)
+            tap.note({"ended" if session is not None else "failed": why}, self._runtime.clock.now_ns())
 
     def _repair(self, channel: Channel, session: Session, due_ns: int) -> None:
         def still_wanted() -> bool:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 from engine.connector import FrameTap
 
+TRANSLATED = "translated:"
+"""How the address of frames begins that are not the wire's own (`RawSource.frames`)."""
+
 
 class ConnectionTap:
     """A tap for the frames of one connection to `url`, under the name that the recording knows it by."""

@@ -99,13 +99,18 @@ class FlightFiles:
         self._complete()
 
     def _open(self, at_ns: int) -> SegmentFile:
-        self._number += 1
-        path = self.place if self._single else self.place / f"{self._number:06d}{ENDING}"
+        number = self._number + 1
+        path = self.place if self._single else self.place / f"{number:06d}{ENDING}"
         file = SegmentFile(path)
         manifest = self._manifest
-        words = {"connector": manifest.connector, "frames": manifest.frames, "segment": self._number}
+        words = {"connector": manifest.connector, "frames": manifest.frames, "segment": number}
         line = {"t": at_ns / 1e9, "t_ns": at_ns, "ch": "ws", "dir": "note", "data": encode_note(words).decode()}
-        file.append(msgspec.json.encode(line) + b"\n", 1, at_ns, at_ns)
+        try:
+            file.append(msgspec.json.encode(line) + b"\n", 1, at_ns, at_ns)
+        except OSError:
+            file.discard()
+            raise
+        self._number = number
         return file
 
     def _is_full(self, segment: Segment, now_ns: int) -> bool:

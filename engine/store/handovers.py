@@ -29,6 +29,10 @@ class Successors:
         """This connection was opened beside another."""
         self._waiting[connection] = {}
 
+    def forget(self, connection: str) -> None:
+        """It ended before it took over, if it was one."""
+        self._waiting.pop(connection, None)
+
     def told(self, event: MarketEvent) -> None:
         """The connection that is heard brought this."""
         if type(event) is Trade:

@@ -5,8 +5,9 @@ A note is a record with `"dir": "note"` whose data is a JSON object. These are u
 * `connector`, `frames`: how each file begins: who reads it, and in words what was recorded where it is not the wire's.
 * `lost`: so many records of this connection are missing here (the recorder could not keep up, or the disk was full).
 * `beside`: this connection was opened to take the place of that one; `takes over`: from here on it does.
+* `ended`: this connection ended, and why; one that stood beside another takes nothing over any more.
 
-Others (`begun`, `ended`, `failed`, `status`) are for people.
+Others (`begun`, `failed`, `status`) are for people.
 """
 
 from __future__ import annotations

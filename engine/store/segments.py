@@ -10,6 +10,7 @@ import fcntl
 import os
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -44,6 +45,8 @@ class SegmentFile:
         self.segment = Segment(path.name)
         self._part = path.with_name(path.name + PART)
         self._file: BinaryIO = self._part.open("xb", buffering=0)
+        self._torn = False
+        """Whether a member that was not finished may stand at the end."""
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def append(self, lines: bytes, records: int, from_ns: int, to_ns: int) -> None:
@@ -54,19 +57,34 @@ class SegmentFile:
         """
         packer = zlib.compressobj(LEVEL, zlib.DEFLATED, GZIP_FORMAT)
         member = packer.compress(lines) + packer.flush()
+        self._remove_torn()
+        self._torn = True
         try:
             written = 0
             while written < len(member):
                 written += self._file.write(member[written:])
         except OSError:
-            self._file.truncate(self.segment.size_bytes)
-            self._file.seek(self.segment.size_bytes)
+            with suppress(OSError):
+                self._remove_torn()
             raise
+        self._torn = False
         segment = self.segment
         segment.size_bytes += len(member)
         segment.records += records
         segment.from_ns = segment.from_ns or from_ns
         segment.to_ns = to_ns
+
+    def _remove_torn(self) -> None:
+        if self._torn:
+            self._file.truncate(self.segment.size_bytes)
+            self._file.seek(self.segment.size_bytes)
+            self._torn = False
+
+    def discard(self) -> None:
+        """Remove the file."""
+        self._file.close()
+        with suppress(OSError):
+            self._part.unlink()
 
     def finish(self) -> None:
         """Put it on the disk under its final name.
@@ -75,6 +93,7 @@ class SegmentFile:
             OSError: that cannot be done; what was appended stays in the file that ends in `.part`.
         """
         try:
+            self._remove_torn()
             os.fsync(self._file.fileno())
             os.replace(self._part, self.path)
         finally:

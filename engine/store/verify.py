@@ -100,8 +100,7 @@ def recognise(path: Path, readers: Mapping[str, FrameReader]) -> FrameReader:
     """
     seen: dict[str, None] = {}
     for number, record in enumerate(read_capture(path, lambda damage: None)):
-        name = str(read_note(record).get("connector", ""))
-        named = readers.get(name) or readers.get(name.partition(":")[0])  # mock:alpha is read as mock is
+        named = _named(read_note(record), readers)
         if named is not None:
             return named
         if record.url and record.url not in seen:
@@ -117,6 +116,13 @@ def recognise(path: Path, readers: Mapping[str, FrameReader]) -> FrameReader:
         f"{path}: no connector recognises this capture (it has {hosts})",
         hint=f"Name one with --connector: {', '.join(sorted(readers))}.",
     )
+
+
+def _named(words: Mapping[str, Any], readers: Mapping[str, FrameReader]) -> FrameReader | None:
+    """The connector that a recording names: mock:alpha is read as mock is, and so is what was no venue's own frame."""
+    name = str(words.get("connector", ""))
+    family = readers.get(name.partition(":")[0])
+    return family if words.get("frames") else readers.get(name) or family
 
 
 def refuse_unreadable(path: Path, reader: FrameReader) -> None:
@@ -199,6 +205,8 @@ class Verification:
             self._broken(record, f"the recorder lost {words['lost']} records of connection {record.connection or '-'}")
         elif "beside" in words and str(words["beside"]) in self._connections.values():
             self._successors.begin(record.connection)
+        elif "ended" in words:
+            self._successors.forget(record.connection)
         elif "takes over" in words:
             for symbol, events in self._successors.take_over(record.connection, self.feeds):
                 self._connections[symbol] = record.connection

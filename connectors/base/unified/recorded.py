@@ -16,6 +16,7 @@ import msgspec
 from connectors.base.unified.errors import is_lost_book
 from connectors.base.unified.listing import Listing
 from connectors.base.unified.wire import decode, events, picture, prints
+from connectors.base.tapping import TRANSLATED
 from connectors.base.venue import Decode
 from engine.connector import Capabilities
 from engine.errors import DecodeError
@@ -34,10 +35,6 @@ HOSTS: Mapping[str, tuple[str, ...]] = {
 """The exchanges whose recordings can be read this way, and by which hosts they are known; without one, only by name."""
 
 
-TRANSLATED = "translated:"
-"""How the address of frames begins that are the library's words already (`RawSource.frames`)."""
-
-
 class Translation:
     """A reader of what the library had made of frames when it was recorded, for any exchange."""
 
@@ -53,7 +50,8 @@ class Translation:
         return False
 
     def unreadable(self, url: str) -> str:
-        return "" if url.startswith(TRANSLATED) or not url else f"{url} is an exchange's own address: name the exchange"
+        """The exchange's own messages may stand beside them."""
+        return ""
 
     def decode(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent]:
         """The events of one recorded message. Raises DecodeError."""
@@ -63,7 +61,7 @@ class Translation:
             raise DecodeError(f"{self.name} frame: {error}") from error
 
     def recorded_decoder(self, url: str, connection: str) -> Decode:
-        return self.decode
+        return self.decode if url.startswith(TRANSLATED) else lambda frame, received_ns: ()
 
     def decode_response(self, url: str, body: bytes, received_ns: int) -> Sequence[MarketEvent]:
         return ()
@@ -120,8 +118,6 @@ class RecordedExchange:
         return self.decode_recorded("", "", frame, received_ns)
 
     def recorded_decoder(self, url: str, connection: str) -> Decode:
-        if url.startswith(TRANSLATED):
-            return Translation().decode
         return lambda frame, received_ns: self.decode_recorded(url, connection, frame, received_ns)
 
     def decode_recorded(self, url: str, connection: str, frame: bytes, received_ns: int) -> Sequence[MarketEvent]:

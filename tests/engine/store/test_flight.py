@@ -228,6 +228,62 @@ def test_a_full_disk_is_told_and_costs_what_did_not_fit(
     assert len([one for one in caplog.messages if "cannot be recorded" in one]) == 1
 
 
+class Torn:
+    """A file on a disk that is full after so many bytes."""
+
+    def __init__(self, file: Any, room: int) -> None:
+        self.file = file
+        self.room = room
+
+    def write(self, content: bytes) -> int:
+        if not self.room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written = int(self.file.write(content[: self.room]))
+        self.room -= written
+        return written
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+
+def test_what_was_written_in_part_when_the_disk_was_full_is_taken_back(tmp_path: Path) -> None:
+    place = tmp_path / "flight"
+    tap = recorder(place)
+    say(tap, 1)
+    tap._flush(last=True)
+    file = tap._files._file
+    assert file is not None
+    disk = file._file = Torn(file._file, 30)  # type: ignore[assignment]
+    say(tap, 2)
+    tap._flush(last=True)
+    assert (tap.state.lost, (place / f"000001.jsonl.gz{PART}").stat().st_size) == (1, file.segment.size_bytes)
+    disk.room = 10**6
+    say(tap, 3)
+    tap.close(at(4))
+    assert frames(place) == [b"frame 1", b"frame 3"]
+
+
+def test_a_segment_that_cannot_be_begun_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "flight"
+    tap = recorder(place, segment_s=60.0)
+    say(tap, 1)
+    tap._flush(last=True)
+
+    def full(self: SegmentFile, lines: bytes, records: int, from_ns: int, to_ns: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SegmentFile, "append", full)
+        for number in (100, 101, 102):
+            say(tap, number)
+            tap._flush(last=True)
+        assert sorted(path.name for path in place.iterdir()) == ["000001.jsonl.gz", "manifest.json"]
+    say(tap, 103)
+    state = tap.close(at(104))
+    assert (state.lost, state.segments, frames(place)) == (3, 2, [b"frame 1", b"frame 103"])
+    assert (place / "000002.jsonl.gz").is_file()
+
+
 def test_a_place_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be written") as caught:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from engine.engine import Engine
 from engine.errors import StoreError
 from engine.market.events import BUY, SELL, FeedState, Trade
 from engine.plugins import frame_readers
@@ -180,7 +181,8 @@ def test_what_is_not_the_wires_own_says_so_and_is_read_back_all_the_same(rig_of:
         desk = FlightDesk({name: rig.connector}, rig.runtime.clock)
         state = desk.start(name, tmp_path)
         assert state.frames
-        rig.live_and_moving()
+        rig.start().move()
+        rig.until_live(timeout=30.0)  # a large library may have to be loaded first
         rig.pause(20)
         desk.close()
     [folder] = tmp_path.iterdir()
@@ -189,6 +191,23 @@ def test_what_is_not_the_wires_own_says_so_and_is_read_back_all_the_same(rig_of:
     assert name.startswith(report.connector)
     assert report.problems == []
     assert all(one["snapshots"] > 0 for one in report.symbols.values())
+
+
+def test_beside_what_ccxt_made_of_them_stand_the_exchanges_own_messages_both_ways(tmp_path: Path) -> None:
+    place = tmp_path / "flight.jsonl.gz"
+    with CcxtRig() as rig:
+        desk = FlightDesk({rig.connector.name: rig.connector}, rig.runtime.clock)
+        desk.start(rig.connector.name, place)
+        rig.start().move()
+        rig.until_live(timeout=30.0)
+        rig.pause(20)
+        desk.close()
+        asked = [json.loads(entry.text) for entry in rig.venue.entries("text")]
+    own = [one for one in read_capture(place, lambda damage: None) if one.url.startswith(rig.venue.ws_url)]
+    assert [json.loads(one.data) for one in own if one.direction == "send"] == asked
+    received = [one.data for one in own if one.direction == "recv"]
+    assert any(b'"depthUpdate"' in data for data in received)
+    assert recorded(place).problems == []
 
 
 def test_the_desk_switches_venues_on_and_off_and_tells_how_they_stand(tmp_path: Path) -> None:
@@ -227,3 +246,15 @@ def test_of_several_venues_all_are_recorded_or_none(tmp_path: Path) -> None:
             "binance", "kraken",
         ]  # fmt: skip
         desk.close()
+
+
+def test_the_engine_completes_what_is_recorded_when_it_closes(tmp_path: Path) -> None:
+    with BinanceRig() as rig:
+        engine = Engine({"binance": rig.connector}, {}, clock=rig.runtime.clock)
+        engine.flight.folder = tmp_path
+        place = Path(engine.flight.start("binance").place)
+        rig.live_and_moving()
+        engine.close()
+    assert sorted(path.name for path in place.iterdir()) == ["000001.jsonl.gz", "manifest.json"]
+    assert json.loads((place / "manifest.json").read_text())["ended_ns"]
+    assert recorded(place).problems == []
