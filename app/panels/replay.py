@@ -13,6 +13,7 @@ from connectors.base.player import ReplayControls, ReplayState
 
 SHORTEST_S = 2.0
 """A recording that is shorter has no slider."""
+HELP = "*Event* and *Book* pause, and play the next event, or up to the next change of a book."
 AT, SPEED, LOOP = "replay-at", "replay-speed", "replay-loop"
 _SECOND_NS = 1_000_000_000
 
@@ -21,13 +22,14 @@ def show(connector: str) -> None:
     """The controls of a recording that is chosen; nothing where the connector is none."""
     controls = replay_controls(connector)
     if controls is not None:
-        _deck(controls)
+        with st.container(key="replay-deck"):
+            _deck(controls)
 
 
 @st.fragment(run_every=1.0)
 def _deck(controls: ReplayControls) -> None:
     state = controls.state()
-    st.markdown(f"**Replay** {plain(words(state))}")
+    st.markdown(f"**Replay** {plain(words(state))}", help=HELP)
     st.session_state[SPEED] = speed_name(state.speed)
     st.segmented_control(
         "Replay speed", list(SPEEDS), key=SPEED, required=True, on_change=_turn, args=(controls,),
@@ -35,17 +37,11 @@ def _deck(controls: ReplayControls) -> None:
     )  # fmt: skip
     pause, event, book = st.columns(3)
     if state.paused:
-        pause.button("▶", key="replay-resume", width="stretch", on_click=controls.resume, help="Go on")
+        pause.button("▶", key="replay-resume", width="stretch", on_click=controls.resume)
     else:
-        pause.button("⏸", key="replay-pause", width="stretch", on_click=controls.pause, help="Pause")
-    event.button(
-        "Event", key="replay-step", width="stretch", on_click=controls.step, args=("event",),
-        help="Pause, and play the next event",
-    )  # fmt: skip
-    book.button(
-        "Book", key="replay-step-book", width="stretch", on_click=controls.step, args=("book",),
-        help="Pause, and play up to the next change of a book",
-    )  # fmt: skip
+        pause.button("⏸", key="replay-pause", width="stretch", on_click=controls.pause)
+    event.button("Event", key="replay-step", width="stretch", on_click=controls.step, args=("event",))
+    book.button("Book", key="replay-step-book", width="stretch", on_click=controls.step, args=("book",))
     _slider(controls, state)
     st.session_state[LOOP] = state.loop
     st.toggle("Loop", key=LOOP, on_change=_loop, args=(controls,), help="The end is followed by the beginning.")
