@@ -64,7 +64,7 @@ def _frames(venues: Sequence[str]) -> list[str]:
 
 
 def _keys() -> list[FeedKey]:
-    running = sorted(engine().hub.running())
+    running = sorted([key for key, readers in engine().hub.running().items() if readers])
     options = [RUNNING, CHOSEN] if running else [CHOSEN]
     way = st.radio("Of", options, key="record-way")
     if way == RUNNING:
