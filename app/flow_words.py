@@ -65,9 +65,9 @@ FIGURES = (
         "Order-flow imbalance of 5 s against its own last two minutes: (OFI − median) / (1.4826 · MAD).",
     ),
     Figure(
-        "absorption_progress", "Price response", "%",
+        "absorption_progress", "Price response", "×",
         "How far the signed volume of 10 s moved the mid, of what it usually does: move / (λ · volume). "
-        "Absorption is 10 % or less while that volume is among the largest tenth.",
+        "Absorption is 0.1 × or less while that volume is among the largest tenth.",
     ),
     Figure("pull_rate_bid", "Bids pulled", "×", "Bid size gone without a trade in a second, over the median second."),
     Figure("pull_rate_ask", "Asks pulled", "×", "Ask size gone without a trade in a second, over the median second."),

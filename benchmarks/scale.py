@@ -90,7 +90,8 @@ def measure(said: dict[str, Any], sizes: Sequence[int], seconds: float) -> list[
         found = []
         for line in process.stdout:
             found.append(json.loads(line))
-            _progress(f"{len(found)} of {len(sizes)} sizes")
+            if len(found) <= len(sizes):
+                _progress(f"{len(found)} of {len(sizes)} sizes")
     if process.returncode or len(found) != len(sizes) + 1:
         raise RuntimeError(f"the measured process ended with {process.returncode} after {len(found)} results")
     return found

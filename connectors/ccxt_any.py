@@ -31,7 +31,7 @@ from connectors.base.books import take_turn
 from connectors.base.coroutines import OwnLoop
 from connectors.base.dial import proxy_for
 from connectors.base.unified.errors import kinds, translate
-from connectors.base.unified.link import UnifiedLink
+from connectors.base.unified.link import TRADES_KEPT, UnifiedLink
 from connectors.base.unified.listing import Listing, first_rest, first_websocket, redirect
 from connectors.base.unified.recorded import HOSTS, RecordedExchange
 from connectors.base.unified.wire import Told, decode, events, levels, stamp_ns
@@ -331,6 +331,7 @@ def _make(name: str, timeout_s: float) -> Any:
 
     kind = getattr(_library(), name, None) or getattr(ccxt.async_support, name)
     exchange = _mended(kind({"enableRateLimit": True, "timeout": round(timeout_s * 1000)}))
+    exchange.options["tradesLimit"] = TRADES_KEPT
     exchange.has["fetchCurrencies"] = False  # many more requests, and nothing that a book needs
     if name == "binance":
         exchange.options["fetchMarkets"] = {"types": ["spot"]}

@@ -95,6 +95,14 @@ class Connector(Protocol):
         """Stop everything within 2 s."""
 
 
+@runtime_checkable
+class Restarting(Protocol):
+    """What a connector has besides, when it gives up what a venue refuses for good."""
+
+    def start_again(self) -> None:
+        """Try once more: somebody wants to, or what was in the way has changed."""
+
+
 class CandleSource(Protocol):
     """What a connector has besides, when its card names timeframes under `candles`."""
 

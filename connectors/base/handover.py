@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Hashable, Mapping
 
+from msgspec.structs import replace
+
 from connectors.base.channel import Channel, trade_key
 from connectors.base.session import Session
 from connectors.base.venue import Venue
@@ -17,6 +19,8 @@ from engine.feed.sync import Continuity, Verdict
 from engine.market.events import BookDelta, BookSnapshot, FeedState, MarketEvent, Quote, Trade
 
 KEPT_EVENTS = 5_000
+ON_SHOW = (FeedState.LIVE, FeedState.STALE)
+"""The states in which there is a book to go on with."""
 LAG_S = 30.0
 """A successor that lags behind by more than this repeats trades that carry no number."""
 
@@ -39,10 +43,7 @@ class Shadow:
         if self.real.closed or self.channel.dead:
             return True
         # A book that is merely stale is still on show: it is not exchanged for none.
-        return self.channel.feed.state is FeedState.LIVE or self.real.feed.state not in (
-            FeedState.LIVE,
-            FeedState.STALE,
-        )
+        return self.channel.feed.state is FeedState.LIVE or self.real.feed.state not in ON_SHOW
 
     @property
     def seamless(self) -> bool:
@@ -62,7 +63,7 @@ class Shadow:
             self.leave()
             if real.closed:
                 return
-            if self.channel.feed.state is not FeedState.LIVE:
+            if self.channel.feed.state not in ON_SHOW:
                 real.begin()
                 real.feed.connection_lost()
                 return
@@ -84,7 +85,7 @@ class Shadow:
         """Whether the real book can go on with the successor's updates, without a new snapshot."""
         real, mine = self.real.feed, self.channel.feed
         last, newest = real.sync.last, mine.sync.last
-        if real.state not in (FeedState.LIVE, FeedState.STALE) or not real.sync.live or last is None or newest is None:
+        if real.state not in ON_SHOW or not real.sync.live or last is None or newest is None:
             return False
         if newest <= last:
             return True
@@ -104,7 +105,7 @@ class Shadow:
                 if told[trade_key(event)] > 0:
                     told[trade_key(event)] -= 1
                 elif self._is_new_trade(event):
-                    news.append(event)
+                    news.append(self._as_news(event))
             elif type(event) is BookDelta and not whole and (event.last_sequence or 0) > (last or 0):
                 news.append(event)
         quote = mine.quote
@@ -124,6 +125,13 @@ class Shadow:
         if isinstance(trade.trade_id, int):
             return last is None or trade.trade_id > last
         return True
+
+    def _as_news(self, trade: Trade) -> Trade:
+        """Past trades that the successor began with are history, but not what the first connection had yet to bring."""
+        last = self.real.feed.last_trade
+        if not trade.backfill or last is None or not isinstance(trade.trade_id, int):
+            return trade
+        return replace(trade, backfill=False)
 
     def _is_new_quote(self, quote: Quote) -> bool:
         known = self.real.feed.quote

@@ -228,16 +228,29 @@ class Poller:
         channel.poll_error = str(error)
         delay_s = max(entry.interval_s, entry.backoff.next_delay_s())
         if isinstance(error, RateLimited):
-            delay_s += throttled_s(error, self._books.rest_budget, now_ns)
+            wait_s = throttled_s(error, self._books.rest_budget, now_ns)
+            self._all_wait(entry, error, now_ns + round(wait_s * 1e9))
+            delay_s += wait_s
         entry.due_ns = now_ns + round(delay_s * 1e9)
+        self._tell(entry, error, entry.backoff.attempts, entry.due_ns)
+
+    def _all_wait(self, told: _Entry, error: RateLimited, until_ns: int) -> None:
+        """The venue told one symbol to wait, and none will be polled meanwhile: each says why."""
+        with self._lock:
+            others = [entry for entry in self._entries.values() if entry is not told]
+        for entry in others:
+            entry.channel.poll_error = str(error)
+            self._tell(entry, error, 0, max(entry.due_ns, until_ns))
+
+    def _tell(self, entry: _Entry, error: FeedError, attempts: int, next_try_ns: int) -> None:
+        channel = entry.channel
         with channel.lock:
             # A book that is on show grows old by itself; only who has nothing to show is told of every failure.
             alone = entry.final or channel.polled
             if self._holds(entry) and alone and not channel.feed.state.has_data:
                 state = FeedState.STALE if channel.feed.state is FeedState.STALE else FeedState.RECONNECTING
-                attempts = entry.backoff.attempts
                 channel.tell(
-                    state, str(error), hint=error.hint, attempt=attempts, next_try_ns=entry.due_ns, source="poll"
+                    state, str(error), hint=error.hint, attempt=attempts, next_try_ns=next_try_ns, source="poll"
                 )
 
     def _give_up(self, entry: _Entry, state: FeedState, error: FeedError, hint: str) -> None:

@@ -12,7 +12,7 @@ from functools import partial
 from threading import Event, Lock, Thread
 
 from engine.clock import SYSTEM_CLOCK, Clock, SystemClock
-from engine.connector import Connector, Stream, Unhurried
+from engine.connector import Connector, Restarting, Stream, Unhurried
 from engine.errors import ConfigError, EngineError, StreamUnsupported
 from engine.feed.feed import Feed
 from engine.feed.mailbox import FeedKey, Receiver
@@ -103,10 +103,15 @@ class Upstream:
     @property
     def worth_keeping(self) -> bool:
         """Whether a new reader is better off with this than with a fresh start: not when it has given up its stream."""
-        if self._readers or self.feed is None:
-            return True
+        return bool(self._readers) or not self.given_up
+
+    @property
+    def given_up(self) -> bool:
+        """Whether it brings nothing any more, or polls although a stream was asked for."""
+        if self.feed is None:
+            return False
         on_purpose = bool(self.notice) or self.key[2] != "stream"
-        return self.feed.state not in ENDED and (on_purpose or self.feed.state is not FeedState.POLLING)
+        return self.feed.state in ENDED or (not on_purpose and self.feed.state is FeedState.POLLING)
 
     def publish(self, event: MarketEvent) -> None:
         """Called by the connector's thread with each event that the feed let through."""
@@ -263,6 +268,9 @@ class Hub:
             _stop(forsaken)
         if created:
             self._start(upstream, connector)
+        elif upstream.given_up and isinstance(connector, Restarting):
+            # Others read it and saw it fail; who comes now wants it tried once more.
+            connector.start_again()
 
     def detach(self, key: FeedKey, receiver: Receiver) -> None:
         with self._lock:

@@ -14,6 +14,7 @@ from engine.flow.grid_record import GridRecord
 from engine.flow.section import Changes, Observer, Section
 from engine.flow.ticks import TickFinder
 from engine.market.book import Book
+from engine.market.instrument import nearest_symbols
 from engine.store.capture import Damage, read_capture
 from engine.store.flow_sampling import Sampling
 from engine.store.flow_sections import MAKERS, Subject
@@ -59,11 +60,14 @@ class Census(Section):
         """What the second pass needs to know.
 
         Raises:
-            StoreError: the capture says nothing of the symbol.
+            StoreError: neither the capture nor `tick` tells the price step.
         """
         step = tick or self._finder.tick
         if step is None:
-            raise StoreError(f"the capture holds no quote and no book of {symbol!r}")
+            what = "trades of {symbol!r} only" if self.trades else "no two prices of {symbol!r}"
+            raise StoreError(
+                f"the capture holds {what.format(symbol=symbol)}", hint="Give the price step with --tick to go on."
+            )
         return Subject(venue, symbol, step, self.quotes or self.books, self.books, self.trades, self.volume)
 
 
@@ -80,8 +84,8 @@ class ObservedReplay(Verification):
         return feed
 
 
-def replay(path: Path, reader: FrameReader, observers: dict[str, Observer]) -> None:
-    """Play a whole capture to the observers of these symbols.
+def replay(path: Path, reader: FrameReader, observers: dict[str, Observer]) -> list[str]:
+    """Play a whole capture to the observers of these symbols; every symbol that it names.
 
     Raises:
         StoreError: the file cannot be opened, or is none that the connector reads.
@@ -93,12 +97,24 @@ def replay(path: Path, reader: FrameReader, observers: dict[str, Observer]) -> N
             play.play(record)
         except DecodeError as error:
             play.damaged(Damage(record.line, str(error)))
+    return sorted(play.feeds)
 
 
 def count(path: Path, reader: FrameReader, symbols: Sequence[str]) -> dict[str, Census]:
-    """The first pass over a capture."""
+    """The first pass over a capture.
+
+    Raises:
+        StoreError: it does not name a symbol.
+    """
     found = {symbol: Census() for symbol in symbols}
-    replay(path, reader, {symbol: Observer([census]) for symbol, census in found.items()})
+    named = replay(path, reader, {symbol: Observer([census]) for symbol, census in found.items()})
+    for symbol in symbols:
+        if symbol not in named:
+            near = nearest_symbols(symbol, named) or named[:5]
+            raise StoreError(
+                f"the capture says nothing of {symbol!r}",
+                hint=f"Did you mean {', '.join(near)}?" if near else "It names no symbol at all.",
+            )
     return found
 
 

@@ -119,6 +119,8 @@ def fit(x: Array, y: Array) -> Json | None:
 
 def joint_r2(x: Array, y: Array) -> float | None:
     """The share of the variance of `y` that the columns of `x` explain together, in sample; None where it has none."""
+    if not len(y):
+        return None
     design = np.column_stack([np.ones(len(x)), x])
     weights = np.linalg.lstsq(design, y, rcond=None)[0]
     return _r2(y, design @ weights, float(y.mean()))

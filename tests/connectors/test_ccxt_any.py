@@ -162,6 +162,7 @@ class World:
         self.truth = RememberingTruth((BTC, ETH), seed=3, history=5_000)
         self.venue = FakeBinance(self.truth)
         self.ears: dict[str, Ear] = {}
+        self.wait_s = WAIT_S
         self._before = set(threading.enumerate())
         self._connector: Any = None
         self._alarms = Alarms()
@@ -189,7 +190,7 @@ class World:
         """The connector under test: impatient, and quick to try again."""
         if self._connector is None:
             quick = replace(CcxtConnector.limits, connect_per_s=20.0, backoff_cap_s=1.0, rest_per_s=50.0)
-            hasty = type("Hasty", (CcxtConnector,), {"wait_s": WAIT_S, "limits": replace(quick, **(limits or {}))})
+            hasty = type("Hasty", (CcxtConnector,), {"wait_s": self.wait_s, "limits": replace(quick, **(limits or {}))})
             (maker,) = hasty.variants({"CCXT_VENUES": "binance"}).values()  # type: ignore[attr-defined]
             urls = {"CCXT_BINANCE_WS_URL": self.venue.ws_url, "CCXT_BINANCE_REST_URL": self.venue.http_url}
             self._connector = maker(urls)
@@ -334,6 +335,23 @@ def test_frames_that_ccxt_cannot_read_do_not_leave_a_deaf_connection(world: Worl
     again = world.moves_again(BTC)
     world.venue.send_all(b'{"e":"depthUpdate","s":"BTCUSDT","b":7}')
     world.until(again, "LIVE again")
+
+
+def test_a_book_that_the_library_drops_because_of_another_socket_is_not_left_frozen(world: World) -> None:
+    world.live(BTC)
+    again = world.moves_again(BTC)
+    world.venue.send_to("btcusdt@trade", b'{"e":"depthUpdate","E":1,"s":"BTCUSDT","U":9e15,"u":9e15,"b":[],"a":[]}')
+    world.until(lambda: world.ears[BTC].said(FeedState.RECONNECTING, "dropped the book"), "the end of the connection")
+    world.until(again, "LIVE again")
+
+
+def test_trades_that_come_in_one_burst_are_all_told(world: World) -> None:
+    world.wait_s = 30.0  # the venue is silent while it prepares the burst
+    world.live(BTC)
+    world.venue.flood(BTC, 20_000)
+    world.until(lambda: len(world.ears[BTC].trades) > 2_000, "the burst")
+    numbers = [int(str(trade.trade_id)) for trade in world.ears[BTC].trades]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
 def test_a_symbol_that_is_not_listed_is_said_so_with_the_near_ones(world: World) -> None:

@@ -104,6 +104,13 @@ class FakeBinance(FakeVenue):
         with self.market:
             return sum([name in client.streams for client in self._clients.values()])
 
+    def send_to(self, stream: str, frame: bytes) -> None:
+        """A text frame as it is, to the sessions that have that stream."""
+        with self.market:
+            for client in self._clients.values():
+                if stream in client.streams:
+                    client.session.post(frame)
+
     def emit(self, stream: str, data: str) -> None:
         """Send a stream's data to everyone who subscribed to it, in the form they chose; faults happen here."""
         with self.market:

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from tests.fakes.http_server import HttpRequest, HttpResponse
@@ -103,6 +104,8 @@ class FakeCtrader(FakeVenue):
         """Trendbars by symbol and period, oldest first."""
         self.asked_for_bars = 0
         self._clients: dict[int, Client] = {}
+        self._withheld: list[tuple[int, int, Client, Callable[[], object]]] = []
+        """What muted markets would have said: symbol, type, to whom, and how it is sent."""
         self._next_id = 1_000
         for market in self.markets.values():
             book = self.truth.snapshot(market.name, 1_000)
@@ -195,9 +198,36 @@ class FakeCtrader(FakeVenue):
 
     # ---- faults
 
+    def unmute(self, symbol: str) -> None:
+        super().unmute(symbol)
+        self._deliver()
+
     def heal(self) -> None:
         super().heal()
+        self._deliver()
         self.deaf, self.errors, self.lost_spots = set(), {}, 0
+
+    def _deliver(self) -> None:
+        """Say what was withheld. Depth carries no numbers, so a change that never came could not be noticed."""
+        with self.market:
+            withheld, self._withheld = self._withheld, []
+            for entry in withheld:
+                if self.markets[entry[0]].name in self._muted:
+                    self._withheld.append(entry)
+                else:
+                    entry[3]()
+
+    def _say(self, market: Market, kind: int, client: Client, send: Callable[[], object]) -> None:
+        if market.name in self._muted:
+            self._withheld.append((market.identifier, kind, client, send))
+        else:
+            send()
+
+    def _forget_all(self, client: Client, kind: int, identifiers: Sequence[int]) -> None:
+        """A subscription has ended: what was withheld of it is never said."""
+        self._withheld = [
+            one for one in self._withheld if one[0] not in identifiers or one[1] != kind or one[2] is not client
+        ]
 
     def fail(self, kind: int, code: str, **content: Any) -> None:
         """Answer the next request of this type with an error."""
@@ -264,10 +294,12 @@ class FakeCtrader(FakeVenue):
             client.spots |= set(content["symbolId"])
         elif kind == 2129:
             client.spots -= set(content["symbolId"])
+            self._forget_all(client, 2131, content["symbolId"])
         elif kind == 2156:
             client.depth |= set(content["symbolId"])
         elif kind == 2158:
             client.depth -= set(content["symbolId"])
+            self._forget_all(client, 2155, content["symbolId"])
         self._tell(client, ANSWERS.get(kind, kind + 1), self._result(client, kind, content), request)
         for identifier in content.get("symbolId", []) if kind in (2127, 2156) else []:
             self._open_market(client, self.markets[identifier], kind)
@@ -375,14 +407,14 @@ class FakeCtrader(FakeVenue):
         }  # fmt: skip
 
     def _open_market(self, client: Client, market: Market, kind: int) -> None:
-        if market.name in self._muted:
-            return
         if kind == 2127:
-            content = {"symbolId": market.identifier, **market.spot, "timestamp": self._now()}
-            self._tell(client, 2131, content)
+            content: dict[str, Any] = {"symbolId": market.identifier, **market.spot, "timestamp": self._now()}
+            kind = 2131
         else:
             quotes = [one for key in market.levels for one in self._quotes(market, key)]
-            self._tell(client, 2155, {"symbolId": market.identifier, "newQuotes": quotes})
+            content = {"symbolId": market.identifier, "newQuotes": quotes}
+            kind = 2155
+        self._say(market, kind, client, partial(self._tell, client, kind, content))
 
     def _change(
         self, market: Market, changes: Sequence[tuple[str, int, int]]
@@ -421,8 +453,6 @@ class FakeCtrader(FakeVenue):
 
     def _publish(self, market: Market, new: list[dict[str, Any]], deleted: list[int], moved: dict[str, int]) -> None:
         self._remember(market)
-        if market.name in self._muted:
-            return
         if moved:
             self._tell_spot(market, moved)
         if not new and not deleted:
@@ -432,12 +462,13 @@ class FakeCtrader(FakeVenue):
         receivers = [client for client in self._clients.values() if market.identifier in client.depth]
         for piece in self.spoilt(market.name, message) if receivers else ():
             for client in receivers:
-                client.session.post_raw(encoded(piece))
+                self._say(market, 2155, client, partial(client.session.post_raw, encoded(piece)))
 
     def _tell_spot(self, market: Market, sides: dict[str, int]) -> None:
         for client in self._clients.values():
             if market.identifier in client.spots:
-                self._tell(client, 2131, {"symbolId": market.identifier, **sides, "timestamp": self._now()})
+                content = {"symbolId": market.identifier, **sides, "timestamp": self._now()}
+                self._say(market, 2131, client, partial(self._tell, client, 2131, content))
 
     def _now(self) -> int:
         return self.skewed(time.time_ns() // 1_000_000)

@@ -30,10 +30,14 @@ LEAVE_S = 5.0
 CLOSE_S = 1.0
 MISSES = 2
 """Waits in vain after which a silent exchange is given up, or a symbol that never spoke asked for anew."""
+TRADES_KEPT = 20_000
+"""Trades of a symbol that the library keeps for us between two looks (its own 1,000 overflow in a burst)."""
 LOST_PER_LINK = 20
 """Gaps that are mended one by one; a link with more is made anew."""
 SIGN_MS = 1_000
 """How often, at most, frames that say nothing of the market are told as a sign of life."""
+BOOKS_EVERY_S = 1.0
+"""How often it is looked whether the library still has the books that it gave."""
 
 Open = Callable[[], Awaitable[tuple[Any, Listing]]]
 
@@ -77,6 +81,10 @@ class UnifiedLink:
         self._failure: FeedError | None = None
         self._heard_ms = 0.0
         self._lost = 0
+        self._given: dict[str, str] = {}
+        """The unified names of the symbols whose book the library gave and keeps."""
+        self._missed: set[str] = set()
+        self._looked_ns = 0
 
     # What the session calls, on the link's thread
 
@@ -119,6 +127,7 @@ class UnifiedLink:
         """Let the tasks work until one has something to say."""
         news = self._news
         assert news is not None
+        self._judge_books()
         try:
             async with asyncio.timeout(timeout_s):
                 await news.wait()
@@ -155,6 +164,7 @@ class UnifiedLink:
     def _leave(self, symbol: str) -> None:
         assert self._listing is not None
         tasks, unified = self._tasks.pop(symbol, []), self._listing.unified(symbol)
+        self._given.pop(symbol, None)
         for task in tasks:
             task.cancel()
         if tasks and unified is not None:
@@ -192,6 +202,8 @@ class UnifiedLink:
                     await self._unwatch(symbol, unified)
                 continue
             misses, spoke = 0, True
+            if unified in self._exchange.orderbooks:
+                self._given[symbol] = unified
             self._put(picture(symbol, book))
 
     async def _watch_trades(self, symbol: str, unified: str) -> None:
@@ -202,6 +214,9 @@ class UnifiedLink:
                 trades = await asyncio.wait_for(self._exchange.watch_trades(unified), self._wait_s)
             except TimeoutError:
                 continue  # many a symbol trades seldom; the book's task judges the silence
+            if len(trades) >= TRADES_KEPT:
+                self._fail(Disconnected("trades came faster than they could be taken, some are missing"))
+                return
             wire = prints(symbol, trades, maker=self._maker, subscribed_ns=subscribed_ns)
             wire = self._told.news(wire, opening=subscribed_ns is not None)
             subscribed_ns = None
@@ -216,6 +231,8 @@ class UnifiedLink:
     def _ended(self, symbol: str, kind: str, watch: Callable[[], Any], task: asyncio.Task[None]) -> None:
         """A watching task raised: its symbol begins anew, is refused, or the whole link ends."""
         error = None if task.cancelled() else task.exception()
+        if kind == "book":
+            self._given.pop(symbol, None)
         if error is None or "UnsubscribeError" in kinds(error):
             return
         if self._failure is not None or symbol not in self._tasks:
@@ -240,6 +257,20 @@ class UnifiedLink:
     def _is_refusal(error: BaseException) -> bool:
         """Whether the venue answered that it will not (instead of not answering)."""
         return "ExchangeError" in kinds(error)
+
+    def _judge_books(self) -> None:
+        """Has the library dropped a book without a word? An update that it meets on another socket can make it do so.
+
+        It may just be telling the book's task: only what is missing twice in a row is dropped.
+        """
+        now_ns = self._clock.now_ns()
+        if now_ns - self._looked_ns < BOOKS_EVERY_S * 1e9:
+            return
+        self._looked_ns = now_ns
+        missing = {symbol for symbol, unified in self._given.items() if unified not in self._exchange.orderbooks}
+        for symbol in sorted(missing & self._missed):
+            self._fail(Disconnected(f"{self._venue}: the library dropped the book of {symbol}"))
+        self._missed = missing
 
     def _judge_silence(self) -> None:
         """A wait was in vain: does anything at all still come in, if only a pong?"""

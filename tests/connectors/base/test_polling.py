@@ -165,6 +165,17 @@ def test_slow_down_holds_every_symbol_back(venue: Bulletin, world: World) -> Non
     venue.close()
 
 
+def test_who_waits_because_another_symbol_was_throttled_says_so(venue: Bulletin, world: World) -> None:
+    first, second = Listener(world), Listener(world)
+    venue.answers = [RateLimited("HTTP 429", retry_after_s=8.0)]
+    venue.start_polling("AAA", first, 1.0)
+    venue.start_polling("BBB", second, 1.0)
+    world.until(lambda: first.statuses and second.statuses)
+    assert [status.reason for status in (first.statuses[0], second.statuses[0])] == ["HTTP 429"] * 2
+    world.until(lambda: {first.state, second.state} == {FeedState.POLLING})
+    venue.close()
+
+
 def test_an_authors_mistake_is_told_and_survived(
     venue: Bulletin, world: World, caplog: pytest.LogCaptureFixture
 ) -> None:

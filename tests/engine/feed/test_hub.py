@@ -398,3 +398,30 @@ def test_a_lingering_feed_that_does_not_work_is_started_anew() -> None:
         again.close()
     finally:
         hub.close()
+
+
+class StubbornConnector(FakeConnector):
+    """One that can be asked to try again."""
+
+    asked = 0
+
+    def start_again(self) -> None:
+        self.asked += 1
+
+
+def test_who_joins_a_feed_that_has_given_up_makes_the_venue_try_again_and_interrupts_nobody() -> None:
+    connector = StubbornConnector()
+    hub = Hub({"binance": connector}, clock=ManualClock(START_NS))
+    try:
+        first = hub.subscribe([KEY], Mailbox())
+        hub.subscribe([KEY], Mailbox()).close()
+        assert connector.asked == 0, "a feed that works is left alone"
+        connector.streams[0].feed.set_state(FeedState.BLOCKED, "blocked in this region")
+        second = hub.subscribe([KEY], Mailbox())
+        assert connector.asked == 1
+        assert len(connector.streams) == 1
+        assert not connector.streams[0].stopped.is_set()
+        first.close()
+        second.close()
+    finally:
+        hub.close()

@@ -102,7 +102,7 @@ def test_the_command_writes_one_set_of_files_per_symbol(
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--symbol", "NONE", "--prefix", "x"], "no quote and no book of 'NONE'"),
+        (["--symbol", "btc-usdt", "--prefix", "x"], "says nothing of 'btc-usdt'. Did you mean BTCUSDT?"),
         (["--symbol", "BTCUSDT", "--symbol", "ETHUSDT", "--prefix", "x"], "as many --prefix as --symbol"),
         (["--symbol", "BTCUSDT", "--prefix", "x", "--connector", "nobody"], "no connector named 'nobody'"),
     ],
