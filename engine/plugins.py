@@ -33,7 +33,8 @@ def discover(package: str, method: str) -> Plugins:
     """The classes in the files of `package` that have a `name` and a method called `method`.
 
     Files whose name begins with an underscore, sub-packages, `base.py` and `replay.py` (which is made for a recording
-    that somebody opens) are not plugins. A file that cannot be imported, has no such class, or takes a name that is already taken, is reported and left out.
+    that somebody opens) are not plugins. A file that cannot be imported, has no such class, or takes a name that is
+    already taken, is reported and left out.
     """
     found: dict[str, type] = {}
     errors: list[PluginError] = []

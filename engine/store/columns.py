@@ -8,8 +8,9 @@ such as a number beyond 64 bits, goes to the notes too, so that nothing is ever 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -20,7 +21,7 @@ from msgspec import Struct
 from engine.errors import DecodeError
 from engine.feed.mailbox import FeedKey
 from engine.market import codec
-from engine.market.events import BookDelta, BookSnapshot, Quote, Trade
+from engine.market.events import BookDelta, BookSnapshot, Levels, Quote, Trade
 from engine.store.base import Entered, Entry, Unwritable, time_ns
 
 FeedName = tuple[FeedKey, str, str]
@@ -54,6 +55,9 @@ SCHEMAS: Mapping[str, pa.Schema] = {
 }  # fmt: skip
 """The columns of each table by name; `at_ns` is the event's own time."""
 _KINDS: Mapping[type, str] = {BookSnapshot: "books", BookDelta: "books", Trade: "trades", Quote: "quotes"}
+_BOOK = ("received_ns", "exchange_ns", "source", "bids", "asks", "checksum", "wire")
+_TRADE = ("received_ns", "exchange_ns", "source", "price", "size", "aggressor", "backfill", "exact_size", "trade_id")
+_QUOTE = ("received_ns", "exchange_ns", "source", "bid", "bid_size", "ask", "ask_size", "sequence")
 _BIG = 2**63
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -91,78 +95,110 @@ def fits(event: Entered) -> bool:
 
 
 def _tables(entries: Sequence[Entry], number_of: NumberOf, kind_of: Callable[[Entered], str]) -> Columns:
-    parts: dict[str, tuple[list[Entry], list[int]]] = {}
+    parts: dict[str, list[Entry]] = {}
     for entry in entries:
-        event = entry.event
-        rows, feeds = parts.setdefault(kind_of(event), ([], []))
+        kind = kind_of(entry.event)
+        rows = parts.get(kind)
+        if rows is None:
+            rows = parts[kind] = []
         rows.append(entry)
-        feeds.append(number_of((entry.key, event.venue, event.symbol)))
-    tables = {name: _BUILDERS[name](*part) for name, part in parts.items()}
+    tables = {name: _BUILDERS[name](rows, _numbers(rows, number_of)) for name, rows in parts.items()}
     books = tables.get("books")
-    return Columns(tables, len(books["prices"].combine_chunks().values) if books is not None else 0)
+    levels = sum([len(chunk.flatten()) for chunk in books["prices"].chunks]) if books is not None else 0
+    return Columns(tables, levels)
+
+
+def _numbers(rows: Sequence[Entry], number_of: NumberOf) -> list[int]:
+    """The feed of each row; asked for once for each run of one key, venue and symbol."""
+    found: list[int] = []
+    known: dict[FeedKey, tuple[str, str, int]] = {}
+    for row in rows:
+        key, event = row.key, row.event
+        last = known.get(key)
+        if last is None or last[0] != event.venue or last[1] != event.symbol:
+            last = known[key] = event.venue, event.symbol, number_of((key, event.venue, event.symbol))
+        found.append(last[2])
+    return found
+
+
+def _columns_of(events: Iterable[Any], *names: str) -> dict[str, Sequence[Any]]:
+    """Some fields of all events, each as a column."""
+    return dict(zip(names, zip(*map(attrgetter(*names), events), strict=True), strict=True))
 
 
 def _head(rows: Sequence[Entry], feeds: Sequence[int]) -> list[Any]:
     return [[row.index for row in rows], feeds]
 
 
-def _times(rows: Sequence[Entry], feeds: Sequence[int], events: Sequence[Any]) -> list[Any]:
-    return [
-        *_head(rows, feeds), [event.received_ns for event in events], [event.exchange_ns for event in events],
-        [event.source for event in events],
-    ]  # fmt: skip
-
-
 def _books(rows: Sequence[Entry], feeds: Sequence[int]) -> pa.Table:
-    events: list[Any] = [row.event for row in rows]
-    whole = [type(event) is BookSnapshot for event in events]
-    sides = list(chain.from_iterable([(event.bids, event.asks) for event in events]))
-    counts = np.fromiter(map(len, sides), np.int32, len(sides))
-    flat = np.fromiter(chain.from_iterable(chain.from_iterable(sides)), np.float64, 2 * int(counts.sum()))
-    ends = np.zeros(len(events) + 1, np.int32)
-    np.cumsum(counts[0::2] + counts[1::2], out=ends[1:])
-    pairs = list(zip(events, whole, strict=True))
+    """Deltas, then snapshots: whoever reads sorts by number."""
+    pairs = list(zip(rows, feeds, strict=True))
+    made = []
+    for kind, build in ((BookDelta, _deltas), (BookSnapshot, _snapshots)):
+        chosen = [(row, feed) for row, feed in pairs if type(row.event) is kind]
+        if chosen:
+            made.append(build([row for row, _ in chosen], [feed for _, feed in chosen]))
+    return pa.concat_tables(made)
+
+
+def _deltas(rows: Sequence[Entry], feeds: Sequence[int]) -> pa.Table:
+    one = _columns_of([row.event for row in rows], *_BOOK, "first_sequence", "last_sequence", "previous_sequence")
     return _table(
         "books",
         [
-            *_times(rows, feeds, events), whole, counts[0::2],
-            pa.ListArray.from_arrays(ends, np.ascontiguousarray(flat[0::2])),
-            pa.ListArray.from_arrays(ends, np.ascontiguousarray(flat[1::2])),
-            [None if is_whole else event.first_sequence for event, is_whole in pairs],
-            [event.sequence if is_whole else event.last_sequence for event, is_whole in pairs],
-            [None if is_whole else event.previous_sequence for event, is_whole in pairs],
-            [event.checksum for event in events],
-            [event.depth if is_whole else None for event, is_whole in pairs],
-            [None if event.wire is None else _write_json(event.wire).decode() for event in events],
+            *_head(rows, feeds), one["received_ns"], one["exchange_ns"], one["source"], [False] * len(rows),
+            *_levels(one["bids"], one["asks"]), one["first_sequence"], one["last_sequence"], one["previous_sequence"],
+            one["checksum"], pa.nulls(len(rows), pa.int64()), _wires(one["wire"]),
         ],
     )  # fmt: skip
 
 
+def _snapshots(rows: Sequence[Entry], feeds: Sequence[int]) -> pa.Table:
+    one = _columns_of([row.event for row in rows], *_BOOK, "sequence", "depth")
+    nothing = pa.nulls(len(rows), pa.int64())
+    return _table(
+        "books",
+        [
+            *_head(rows, feeds), one["received_ns"], one["exchange_ns"], one["source"], [True] * len(rows),
+            *_levels(one["bids"], one["asks"]), nothing, one["sequence"], nothing, one["checksum"], one["depth"],
+            _wires(one["wire"]),
+        ],
+    )  # fmt: skip
+
+
+def _levels(bids: Sequence[Levels], asks: Sequence[Levels]) -> list[Any]:
+    """How many bids there are, and all prices and all sizes as lists, the bids of each event before its asks."""
+    counts = np.fromiter(map(len, bids), np.int32, len(bids))
+    ends = np.zeros(len(bids) + 1, np.int32)
+    np.cumsum(counts + np.fromiter(map(len, asks), np.int32, len(asks)), out=ends[1:])
+    sides = chain.from_iterable(zip(bids, asks, strict=True))
+    flat = np.fromiter(chain.from_iterable(chain.from_iterable(sides)), np.float64, 2 * int(ends[-1]))
+    return [
+        counts,
+        pa.ListArray.from_arrays(ends, np.ascontiguousarray(flat[0::2])),
+        pa.ListArray.from_arrays(ends, np.ascontiguousarray(flat[1::2])),
+    ]
+
+
+def _wires(wires: Sequence[Any]) -> list[str | None]:
+    return [None if wire is None else _write_json(wire).decode() for wire in wires]
+
+
 def _trades(rows: Sequence[Entry], feeds: Sequence[int]) -> pa.Table:
-    events: list[Any] = [row.event for row in rows]
-    ids = [event.trade_id for event in events]
+    one = _columns_of([row.event for row in rows], *_TRADE)
+    ids = one["trade_id"]
     return _table(
         "trades",
         [
-            *_times(rows, feeds, events), [event.price for event in events], [event.size for event in events],
-            [event.aggressor for event in events],
-            [None if isinstance(one, str) else one for one in ids],
-            [one if isinstance(one, str) else None for one in ids],
-            [event.backfill for event in events], [event.exact_size for event in events],
+            *_head(rows, feeds), *[one[name] for name in _TRADE[:-3]],
+            [None if isinstance(each, str) else each for each in ids],
+            [each if isinstance(each, str) else None for each in ids], one["backfill"], one["exact_size"],
         ],
     )  # fmt: skip
 
 
 def _quotes(rows: Sequence[Entry], feeds: Sequence[int]) -> pa.Table:
-    events: list[Any] = [row.event for row in rows]
-    return _table(
-        "quotes",
-        [
-            *_times(rows, feeds, events), [event.bid for event in events], [event.bid_size for event in events],
-            [event.ask for event in events], [event.ask_size for event in events],
-            [event.sequence for event in events],
-        ],
-    )  # fmt: skip
+    return _table("quotes", [*_head(rows, feeds), *_columns_of([row.event for row in rows], *_QUOTE).values()])
 
 
 def _notes(rows: Sequence[Entry], feeds: Sequence[int]) -> pa.Table:

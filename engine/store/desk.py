@@ -17,8 +17,8 @@ from engine.feed.mailbox import FeedKey
 from engine.store.base import Recording, Store
 from engine.store.opening import open_store, there_is_one
 from engine.store.options import RecordOptions
-from engine.store.recorder import Listen, Recorder
-from engine.store.retention import enforce, too_large
+from engine.store.recorder import CHECK_EVERY_S, Listen, Recorder
+from engine.store.retention import enforce, outgrown
 
 REMOVED_KEPT = 20
 
@@ -28,10 +28,10 @@ log = logging.getLogger(__name__)
 class RecordingState(Struct, frozen=True):
     """What a page shows of the recording that runs; `recording` is None while none does.
 
-    `seconds` since it began, `rate` in events a second, `bytes` of the whole store (None while nothing runs), `waiting` not yet
-    written, `dropped` for good. `error` and `hint` say what is wrong and what to do, also of the last recording if it
-    ended by itself. `found` are recordings that were cut off (seen when the store was opened), `removed` says what was
-    deleted for its age or size.
+    `seconds` since it began, `rate` in events a second, `bytes` of the whole store (None while nothing runs), `waiting`
+    not yet written, `dropped` for good. `error` and `hint` say what is wrong and what to do, also of the last recording
+    if it ended by itself. `found` are recordings that were cut off (seen when the store was opened), `removed` says
+    what was deleted for its age or size.
     """
 
     recording: Recording | None
@@ -106,8 +106,9 @@ class RecordingDesk:
                 raise StoreError("nothing to record was chosen", hint="Choose at least one feed.")
             store = self.store()
             recorder = Recorder(
-                store, self._hub, tuple(dict.fromkeys(keys)), options=self.options, clock=self._clock, note=note
-            )
+                store, self._hub, tuple(dict.fromkeys(keys)), options=self.options, clock=self._clock, note=note,
+                check_every_s=CHECK_EVERY_S,
+            )  # fmt: skip
             recorder.check = lambda: self._tidy(store)
             recorder.start(self._listen)
             self._recorder, self._began_s = recorder, monotonic()
@@ -144,7 +145,7 @@ class RecordingDesk:
     def _tidy(self, store: Store) -> str:
         """Keep to the limits; why the running recording must end, empty when it need not."""
         self._removed += enforce(store, self.options, self._clock.now_ns())
-        if too_large(store, self.options):
+        if outgrown(store, self.options):
             return f"it alone exceeds the {self.options.max_gb:g} GB that RECORD_MAX_GB allows"
         return ""
 

@@ -30,7 +30,14 @@ _MEANINGS = (
         "Use the version in requirements.txt.",
     ),
     (
-        ("cannot open file", "cannot open database", "no such file", "not a directory", "does not exist"),
+        (
+            "cannot open file",
+            "cannot open database",
+            "no such file",
+            "not a directory",
+            "file exists",
+            "does not exist",
+        ),
         "there is no such file, or it cannot be opened",
         "Check the path in STORE_URL.",
     ),

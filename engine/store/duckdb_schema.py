@@ -38,6 +38,7 @@ CREATE TABLE trades(
 CREATE TABLE quotes(
     {_TIMES}, bid DOUBLE, bid_size DOUBLE, ask DOUBLE, ask_size DOUBLE, sequence BIGINT);
 CREATE TABLE notes({_HEAD}, kind VARCHAR, body VARCHAR, packed BLOB);
+CREATE TABLE brought_in(serial BIGINT);
 CREATE TABLE gaps(recording INTEGER, feed INTEGER, from_ns BIGINT, to_ns BIGINT, lost BIGINT, reason VARCHAR);
 CREATE TABLE quality(recording INTEGER, feed INTEGER, at_ns BIGINT, report VARCHAR);
 CREATE TABLE market_depth(

@@ -8,12 +8,12 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
+from time import monotonic
 from typing import Any
 
 import duckdb
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from engine.errors import StoreError
 from engine.feed.mailbox import FeedKey
@@ -24,7 +24,12 @@ from engine.store.column_reader import from_columns
 from engine.store.columns import SCHEMAS, Columns, FeedName, to_columns
 from engine.store.duckdb_errors import explain
 from engine.store.duckdb_schema import TABLES_OF_A_RECORDING, VERSION, check, prepare, version_of
+from engine.store.journal import Journal, Written
 
+MOST_WAITING = 10_000
+BRING_IN_EVERY_S = 5.0
+"""So many events, or seconds, until what is in the journal is brought into the database."""
+REWRITTEN_ROWS = 500_000
 PAGE = 10_000
 """How many entries are read at a time."""
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -78,12 +83,17 @@ class DuckdbStore:
         self._feeds: dict[int, _Feeds] = {}
         self._numbers: dict[str, int] = {}
         self._closed = self._spoiled = False
+        self._waiting: list[Written] = []
+        """What is in the journal and not yet in the database."""
+        self._serial = self._events_waiting = 0
+        self._brought_in_s = monotonic()
         self.found_cut_off: list[Recording] = []
         self._connection = self._open()
+        self._journal: Journal | None = None
         try:
             self._look_back()
         except BaseException:
-            self._connection.close()
+            self._let_go()
             raise
 
     @property
@@ -105,11 +115,26 @@ class DuckdbStore:
                 check(version_of(self._connection), VERSION)
                 return
             prepare(self._connection)
+            self._journal = Journal(self._path.with_name(self._path.name + ".journal"))
+            self._serial = self._last_serial()
+            self._waiting = self._left_behind(self._journal)
+            self._bring_in()
             for row in self._connection.execute(f"{_LIST} WHERE ending IS NULL").fetchall():
                 ended_ns = row[10] if row[10] is not None else row[2]
                 self._connection.execute("INSERT INTO endings VALUES (?, ?, 'cut off')", [row[0], ended_ns])
                 self.found_cut_off.append(self.recording(row[1]))
                 log.warning("%s: recording %s was cut off; it is whole until its last flush", self.place, row[1])
+
+    def _left_behind(self, journal: Journal) -> list[Written]:
+        """What the journal has and the database has not; nothing of a recording that is not (or no longer) here."""
+        rows = self._connection.execute("SELECT id FROM recordings").fetchall()
+        ids = {made for (made,) in rows}
+        found = [one for one in journal.records() if one.serial > self._serial]
+        strange = [one for one in found if one.recording_id not in ids]
+        if strange:
+            log.warning("%s: the journal has %d batches of recordings that are not here", self.place, len(strange))
+        self._serial = max([self._serial, *[one.serial for one in found]])
+        return [one for one in found if one.recording_id in ids]
 
     # Writing.
 
@@ -139,26 +164,61 @@ class DuckdbStore:
         bars: Sequence[CandleBar] = (),
         quality: Sequence[QualityNote] = (),
     ) -> None:
-        with self._lock:
-            number = self._number(recording_id)
-            feeds = _Feeds(dict(self._feeds_of(number).known))
-            columns = to_columns(entries, feeds.number)
-            with self._transaction() as connection:
-                self._add_columns(number, columns, len(entries))
-                for gap in gaps:
-                    connection.execute(
-                        "INSERT INTO gaps VALUES (?, ?, ?, ?, ?, ?)",
-                        [number, feeds.of_key(gap.key), gap.from_ns, gap.to_ns, gap.lost, gap.reason],
-                    )
-                for note in quality:
-                    connection.execute(
-                        "INSERT INTO quality VALUES (?, ?, ?, ?)",
-                        [number, feeds.of_key(note.key), note.at_ns, msgspec.json.encode(note.report).decode()],
-                    )
-                self._insert("market_depth", depth)
-                self._replace_bars(bars)
-                self._add_feeds(number, feeds)
-            self._feeds[number] = _Feeds(feeds.known)
+        with self._guard():
+            self._number(recording_id)
+            if self._journal is None:
+                raise StoreError(f"{self.place} was opened for reading only")
+            if self._events_waiting >= MOST_WAITING or monotonic() - self._brought_in_s >= BRING_IN_EVERY_S:
+                self._bring_in()
+            written = Written(
+                self._serial + 1, recording_id, [*entries], [*gaps], [*depth], [*bars], [*quality]
+            )  # fmt: skip
+            self._journal.append(written)
+            self._serial += 1
+            self._waiting.append(written)
+            self._events_waiting += len(entries)
+
+    def _bring_in(self) -> None:
+        """Bring into the database what waits in the journal, in one transaction."""
+        self._brought_in_s = monotonic()
+        if not self._waiting or self._journal is None:
+            return
+        numbered: dict[int, _Feeds] = {}
+        with self._transaction() as connection:
+            # The library may have reported a failure although it had written everything: then it is there already.
+            known = self._last_serial()
+            for recording_id in dict.fromkeys([one.recording_id for one in self._waiting]):
+                parts = [one for one in self._waiting if one.recording_id == recording_id and one.serial > known]
+                number = self._number(recording_id)
+                numbered[number] = self._add_parts(number, parts)
+            connection.execute("DELETE FROM brought_in")
+            connection.execute(f"INSERT INTO brought_in VALUES ({self._waiting[-1].serial})")
+        self._feeds |= numbered
+        self._waiting, self._events_waiting = [], 0
+        self._journal.clear()
+
+    def _last_serial(self) -> int:
+        return int(self._one("SELECT coalesce(max(serial), 0) FROM brought_in"))
+
+    def _add_parts(self, number: int, parts: Sequence[Written]) -> _Feeds:
+        """Add what belongs to one recording; its feeds, some of them perhaps new."""
+        feeds = _Feeds(dict(self._feeds_of(number).known))
+        entries = [entry for part in parts for entry in part.entries]
+        self._add_columns(number, to_columns(entries, feeds.number), len(entries))
+        for gap in [gap for part in parts for gap in part.gaps]:
+            self._connection.execute(
+                "INSERT INTO gaps VALUES (?, ?, ?, ?, ?, ?)",
+                [number, feeds.of_key(gap.key), gap.from_ns, gap.to_ns, gap.lost, gap.reason],
+            )
+        for note in [note for part in parts for note in part.quality]:
+            self._connection.execute(
+                "INSERT INTO quality VALUES (?, ?, ?, ?)",
+                [number, feeds.of_key(note.key), note.at_ns, msgspec.json.encode(note.report).decode()],
+            )
+        self._insert("market_depth", [row for part in parts for row in part.depth])
+        self._replace_bars([bar for part in parts for bar in part.bars])
+        self._add_feeds(number, feeds)
+        return feeds
 
     def _add_columns(self, number: int, columns: Columns, events: int) -> None:
         if not events:
@@ -168,11 +228,11 @@ class DuckdbStore:
             connection.register("batch", table)
             connection.execute(f"INSERT INTO {name} SELECT {number}, * FROM batch")
             connection.unregister("batch")
-            low.append(table["idx"][0].as_py())
-            high.append(table["idx"][-1].as_py())
-            times = pc.min_max(table["at_ns"]).as_py()
-            first.append(times["min"])
-            last.append(times["max"])
+            numbers, times = table["idx"].to_numpy(), table["at_ns"].to_numpy()
+            low.append(int(numbers.min()))
+            high.append(int(numbers.max()))
+            first.append(int(times.min()))
+            last.append(int(times.max()))
         connection.execute(
             "INSERT INTO flushes VALUES (?, ?, ?, ?, ?, ?, ?)",
             [number, min(low), max(high), min(first), max(last), events, columns.level_rows],
@@ -193,7 +253,10 @@ class DuckdbStore:
             self._connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM batch")
             self._connection.unregister("batch")
 
-    def _replace_bars(self, bars: Sequence[CandleBar]) -> None:
+    def _replace_bars(self, changed: Sequence[CandleBar]) -> None:
+        bars = [
+            *{(bar.recording, bar.provider, bar.symbol, bar.timeframe, bar.ts_utc): bar for bar in changed}.values()
+        ]
         for bar in bars:
             self._connection.execute(
                 "DELETE FROM candle_bars WHERE recording = ? AND provider = ? AND symbol = ? AND timeframe = ? "
@@ -203,6 +266,8 @@ class DuckdbStore:
         self._insert("candle_bars", bars)
 
     def end(self, recording_id: str, *, at_ns: int) -> Recording:
+        with self._guard():
+            self._bring_in()
         with self._transaction() as connection:
             number = self._number(recording_id)
             if self.recording(recording_id).ending == "running":
@@ -214,13 +279,15 @@ class DuckdbStore:
             self._insert("market_depth", rows)
 
     def delete(self, recording_id: str) -> None:
+        with self._guard():
+            self._bring_in()
         with self._transaction() as connection:
             found = self.recording(recording_id)
             if found.ending == "running":
                 raise StoreError(f"recording {recording_id} is running", hint="Stop it first.")
             number = self._number(recording_id)
             for table in TABLES_OF_A_RECORDING:
-                connection.execute(f"DELETE FROM {table} WHERE recording = ?", [number])
+                self._delete_rows(table, number)
             for table in ("market_depth", "candle_bars"):
                 connection.execute(f"DELETE FROM {table} WHERE recording = ?", [recording_id])
             connection.execute("DELETE FROM recordings WHERE number = ?", [number])
@@ -228,6 +295,14 @@ class DuckdbStore:
             self._connection.execute("CHECKPOINT")
         self._feeds.pop(number, None)
         self._numbers.pop(recording_id, None)
+
+    def _delete_rows(self, table: str, number: int) -> None:
+        rows = self._one(f"SELECT estimated_size FROM duckdb_tables() WHERE table_name = '{table}'")
+        if rows < REWRITTEN_ROWS:
+            # The library frees rows in groups of 122,880; a small table is written anew, so that its room is free now.
+            self._connection.execute(f"CREATE OR REPLACE TABLE {table} AS FROM {table} WHERE recording <> {number}")
+        else:
+            self._connection.execute(f"DELETE FROM {table} WHERE recording = {number}")
 
     def forget_rows_before(self, ts_utc: int) -> int:
         forgotten = 0
@@ -242,7 +317,7 @@ class DuckdbStore:
     # Reading.
 
     def recordings(self) -> list[Recording]:
-        with self._guard():
+        with self._reading():
             rows = self._connection.execute(f"{_LIST} ORDER BY started_ns, number").fetchall()
             feeds = self._connection.execute(
                 "SELECT recording, venue, symbol, mode FROM feeds ORDER BY feed"
@@ -273,7 +348,7 @@ class DuckdbStore:
         from_index: int = 0,
     ) -> Iterator[Entry]:
         number = self._number(recording_id)
-        with self._guard():
+        with self._reading():
             cursor = self._connection.cursor()
             names = cursor.execute("SELECT * FROM feeds WHERE recording = ?", [number]).fetchall()
         feeds: dict[int, FeedName] = {row[1]: ((row[2], row[3], row[4]), row[5], row[6]) for row in names}
@@ -334,7 +409,7 @@ class DuckdbStore:
         """Rows with the feed's key (None for all feeds) in the place of its number."""
         number = self._number(recording_id)
         known = {feed: key for (key, _, _), feed in self._feeds_of(number).known.items()}
-        with self._guard():
+        with self._reading():
             rows = self._connection.execute(
                 f"SELECT feed, {columns} FROM {table} WHERE recording = ? ORDER BY {order}", [number]
             ).fetchall()
@@ -365,7 +440,7 @@ class DuckdbStore:
         columns = ", ".join(
             [f"coalesce({name}, '')" if name in ("recording", "provider") else name for name in kind.__struct_fields__]
         )
-        with self._guard():
+        with self._reading():
             rows = self._connection.execute(
                 f"SELECT {columns} FROM {table} WHERE ts_utc >= coalesce(?, ts_utc){where} "
                 "ORDER BY ts_utc DESC, symbol LIMIT ?",
@@ -378,17 +453,30 @@ class DuckdbStore:
             used = self._one("SELECT sum(used_blocks * block_size) FROM pragma_database_size()")
         log_file = self._path.with_name(self._path.name + ".wal")
         try:
-            return int(used or 0) + log_file.stat().st_size
+            waiting = log_file.stat().st_size
         except OSError:
-            return int(used or 0)
+            waiting = 0
+        return int(used or 0) + waiting + (self._journal.size if self._journal is not None else 0)
 
     def close(self) -> None:
         with self._lock:
-            self._closed = True
+            if self._closed:
+                return
             try:
-                self._connection.close()
-            except duckdb.Error:
-                log.warning("%s could not be closed in good order", self.place, exc_info=True)
+                with self._guard():
+                    self._bring_in()
+            except StoreError as error:
+                log.warning("%s; what waits stays in the journal until the file is opened again", error)
+            self._closed = True
+            self._let_go()
+
+    def _let_go(self) -> None:
+        try:
+            self._connection.close()
+        except duckdb.Error:
+            log.warning("%s could not be closed in good order", self.place, exc_info=True)
+        if self._journal is not None:
+            self._journal.close()
 
     # The connection.
 
@@ -431,6 +519,16 @@ class DuckdbStore:
                 # After a failure that touches the file, the library refuses all work on this connection.
                 self._spoiled |= isinstance(error, duckdb.FatalException) or "invalidated" in str(error)
                 raise explain(error, self._path) from error
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """As `_guard`, with everything brought in; where that is not possible, what is there is read."""
+        with self._guard():
+            try:
+                self._bring_in()
+            except StoreError as error:
+                log.debug("%s", error)
+            yield
 
     @contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -22,7 +22,7 @@ from engine.market.signal import Signal
 from engine.store.base import Recording, Store, Unwritable
 from engine.store.collector import Batch, Collector, Rhythm
 from engine.store.options import RecordOptions
-from engine.store.recording_queue import TOO_SLOW, RecordingQueue
+from engine.store.recording_queue import RecordingQueue
 
 Listen = Callable[[Callable[[FeedKey, Signal], None]], Callable[[], None]]
 """How signals are heard: takes who listens, gives what ends it (`StrategyHost.listen`)."""
@@ -39,8 +39,9 @@ log = logging.getLogger(__name__)
 class Progress(Struct, frozen=True):
     """How a recording goes: counts since it began.
 
-    `rate` is of events a second, `waiting` how many are not written yet, `dropped` how many had to be let go; `bytes` is
-    the size of the whole store as last asked for. `error` is empty while writing works; else it says what is wrong, and `hint` what to do.
+    `rate` is of events a second, `waiting` how many are not written yet, `dropped` how many had to be let go; `bytes`
+    is the size of the whole store as last asked for. `error` is empty while writing works; else it says what is wrong,
+    and `hint` what to do.
     """
 
     events: int
@@ -57,7 +58,15 @@ class Recorder:
     """One recording that runs, from `start` until `stop`."""
 
     def __init__(
-        self, store: Store, hub: Hub, keys: Sequence[FeedKey], *, options: RecordOptions, clock: Clock, note: str = ""
+        self,
+        store: Store,
+        hub: Hub,
+        keys: Sequence[FeedKey],
+        *,
+        options: RecordOptions,
+        clock: Clock,
+        note: str = "",
+        check_every_s: float = CHECK_EVERY_S,
     ) -> None:
         """Make the recording.
 
@@ -69,7 +78,7 @@ class Recorder:
             hub.check(key)
         self.recording: Recording = store.begin(keys, at_ns=clock.now_ns(), note=note)
         self.check: Callable[[], str] = str
-        """Called every 15 s on the recorder's thread; what it says, if anything, ends the recording."""
+        """Called every `check_every_s` on the recorder's thread; what it says, if anything, ends the recording."""
         self._store, self._hub, self._clock, self._options = store, hub, clock, options
         self._wake, self._stopping = Event(), Event()
         self._queue = RecordingQueue(options.capacity, wake=self._wake)
@@ -79,7 +88,7 @@ class Recorder:
         self._rate, self._written_s = 0.0, monotonic()
         self._error = self._hint = ""
         self._bytes: int | None = None
-        self._sizes = Rhythm(SIZE_EVERY_S)
+        self._sizes, self._checks = Rhythm(SIZE_EVERY_S), Rhythm(check_every_s)
         self._leave: list[Callable[[], None]] = []
         self._thread = Thread(target=self._work, name=f"recorder-{self.recording.id}", daemon=True)
 
@@ -131,14 +140,13 @@ class Recorder:
             self._queue.close()
 
     def _write_on(self) -> None:
-        checks = Rhythm(CHECK_EVERY_S)
         while True:
             self._wake.wait(self._pause_s())
             self._wake.clear()
             if self._stopping.is_set():
                 return
             self._flush()
-            if checks.due() and (why := self._checked()):
+            if self._checks.due() and (why := self._checked()):
                 log.error("recording %s ends: %s", self.recording.id, why)
                 self._error = why
                 self._let_go()
@@ -182,7 +190,8 @@ class Recorder:
     def _written(self, batch: Batch) -> None:
         if self._failures:
             log.warning("recording %s goes on", self.recording.id)
-            self._failures, self._error, self._hint, self._queue.why = 0, "", "", TOO_SLOW
+            self._failures, self._error, self._hint = 0, "", ""
+            self._queue.resume()
         for gap in batch.gaps:
             log.warning("recording %s lacks %s of %s: %s", self.recording.id, gap.lost, gap.key, gap.reason)
         self._events += len(batch.entries)
@@ -203,7 +212,7 @@ class Recorder:
         if said != self._error:
             log.error("recording %s cannot be written: %s. %s", self.recording.id, said.rstrip("."), error.hint)
         self._error, self._hint = said, error.hint
-        self._queue.why = f"it could not be written: {said}"
+        self._queue.pause(f"it could not be written: {said}")
 
     def _finish(self) -> None:
         """Write the rest and the end; what cannot be written now is lost, and the log says how much."""

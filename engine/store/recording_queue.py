@@ -9,13 +9,11 @@ from msgspec import Struct
 
 from engine.feed.feed import Feed
 from engine.feed.mailbox import FeedKey
-from engine.market.events import BookDelta, BookSnapshot, MarketEvent
+from engine.market.events import BookDelta, BookSnapshot, FeedStatus, MarketEvent
 from engine.market.signal import Signal
 from engine.store.base import Entered, Gap, time_ns
 
 TOO_SLOW = "more came than could be written"
-SIGNAL_LOST = "a signal was lost"
-"""How the reason of a gap begins in which nothing of the market is missing."""
 
 
 class _Hole(Struct):
@@ -24,25 +22,31 @@ class _Hole(Struct):
     from_ns: int
     lost: int
     reason: str
+    status: FeedStatus | None = None
+    """The last that the feed said of itself meanwhile."""
 
 
 class RecordingQueue:
     """A receiver of the hub that keeps everything, until `capacity` events wait: then all of them are dropped.
 
     Each feed that lost something begins again with a snapshot, and the hole is told as a gap: of a feed with a book up
-    to that snapshot, of any other up to its next event. Pictures of books are never drawn here.
+    to that snapshot, of any other up to its next event. While nothing can be written (`pause`) a queue that was full
+    stays shut, so that this is one gap and not many. Pictures of books are never drawn here.
     """
 
     def __init__(self, capacity: int, *, wake: Event | None = None) -> None:
         """`wake` is set when a fifth of the capacity waits."""
         self.capacity = capacity
         self.dropped = 0
-        self.why = TOO_SLOW
+        self._why = TOO_SLOW
         """The reason that the next hole will name."""
+        self._shut = self._paused = False
         self.lost: set[FeedKey] = set()
         self._items: deque[tuple[FeedKey, Entered]] = deque()
         self._holes: dict[FeedKey, _Hole] = {}
         self._gaps: list[Gap] = []
+        self._signals_lost: tuple[int, int] | None = None
+        """Since when (UTC ns) and how many; they belong to no hole of a feed."""
         self._with_books: set[FeedKey] = set()
         self._wake, self._wake_at = wake, max(1, capacity // 5)
         self._lock = Lock()
@@ -60,17 +64,21 @@ class RecordingQueue:
         with self._lock:
             if self._closed:
                 return
-            items = self._items
-            if len(items) >= self.capacity:
-                self._drop(list(items), self.why)
-                items.clear()
-                self._tear(key, event, 0, self.why)
             kind = type(event)
             if kind is BookSnapshot:
                 self._with_books.add(key)
+            items = self._items
+            if len(items) >= self.capacity:
+                self._shut = self._paused
+                self._drop(list(items), self._why)
+                items.clear()
+                self._tear(key, event, 0, self._why)
+            if self._shut:
+                self._tear(key, event, 1, self._why)
+                return
             if self._holes and key in self._holes:
                 if kind is BookDelta:
-                    self._tear(key, event, 1, self.why)
+                    self._tear(key, event, 1, self._why)
                     return
                 if kind is BookSnapshot or key not in self._with_books:
                     self._mend(key, event)
@@ -83,11 +91,24 @@ class RecordingQueue:
         with self._lock:
             if self._closed:
                 return
-            if len(self._items) >= self.capacity:
+            if self._shut or len(self._items) >= self.capacity:
                 self.dropped += 1
-                self._gaps.append(Gap(key, signal.at_ns, signal.at_ns, 1, f"{SIGNAL_LOST}: {self.why}"))
+                first_ns, count = self._signals_lost or (signal.at_ns, 0)
+                self._signals_lost = first_ns, count + 1
                 return
             self._items.append((key, signal))
+
+    def pause(self, why: str) -> None:
+        """Nothing can be written at the moment."""
+        with self._lock:
+            self._paused, self._why = True, why
+
+    def resume(self) -> None:
+        """Writing works again: feeds that have a hole begin anew with their next event."""
+        with self._lock:
+            self._paused = self._shut = False
+            self._why = TOO_SLOW
+            self.lost.update([key for key in self._holes if key in self._with_books])
 
     def reopen(self, key: FeedKey) -> None:
         """A snapshot follows; the hole ends with it."""
@@ -103,6 +124,10 @@ class RecordingQueue:
         with self._lock:
             items, self._items = self._items, deque()
             gaps, self._gaps = self._gaps, []
+            if self._signals_lost:
+                first_ns, count = self._signals_lost
+                gaps.append(Gap(None, first_ns, first_ns, count, "signals that found no room"))
+                self._signals_lost = None
         return list(items), gaps
 
     def close(self) -> None:
@@ -125,12 +150,19 @@ class RecordingQueue:
         hole = self._holes.get(key)
         if hole is None:
             hole = self._holes[key] = _Hole(time_ns(event), 0, reason)
-            if key in self._with_books:
-                self.lost.add(key)
+        if key in self._with_books and not self._shut:
+            self.lost.add(key)
+        if type(event) is FeedStatus:
+            hole.status = event
         hole.lost += count
         self.dropped += count
 
     def _mend(self, key: FeedKey, event: MarketEvent) -> None:
         hole = self._holes.pop(key)
+        if hole.status is not None and key not in self._with_books:
+            # The hub begins feeds with books anew, status first; the others go on in the middle.
+            self._items.append((key, hole.status))
+            hole.lost -= 1
+            self.dropped -= 1
         self.lost.discard(key)
         self._gaps.append(Gap(key, hole.from_ns, max(event.received_ns, hole.from_ns), hole.lost, hole.reason))

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def enforce(store: Store, options: RecordOptions, now_ns: int) -> list[str]:
-    """Delete what is too old, then the oldest while the store is too large; a line for each that went.
+    """Delete what is too old, then the oldest until the rest has room; a line for each that went.
 
     Raises:
         StoreError: something cannot be deleted.
@@ -29,17 +29,25 @@ def enforce(store: Store, options: RecordOptions, now_ns: int) -> list[str]:
         if rows:
             said.append(f"{rows} rows of market_depth and candle_bars deleted: older than {options.keep_days:g} days")
             log.warning("%s", said[-1])
-    while too_large(store, options):
-        finished = [one for one in store.recordings() if one.ended_ns is not None]
-        if not finished:
-            break
-        _delete(store, finished[0].id, f"all recordings together exceed {options.max_gb:g} GB", said)
+    if options.max_gb:
+        # Reckoned by each one's share: the room that a deletion makes shows in the file only piece by piece.
+        excess = store.size() - options.max_gb * GB
+        for one in store.recordings():
+            if excess > 0 and one.ended_ns is not None:
+                excess -= one.size_bytes or 0
+                _delete(store, one.id, f"all recordings together exceed {options.max_gb:g} GB", said)
     return said
 
 
-def too_large(store: Store, options: RecordOptions) -> bool:
-    """Whether the store is larger than the settings allow."""
-    return bool(options.max_gb) and store.size() > options.max_gb * GB
+def outgrown(store: Store, options: RecordOptions) -> bool:
+    """Whether the store is larger than the settings allow, and nothing is left that could be deleted.
+
+    Raises:
+        StoreError: it cannot be asked.
+    """
+    if not options.max_gb or store.size() <= options.max_gb * GB:
+        return False
+    return all(one.ended_ns is None for one in store.recordings())
 
 
 def _delete(store: Store, recording_id: str, why: str, said: list[str]) -> None:

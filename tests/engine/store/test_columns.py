@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 
 from engine.market.events import BookSnapshot
-from engine.store.base import Entry
+from engine.store.base import Entry, Unwritable
 from engine.store.column_reader import from_columns
-from engine.store.columns import FeedName, Unwritable, to_columns
+from engine.store.columns import FeedName, to_columns
 from tests.engine.store.events import KEY, any_entries, exactly, run_of, snapshot, status, trade
 
 
