@@ -66,9 +66,13 @@ class InstrumentDirectory:
 
     def tick(self, venue: str, symbol: str) -> float | None:
         """The price step of a symbol; None where it is not known."""
-        listing = self._listings.get(venue)
-        instrument = listing.instruments.get(symbol) if listing else None
+        instrument = self.instrument(venue, symbol)
         return instrument.tick if instrument else None
+
+    def instrument(self, venue: str, symbol: str) -> Instrument | None:
+        """What the venue lists under a symbol, as far as that is known now."""
+        listing = self._listings.get(venue)
+        return listing.instruments.get(symbol) if listing else None
 
     def _ask(self, connector: Connector) -> None:
         try:

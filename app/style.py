@@ -96,6 +96,16 @@ _STYLE = """
 .td-rec { color: color-mix(in srgb, #e02424 75%, currentColor); font-size: 0.8rem; font-weight: 650;
   font-variant-numeric: tabular-nums; }
 .td-rec em { font-style: normal; font-weight: 500; }
+.td-bell { font-size: 0.85rem; font-variant-numeric: tabular-nums; border-top: 1px solid var(--st-border-color, #8884);
+  padding-top: 0.5rem; min-height: 5.9rem; }
+.td-bell i { font-style: normal; opacity: 0.75; }
+.td-bell ul { list-style: none; padding: 0; margin: 0.2rem 0 0 0; font-size: 0.78rem; }
+.td-bell li { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+.td-bell .td-seen { opacity: 0.6; }
+.st-key-alert-tone { height: 0; overflow: hidden; }
+.td-alert { font-size: 0.9rem; border-left: 3px solid #e69f00; padding-left: 0.6rem; }
+.td-names { font-size: 0.78rem; columns: 2; padding: 0; list-style: none; }
+@media (max-width: 640px) { .td-names { columns: 1; } }
 @media (max-width: 640px) { .td-two { grid-template-columns: minmax(0, 1fr); } .td-two section { overflow-x: auto; } }
 @media (max-width: 640px) {
   .td-across thead { display: none; }

@@ -19,6 +19,7 @@ from connectors.replay import ReplayConnector, replay_connectors
 from engine.engine import Engine
 from engine.errors import EngineError
 from engine.feed.mailbox import FeedKey
+from engine.market.terms import Terms, taker_fee_bps
 from engine.plugins import discover, frame_readers, make_connectors
 from engine.process import get_engine, services
 from engine.settings import Settings, for_strangers, load_settings
@@ -172,13 +173,25 @@ def _build_engine() -> Engine:
     strategies = discover("strategies", "on_book")
     errors += strategies.errors
     made = Engine(
-        connectors, strategies.found, plugin_errors=errors, linger_s=chosen.linger_s, recording=options_from(chosen)
-    )
-    made.flow.tick_of = _tick
+        connectors, strategies.found, plugin_errors=errors, linger_s=chosen.linger_s,
+        alert_rules=chosen.alert_rules_file, recording=options_from(chosen),
+    )  # fmt: skip
+    made.flow.tick_of, made.flow.terms_of = _tick, _terms
+    if chosen.alert_urls:
+        _open_channels(made, chosen.alert_urls)
     made.flight.folder = chosen.captures_dir
     # On a thread of its own: a page must not wait for a large file to be opened.
     Thread(target=made.recording.look_back, name="recordings-look-back", daemon=True).start()
     return made
+
+
+def _open_channels(made: Engine, urls: str) -> None:
+    """The ways by which alerts leave the house; one that cannot be read is said on the page, and the rest goes on."""
+    from engine.alerts.apprise_door import make_notifier  # a moment's loading that only who uses it waits for
+
+    made.alerts.notifier = make_notifier(urls, made.alerts.log.went)
+    for problem in made.alerts.notifier.problems:
+        log.warning(problem)
 
 
 def _hub_source() -> HubSource:
@@ -190,3 +203,14 @@ def _hub_source() -> HubSource:
 
 def _tick(key: FeedKey) -> float | None:
     return directory().tick(key[0], key[1])
+
+
+def _terms(key: FeedKey) -> Terms:
+    venue, symbol, _ = key
+    instrument = directory().instrument(venue, symbol)
+    connector = engine().connectors.get(venue)
+    paid_at = connector.venue if isinstance(connector, ReplayConnector) else venue
+    fee_bps = taker_fee_bps(paid_at, settings().taker_fees_bps)
+    if instrument is None:
+        return Terms(fee_bps, paid_at=paid_at)
+    return Terms(fee_bps, instrument.multiplier, instrument.inverse, paid_at)

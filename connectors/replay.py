@@ -7,7 +7,7 @@ the venue's own decoder and feed make of the recorded frames (a capture), with `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from connectors.base.player import Player, ReplayControls, ReplayStream
 from connectors.base.replay_clock import Pace
@@ -26,8 +26,6 @@ QUOTES = ("USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USD", "EUR", "GBP", "JPY", "
 class ReplayConnector:
     """One venue of a recording. The first stream of any of its venues starts the player, the last one rewinds it."""
 
-    name: str = "replay"
-
     def __init__(self, name: str, venue: str, player: Player) -> None:
         self.name = name
         self.venue = venue
@@ -38,11 +36,6 @@ class ReplayConnector:
             streaming=True, polling=False, depth=about.depth, trades=about.trades,
             gap_detection=about.gap_detection, source="replay", note=f"A recording of {venue}.",
         )  # fmt: skip
-
-    @classmethod
-    def variants(cls, settings: Mapping[str, str]) -> Mapping[str, Callable[[Mapping[str, str]], ReplayConnector]]:
-        """None: there is nothing to play until a recording is opened."""
-        return {}
 
     @property
     def controls(self) -> ReplayControls:

@@ -4,6 +4,7 @@
     * ConfigError: a setting is missing or wrong
     * PluginError: a connector or strategy file cannot be used
     * StoreError: a recording or capture cannot be read or written
+    * SendError (retryable): an alert did not go out by its channel
     * FeedError
         * StreamUnsupported: this venue has no stream; poll instead
         * Blocked: the venue refuses us (region, credentials, symbol); retrying does not help
@@ -45,6 +46,12 @@ class PluginError(EngineError):
 
 class StoreError(EngineError):
     """A recording or capture cannot be read or written; the message names the file and line."""
+
+
+class SendError(EngineError):
+    """An alert did not go out by its channel; the words hold no secret."""
+
+    retryable = True
 
 
 class FeedError(EngineError):

@@ -28,12 +28,18 @@ SHORTEST_SECRET = 16
 _PROCESS_SECRET = token_urlsafe(32)
 _VENUE_SCHEMES = {"_WS_URL": ("ws", "wss"), "_REST_URL": ("http", "https")}
 _VENUE_KEY = "_API_KEY"
+_VENUE_FEE = "_TAKER_FEE_BPS"
+_FEES_BPS = (-100.0, 1_000.0)
+"""Some venues pay their takers."""
 _KEY = re.compile(r"[A-Za-z0-9_.-]+")
 _VENUE_PREFIXES = ("MOCK_", "UNISWAP_", "CTRADER_", "FUTU_", "CCXT_")
 SECRET_ENDINGS = ("_KEY", "_SECRET", "_TOKEN", "_CLIENT_ID", "_RPC_URL")
 """A node's address carries its key in the path."""
-_TELLABLE = re.compile(r"MOCK_\w+|UNISWAP_POOLS|UNISWAP_PRICES|CTRADER_HOST|FUTU_MARKETS|CCXT_VENUES")
-"""Settings of venues that anybody may read; of the others a stranger learns only that they are set."""
+_TELLABLE = re.compile(
+    r"CAPTURES_DIR|EXPORTS_DIR|HUB_LINGER_S|LOG_LEVEL|STORE_URL|BUS_URL|RECORD_\w+|MOCK_\w+|UNISWAP_POOLS|UNISWAP_PRICES"
+    r"|CTRADER_HOST|FUTU_MARKETS|CCXT_VENUES"
+)
+"""Settings that anybody may read; of the others a stranger learns only that they are there."""
 _HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _PASSWORD = re.compile(r"(?<=://)[^/@\s]*@")
 
@@ -43,13 +49,16 @@ class Settings:
     """Everything that can be set; never changes while the process lives.
 
     `venue_settings` goes to every connector: the variables that end in `_WS_URL`, `_REST_URL` or `_API_KEY` or begin
-    with `MOCK_`, `UNISWAP_`, `CTRADER_`, `FUTU_` or `CCXT_`, by their full names. `linger_s` (0 … 3600) is how long an
+    with `MOCK_`, `UNISWAP_`, `CTRADER_`, `FUTU_` or `CCXT_`, by their full names. `taker_fees_bps` are the variables
+    that end in `_TAKER_FEE_BPS`. `alert_rules_file` keeps the rules of alerts, `alert_urls` are the ways by which they
+    leave the house (docs/operations.md). `linger_s` (0 … 3600) is how long an
     upstream stays after its last reader left. `allowed_hosts` are the names by which browsers may call us (`*`: any).
     `ticket_secret` signs the data socket's tickets; by default it is random and ends with the process. `record_…` says
     how recordings are made and kept, see `RecordOptions` in engine/store/options.py.
     """
 
     venue_settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    taker_fees_bps: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     captures_dir: Path = Path("data/captures")
     exports_dir: Path = Path("data/exports")
     linger_s: float = 10.0
@@ -63,6 +72,8 @@ class Settings:
     record_keep_days: float = 0.0
     record_max_gb: float = 10.0
     bus_url: str = "memory://"
+    alert_rules_file: Path = Path("data/alerts.json")
+    alert_urls: str = ""
 
     def __repr__(self) -> str:
         venues = {
@@ -70,19 +81,23 @@ class Settings:
             for name, value in self.venue_settings.items()
         }
         return (
-            f"Settings(venue_settings={venues}, captures_dir={str(self.captures_dir)!r}, linger_s={self.linger_s}, "
+            f"Settings(venue_settings={venues}, taker_fees_bps={dict(self.taker_fees_bps)}, "
+            f"captures_dir={str(self.captures_dir)!r}, linger_s={self.linger_s}, "
             f"allowed_hosts={self.allowed_hosts}, ticket_secret='***', log_level={self.log_level!r}, "
             f"store_url={_masked(self.store_url)!r}, bus_url={_masked(self.bus_url)!r}, "
             f"record_flush_s={self.record_flush_s}, record_depth_every_s={self.record_depth_every_s}, "
             f"record_timeframes={self.record_timeframes}, record_keep_days={self.record_keep_days}, "
-            f"record_max_gb={self.record_max_gb})"
+            f"record_max_gb={self.record_max_gb}, "
+            f"alert_rules_file={str(self.alert_rules_file)!r}, alert_urls={'***' if self.alert_urls else ''!r})"
         )
 
 
 def for_strangers(settings: Settings) -> dict[str, str]:
     """The settings by their variables, fit to leave this machine: no secret, account or path, no key in an address."""
-    shown = {name: _tellable(getattr(settings, variable.field)) for name, variable in VARIABLES.items()}
-    shown["TICKET_SECRET"] = "***"
+    shown = {
+        name: _tellable(getattr(settings, variable.field)) if _TELLABLE.fullmatch(name) else "***"
+        for name, variable in VARIABLES.items()
+    }
     for name, value in sorted(settings.venue_settings.items()):
         if name.endswith(tuple(_VENUE_SCHEMES)):
             shown[name] = _address_only(value)
@@ -118,7 +133,14 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.envi
     merged = {**{name: value or "" for name, value in stored.items()}, **environ}
     given = {name: value.strip() for name, value in merged.items() if value.strip()}
     fields = {variable.field: variable.read(name, given[name]) for name, variable in VARIABLES.items() if name in given}
-    return Settings(venue_settings=_venue_settings(given), **fields)  # type: ignore[arg-type]
+    return Settings(venue_settings=_venue_settings(given), taker_fees_bps=_taker_fees(given), **fields)  # type: ignore[arg-type]
+
+
+def _taker_fees(given: Mapping[str, str]) -> Mapping[str, float]:
+    least, most = _FEES_BPS
+    return MappingProxyType(
+        {name: _number(name, value, least, most, "bps") for name, value in given.items() if name.endswith(_VENUE_FEE)}
+    )
 
 
 def _venue_settings(given: Mapping[str, str]) -> Mapping[str, str]:
@@ -129,7 +151,7 @@ def _venue_settings(given: Mapping[str, str]) -> Mapping[str, str]:
                 found[name] = _url(*schemes)(name, value)
         if name.endswith(_VENUE_KEY):
             found[name] = _key(name, value)
-        if name.startswith(_VENUE_PREFIXES):
+        if name.startswith(_VENUE_PREFIXES) and not name.endswith(_VENUE_FEE):
             found.setdefault(name, value)
     return MappingProxyType(found)
 
@@ -159,15 +181,31 @@ def _url(*schemes: str) -> Callable[[str, str], str]:
     return read
 
 
-def _number(low: float, high: float, unit: str) -> Callable[[str, str], float]:
+def _number(name: str, value: str, least: float, most: float, unit: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = float("nan")
+    if not isfinite(number) or not least <= number <= most:
+        raise ConfigError(f"{name} must be a number of {unit} from {least:g} to {most:g}, not {value!r}.")
+    return number
+
+
+def _file(name: str, value: str) -> Path:
+    path = Path(value).expanduser()
+    if path.is_dir():
+        raise ConfigError(f"{name} must name a file, but {value!r} is a directory.")
+    return path
+
+
+def _alert_urls(name: str, value: str) -> str:
+    """The list as it is; what reads it says what is wrong with it, without quoting it."""
+    return value
+
+
+def _within(low: float, high: float, unit: str) -> Callable[[str, str], float]:
     def read(name: str, value: str) -> float:
-        try:
-            found = float(value)
-        except ValueError:
-            found = float("nan")
-        if not isfinite(found) or not low <= found <= high:
-            raise ConfigError(f"{name} must be a number of {unit} from {low:g} to {high:g}, not {value!r}.")
-        return found
+        return _number(name, value, low, high, unit)
 
     return read
 
@@ -221,16 +259,18 @@ VARIABLES: Mapping[str, Variable] = MappingProxyType(
     {
         "CAPTURES_DIR": Variable("captures_dir", _directory),
         "EXPORTS_DIR": Variable("exports_dir", _directory),
-        "HUB_LINGER_S": Variable("linger_s", _number(0, LONGEST_LINGER_S, "seconds")),
+        "HUB_LINGER_S": Variable("linger_s", _within(0, LONGEST_LINGER_S, "seconds")),
         "ALLOWED_HOSTS": Variable("allowed_hosts", _hosts),
         "TICKET_SECRET": Variable("ticket_secret", _secret),
         "LOG_LEVEL": Variable("log_level", _log_level),
         "STORE_URL": Variable("store_url", _url("duckdb", "postgresql", "postgres", "parquet", "s3")),
-        "RECORD_FLUSH_S": Variable("record_flush_s", _number(0.1, 60, "seconds")),
-        "RECORD_DEPTH_EVERY_S": Variable("record_depth_every_s", _number(0, 3600, "seconds")),
+        "RECORD_FLUSH_S": Variable("record_flush_s", _within(0.1, 60, "seconds")),
+        "RECORD_DEPTH_EVERY_S": Variable("record_depth_every_s", _within(0, 3600, "seconds")),
         "RECORD_TIMEFRAMES": Variable("record_timeframes", _timeframes),
-        "RECORD_KEEP_DAYS": Variable("record_keep_days", _number(0, 36_500, "days")),
-        "RECORD_MAX_GB": Variable("record_max_gb", _number(0, 1_000_000, "gigabytes")),
+        "RECORD_KEEP_DAYS": Variable("record_keep_days", _within(0, 36_500, "days")),
+        "RECORD_MAX_GB": Variable("record_max_gb", _within(0, 1_000_000, "gigabytes")),
         "BUS_URL": Variable("bus_url", _url("memory", "redis", "rediss")),
+        "ALERT_RULES_FILE": Variable("alert_rules_file", _file),
+        "ALERT_URLS": Variable("alert_urls", _alert_urls),
     }
 )

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from engine.flow.analyzer import FlowMetrics
 from engine.market.book import BookView
 from engine.market.events import FeedStatus, Trade
 from engine.market.signal import Signal
+from engine.strategy.hooks import unused
 from engine.strategy.params import param
 
-__all__ = ["Strategy", "param"]
+__all__ = ["FlowMetrics", "Strategy", "param"]
 
 
 @dataclass
@@ -29,6 +31,14 @@ class Strategy:
 
     def on_trade(self, trade: Trade) -> Iterable[Signal]:
         """Somebody traded."""
+        return ()
+
+    @unused
+    def on_flow(self, flow: FlowMetrics) -> Iterable[Signal]:
+        """The order flow as it stands, up to four times a second: `flow["imbalance_10"]` is None while not known.
+
+        It is worked out only for strategies that write this.
+        """
         return ()
 
     def on_status(self, status: FeedStatus) -> None:

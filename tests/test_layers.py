@@ -25,12 +25,14 @@ MAY_IMPORT = {
 # Rooms on one floor do not know each other.
 FLOORS = (
     ("engine.errors", "engine.clock"),
+    ("engine.redaction",),
     ("engine.settings",),
     ("engine.market",),
     ("engine.feed.checksum",),
     ("engine.feed.sync", "engine.feed.quality", "engine.flow"),
     ("engine.feed.settlement", "engine.feed.picture", "engine.feed.compare", "engine.feed.trade_numbers"),
     ("engine.feed.feed",),
+    ("engine.feed.feed_copy",),
     ("engine.feed.mailbox",),
     ("engine.connector",),
     ("engine.feed.hub",),
@@ -48,6 +50,7 @@ DOORS = {
     "urllib3": ("connectors.base",),
     "ccxt": ("connectors.ccxt_any", "engine.trading.live"),
     "futu": ("connectors.base.futu_door",),
+    "apprise": ("engine.alerts.apprise_door",),
     "duckdb": ("engine.store.duckdb_store",),
     "psycopg": ("engine.store.postgres_door",),
     "redis": ("engine.bus.redis_bus",),

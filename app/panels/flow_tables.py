@@ -14,6 +14,7 @@ from engine.analysis.flow_line import FlowPicture
 from engine.feed.mailbox import FeedKey
 from engine.flow.scoreboard import PLACEBO, Score
 from engine.flow.signals import RULES, FlowSignal
+from engine.market.terms import fee_setting
 
 FIRST_LOOK_S = 0.5
 SIGNALS_SHOWN = 14
@@ -37,7 +38,7 @@ def show(session: LiveSession, key: FeedKey) -> None:
     if picture is None:
         st.html('<div class="td-note-line">Order flow: collecting the first seconds …</div>')
         return
-    st.html(f'<div class="td-two">{_signals(picture)}{_regime(picture)}</div>{_scores(picture.scores)}')
+    st.html(f'<div class="td-two">{_signals(picture)}{_regime(picture)}</div>{_scores(picture)}')
 
 
 def _signals(picture: FlowPicture) -> str:
@@ -96,29 +97,40 @@ def _regime(picture: FlowPicture) -> str:
     )
 
 
-def _scores(scores: tuple[Score, ...]) -> str:
+def _scores(picture: FlowPicture) -> str:
     """One row per type and horizon, with its placebo's hit rate beside it."""
+    scores = picture.scores
     placebos = {(one.type.removeprefix(PLACEBO), one.horizon_s): one for one in scores if one.type.startswith(PLACEBO)}
     own = [one for one in scores if not one.type.startswith(PLACEBO)]
     if not own:
         return ""
+    fee = fee_words(picture)
     heads = (
         ("Type", "The kind of signal."), ("After", "The horizon, from a quarter of a second after the signal."),
         ("n", "Outcomes so far; those still open in brackets."),
         ("Hit rate", "Of outcomes that moved, the share in the signal's direction, with its 90 % interval."),
         ("Placebo", "The same for equally many signals at random times and sides."),
         ("Mean", "Mean markout: direction · 10,000 · (mid later − mid) / mid."),
-        ("Net", "Mean after half the spread and the taker's fee; – while the fee is not known."),
+        ("Net", f"Mean after half the spread and the taker's fee. {fee}"),
         ("q", "What chance alone would give, all tests counted (Benjamini-Hochberg); – below 30 that stand apart."),
         ("Verdict", "In words."),
     )  # fmt: skip
     head = "".join([f'<th title="{escape(about)}">{name}</th>' for name, about in heads])
     rows = "".join([_score(one, placebos.get((one.type, one.horizon_s))) for one in own])
     return (
-        '<section><h4>What followed earlier signals</h4><div class="td-scroll">'
+        f'<section><h4>What followed earlier signals</h4><p data-fee="{picture.terms.fee_bps}">{escape(fee)}</p>'
+        '<div class="td-scroll">'
         f'<table class="td-table" data-table="scores" data-rows="{len(own)}">'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>"
     )
+
+
+def fee_words(picture: FlowPicture) -> str:
+    """What the net counts as the taker's fee, and where to say otherwise."""
+    name, fee_bps = fee_setting(picture.terms.paid_at or picture.metrics.venue), picture.terms.fee_bps
+    if fee_bps is None:
+        return f"The taker's fee is not known here, and so the net is not: {name} can say it."
+    return f"Net counts a taker's fee of {fee_bps:g} bps; {name} can say another."
 
 
 def _score(score: Score, placebo: Score | None) -> str:

@@ -13,6 +13,7 @@ from engine.clock import Clock
 from engine.feed.feed import Feed
 from engine.feed.mailbox import FeedKey, Receiver
 from engine.flow.ticks import TickFinder
+from engine.market.terms import Terms
 
 PERIOD_S = 0.25
 LINGER_NS = 60_000_000_000
@@ -24,6 +25,10 @@ log = logging.getLogger(__name__)
 
 def _unknown_tick(key: FeedKey) -> float | None:
     return None
+
+
+def _plain_terms(key: FeedKey) -> Terms:
+    return Terms()
 
 
 class Feeds(Protocol):
@@ -47,11 +52,12 @@ class FlowDesk:
     """Puts analyzers on feeds that run, follows them when they are started anew, and takes a picture 4 times a second.
 
     It starts no feed: whoever wants order flow reads the feed as well. `tick_of` names a symbol's price step; where it
-    is not known, it is found from the prices of the first book.
+    is not known, it is found from the prices of the first book. `terms_of` says what a trade costs and is worth there.
     """
 
     def __init__(self, feeds: Feeds, tick_of: Callable[[FeedKey], float | None] = _unknown_tick) -> None:
         self.tick_of = tick_of
+        self.terms_of: Callable[[FeedKey], Terms] = _plain_terms
         self._feeds = feeds
         self._lines: dict[FeedKey, FlowLine] = {}
         self._together: dict[tuple[FeedKey, ...], CorrelationLine] = {}
@@ -158,7 +164,7 @@ class FlowDesk:
         self._looks.pop(line.key, None)
         tick = self.tick_of(line.key) or _tick_in(feed)
         if tick is not None:
-            line.attach(feed, tick, derive_quotes=feed.quote is None)
+            line.attach(feed, tick, derive_quotes=feed.quote is None, terms=self.terms_of(line.key))
 
     def _forget(self, line: FlowLine) -> None:
         with self._lock:

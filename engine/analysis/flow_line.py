@@ -23,6 +23,7 @@ from engine.flow.scoreboard import Score, judge
 from engine.flow.second_bars import SecondBar, SecondBars
 from engine.flow.session import Session
 from engine.flow.signals import FlowSignal
+from engine.market.terms import Terms
 
 LADDER_LEVELS = 50
 DETECTIONS_KEPT = 400
@@ -64,7 +65,7 @@ class SlowPicture(Struct, frozen=True):
 
 class FlowPicture(Struct, frozen=True):
     """All that is shown of one feed at one moment. `tick` is its price step, `levels` are prices near
-    the touch, `walls` price → since when."""
+    the touch, `walls` price → since when, `terms` what a trade there costs and is worth."""
 
     number: int
     tick: float
@@ -78,6 +79,7 @@ class FlowPicture(Struct, frozen=True):
     bubbles_count: int
     slow: SlowPicture
     scores: tuple[Score, ...]
+    terms: Terms = Terms()
 
 
 class FlowLine:
@@ -89,6 +91,8 @@ class FlowLine:
     def __init__(self, key: FeedKey) -> None:
         self.key = key
         self.leases = 0
+        self.terms = Terms()
+        """Of the analyzer; others count from the next `attach` on."""
         self.analyzer: FlowAnalyzer | None = None
         self.feed: Feed | None = None
         self.picture: FlowPicture | None = None
@@ -106,13 +110,14 @@ class FlowLine:
         self._slow_due_ns = 0
         self._lock: AbstractContextManager[object] = nullcontext()
 
-    def attach(self, feed: Feed, tick: float, *, derive_quotes: bool) -> None:
+    def attach(self, feed: Feed, tick: float, *, derive_quotes: bool, terms: Terms | None = None) -> None:
         """Analyse this feed from now on; what was known of an earlier one stays, with a hole before it."""
-        analyzer = self.analyzer
+        analyzer, terms = self.analyzer, terms or self.terms
         if analyzer is not None and analyzer.observer.last_ns > feed.clock.now_ns() + BACK_NS:
             analyzer = None  # a recording is played from an earlier place: what was found lies in the future now
             self.detections.clear()
-        if analyzer is None or analyzer.tick != tick:
+        if analyzer is None or analyzer.tick != tick or terms != self.terms:
+            self.terms = terms
             analyzer = self.analyzer = self._make(tick, derive_quotes)
             self._bars_shown, self._slow, self._scored_ns = (), None, 0
         else:
@@ -147,7 +152,11 @@ class FlowLine:
 
     def _make(self, tick: float, derive_quotes: bool) -> FlowAnalyzer:
         venue, symbol, _ = self.key
-        analyzer = FlowAnalyzer(venue, symbol, tick, derive_quotes=derive_quotes)
+        terms = self.terms
+        analyzer = FlowAnalyzer(
+            venue, symbol, tick, multiplier=terms.multiplier, inverse=terms.inverse, fee_bps=terms.fee_bps,
+            derive_quotes=derive_quotes,
+        )  # fmt: skip
         self._bars = SecondBars(analyzer.top, analyzer.tape)
         self._levels = LevelRecord(analyzer.top)
         self._bubbles = Bubbles()
@@ -187,6 +196,7 @@ class FlowLine:
             bubbles_count=self._bubbles.count,
             slow=self._slow,
             scores=self._scores,
+            terms=self.terms,
         )
 
     def _score(self, analyzer: FlowAnalyzer) -> None:

@@ -22,7 +22,8 @@ class Instrument(Struct, frozen=True):
 
     `symbol` is the venue's own spelling; `tick` is the price step and `lot` the size step in units of the base
     (None where the venue does not say). `contract` is empty for the thing itself; for a future it is what it settles
-    in, and its last day where it has one (`USDT`, `USDT-261225`).
+    in, and its last day where it has one (`USDT`, `USDT-261225`). One unit of size is `multiplier` of the base (where
+    `inverse`: worth `multiplier` in quote units, whatever the price).
     """
 
     venue: str
@@ -32,6 +33,8 @@ class Instrument(Struct, frozen=True):
     tick: float | None = None
     lot: float | None = None
     contract: str = ""
+    multiplier: float = 1.0
+    inverse: bool = False
 
     @property
     def unified(self) -> str:

@@ -17,7 +17,6 @@ from engine.market.events import BookSnapshot, FeedState, FeedStatus, MarketEven
 from engine.market.signal import Signal
 from engine.store.base import Gap, Recording, Store, time_ns
 from engine.store.playable import About, Published
-from engine.store.recording_queue import SIGNAL_LOST
 
 LOOKED_AT = 1_000
 """Entries that show what a recording holds."""
@@ -144,14 +143,14 @@ class TapePass:
 class _Holes:
     """The gaps that the line has not come to yet.
 
-    Left out are those in which nothing of the market is missing: a signal that was lost, a clock that jumped.
+    Left out are those of no feed: nothing of the market is missing in them (signals that were lost, a clock that jumped).
     """
 
     def __init__(self, gaps: list[Gap]) -> None:
         self.left: deque[_Hole] = deque()
         ends: dict[FeedKey, int] = {}
         for gap in sorted(gaps, key=lambda gap: gap.to_ns):
-            if gap.key is None or gap.reason.startswith(SIGNAL_LOST):
+            if gap.key is None:
                 continue
             # What was lost first may bear an old stamp (a status told again), but not be older than the last gap.
             from_ns = max(gap.from_ns, ends.get(gap.key, 0))

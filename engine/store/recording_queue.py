@@ -14,8 +14,6 @@ from engine.market.signal import Signal
 from engine.store.base import Entered, Gap, time_ns
 
 TOO_SLOW = "more came than could be written"
-SIGNAL_LOST = "a signal was lost"
-"""How the reason of a gap begins in which nothing of the market is missing."""
 
 
 class _Hole(Struct):

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from threading import Lock, Thread
 
 from msgspec import Struct
 
+from engine.analysis.flow_desk import FlowDesk
 from engine.errors import ConfigError
 from engine.feed.hub import Hub
 from engine.feed.mailbox import EventQueue, FeedKey
 from engine.market.events import MarketEvent
 from engine.market.signal import Signal
+from engine.strategy.hooks import uses
 from engine.strategy.params import build, parameters
 from engine.strategy.runner import Runner, StrategyLike
 from engine.strategy.signal_stream import SignalDigest
@@ -42,7 +44,10 @@ class RunReport(Struct, frozen=True):
 
 
 class Run:
-    """One strategy on one feed. Signals are kept, the newest 2,000, each with its running number."""
+    """One strategy on one feed. Signals are kept, the newest 2,000, each with its running number.
+
+    The order flow is kept up for it while it runs, if it listens to that and there is a `flow`.
+    """
 
     def __init__(
         self,
@@ -52,6 +57,7 @@ class Run:
         again: Callable[[], StrategyLike],
         key: FeedKey,
         tell: Callable[[FeedKey, Signal], None],
+        flow: FlowDesk | None = None,
     ) -> None:
         self.name = name
         self.key = key
@@ -68,6 +74,11 @@ class Run:
         self._stopping = False
         self._thread = Thread(target=self._work, name=f"strategy-{name}-{key[0]}-{key[1]}", daemon=True)
         self._subscription = hub.subscribe([key], self._queue)
+        self._flow = flow if uses(strategy, "on_flow") else None
+        self._picture = 0
+        """The number of the last picture of the order flow that the strategy was shown."""
+        if self._flow is not None:
+            self._flow.acquire(key)
         self._thread.start()
 
     def since(self, position: int) -> tuple[list[Signal], int]:
@@ -93,21 +104,43 @@ class Run:
         self._stopping = True
         self._subscription.close()
         self._thread.join(timeout=2.0)
+        self._leave_flow()
 
     def _work(self) -> None:
         try:
             while not self._stopping:
                 for update in self._queue.drain(WAIT_S):
                     self._take(update.event)
+                self._take_flow()
                 # Asked for here, on the strategy's own thread: what it raises must not reach who reports.
                 self._readings = dict(self._runner.strategy.readings())
         except Exception as error:  # the border: whatever a stranger's strategy raises ends this run only
             self.error = f"{type(error).__name__}: {error}"
             log.exception("strategy %s on %s stopped", self.name, self.key)
             self._subscription.close()
+            self._leave_flow()
+
+    def _leave_flow(self) -> None:
+        """Give the order flow back, once."""
+        with self._lock:
+            flow, self._flow = self._flow, None
+        if flow is not None:
+            flow.release(self.key)
+
+    def _take_flow(self) -> None:
+        """Show the strategy the order flow, if there is a newer picture of it."""
+        flow = self._flow
+        picture = flow.picture(self.key) if flow is not None else None
+        if picture is None or picture.number == self._picture:
+            return
+        self._picture = picture.number
+        self._say(self._runner.strategy.on_flow(picture.metrics))
 
     def _take(self, event: MarketEvent) -> None:
-        for signal in self._runner.take(event):
+        self._say(self._runner.take(event))
+
+    def _say(self, signals: Iterable[Signal]) -> None:
+        for signal in signals:
             with self._lock:
                 self._signals.append(signal)
                 self._count += 1
@@ -116,11 +149,15 @@ class Run:
 
 
 class StrategyHost:
-    """All runs of the process, shared: the same strategy with the same parameters on the same feed runs once."""
+    """All runs of the process, shared: the same strategy with the same parameters on the same feed runs once.
 
-    def __init__(self, hub: Hub, classes: Mapping[str, type]) -> None:
+    Without a `flow`, strategies are told nothing of the order flow.
+    """
+
+    def __init__(self, hub: Hub, classes: Mapping[str, type], flow: FlowDesk | None = None) -> None:
         self.classes = dict(classes)
         self._hub = hub
+        self._flow = flow
         self._listeners: tuple[Callable[[FeedKey, Signal], None], ...] = ()
         self._runs: dict[tuple[str, FeedKey, tuple[tuple[str, float], ...]], Run] = {}
         self._lock = Lock()
@@ -141,7 +178,7 @@ class StrategyHost:
             run = self._runs.get(identity)
             if run is None:
                 again = partial(build, cls, values)
-                run = self._runs[identity] = Run(self._hub, name, strategy, again, key, self._tell)
+                run = self._runs[identity] = Run(self._hub, name, strategy, again, key, self._tell, self._flow)
             run.leases += 1
             return run
 

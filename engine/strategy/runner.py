@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from engine.feed.feed_copy import FeedCopy
+from engine.flow.analyzer import FlowMetrics
 from engine.market.book import BookView
 from engine.market.events import BookDelta, BookSnapshot, FeedStatus, MarketEvent, Quote, Trade
 from engine.market.signal import Signal
@@ -25,6 +26,8 @@ class StrategyLike(Protocol):
     def on_book(self, book: BookView) -> Iterable[Signal]: ...
 
     def on_trade(self, trade: Trade) -> Iterable[Signal]: ...
+
+    def on_flow(self, flow: FlowMetrics) -> Iterable[Signal]: ...
 
     def on_status(self, status: FeedStatus) -> None: ...
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from connectors.binance import BinanceConnector
 from connectors.replay import ReplayConnector, replay_connectors
 from engine.errors import InvalidSymbol, StoreError, StreamUnsupported
 from engine.feed.hub import Hub
 from engine.feed.mailbox import EventQueue
 from engine.market.events import BookDelta, BookSnapshot, FeedState, FeedStatus, MarketEvent, Trade
+from engine.plugins import discover, frame_readers
 from engine.store.play_capture import PlayableCapture
 from tests.connectors.base.replay_rig import KEY, Ear, as_replayed, line, tape
 
@@ -55,7 +55,7 @@ def frame_row(at_s: float, frame: object) -> dict[str, object]:
 
 
 def opened(path: Path, speed: float | None = None) -> ReplayConnector:
-    [connector] = replay_connectors(PlayableCapture(path, BinanceConnector()), path.name, speed)
+    [connector] = replay_connectors(PlayableCapture(path, frame_readers()["binance"]), path.name, speed)
     return connector
 
 
@@ -149,7 +149,9 @@ def test_the_book_is_at_hand_while_it_is_played() -> None:
 
 
 def test_nothing_is_offered_before_a_recording_is_opened() -> None:
-    assert ReplayConnector.variants({}) == {}
+    found = discover("connectors", "start_stream")
+    assert not [name for name in found.found if "replay" in name]
+    assert found.errors == []
 
 
 def test_readers_of_a_hub_are_waited_for(tmp_path: Path) -> None:

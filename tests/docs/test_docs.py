@@ -472,7 +472,7 @@ def test_every_setting_in_the_operations_page_is_one_and_none_is_missing() -> No
         re.findall(r"^#? ?([A-Z_]+)=(.+)$", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
     )
     assert {name: defaults.get(name) for name in example} == example
-    venues = re.compile("|".join([*_VENUE_PREFIXES, ".+_(WS|REST)_URL$"]))
+    venues = re.compile("|".join([*_VENUE_PREFIXES, ".+_(WS|REST)_URL$", ".+_TAKER_FEE_BPS$"]))
     others = {name for name in rows if name not in VARIABLES and not venues.match(name)}
     assert others == {"PYTHON"}
 

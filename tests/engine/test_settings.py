@@ -28,7 +28,7 @@ def test_the_example_file_lists_every_variable_and_no_other() -> None:
 
 def test_every_field_has_a_variable() -> None:
     fields = {field.name for field in dataclasses.fields(Settings)}
-    assert {variable.field for variable in VARIABLES.values()} | {"venue_settings"} == fields
+    assert {variable.field for variable in VARIABLES.values()} | {"venue_settings", "taker_fees_bps"} == fields
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
@@ -74,11 +74,20 @@ def test_venues_get_their_addresses_and_the_mock_its_switches(tmp_path: Path) ->
         ("BINANCE_WS_URL", "https://api.binance.com"),
         ("BINANCE_REST_URL", "wss://stream.binance.com"),
         ("BINANCE_REST_URL", "http://[broken"),
+        ("KRAKEN_TAKER_FEE_BPS", "0.4 %"),
+        ("KRAKEN_TAKER_FEE_BPS", "1001"),
+        ("ALERT_RULES_FILE", "."),
     ],
 )
 def test_a_bad_value_is_an_error_that_names_the_variable(name: str, value: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=name):
         settings({name: value}, tmp_path)
+
+
+def test_takers_fees_go_by_their_full_names_and_to_no_connector(tmp_path: Path) -> None:
+    loaded = settings({"BINANCE_TAKER_FEE_BPS": "7.5", "CCXT_BYBIT_TAKER_FEE_BPS": "-1"}, tmp_path)
+    assert dict(loaded.taker_fees_bps) == {"BINANCE_TAKER_FEE_BPS": 7.5, "CCXT_BYBIT_TAKER_FEE_BPS": -1.0}
+    assert dict(loaded.venue_settings) == {}
 
 
 def test_a_file_is_not_a_directory_for_captures(tmp_path: Path) -> None:
@@ -111,6 +120,7 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
             "CTRADER_CLIENT_SECRET": "hush",
             "CTRADER_ACCESS_TOKEN": "hush",
             "CTRADER_REFRESH_TOKEN": "hush",
+            "ALERT_URLS": "phone=tgram://hush:hush/77",
         },
         tmp_path,
     )
@@ -142,6 +152,8 @@ def test_what_leaves_the_machine_holds_no_secret_no_account_and_no_path(tmp_path
             "STORE_URL": "postgresql://me:hush@db.example:5432/tape?password=hush",
             "CAPTURES_DIR": "/home/hush/captures",
             "TICKET_SECRET": "hush-hush-hush-hush",
+            "ALERT_URLS": "json://hush:hush@alerts.example/hush",
+            "ALLOWED_HOSTS": "hush.example",
             "FINNHUB_WS_URL": "wss://ws.example/hush?token=hush",
             "FINNHUB_API_KEY": "hush",
             "UNISWAP_RPC_URL": "https://node.example/v3/hush",

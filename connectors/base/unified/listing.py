@@ -29,7 +29,13 @@ class Listing:
         self._symbols = {name: symbol for symbol, name in self._names.items()}
         self.instruments = [
             Instrument(
-                venue, self._names[one["symbol"]], one["base"], _quote(one), *_steps(one, exchange.precisionMode)
+                venue,
+                self._names[one["symbol"]],
+                one["base"],
+                _quote(one),
+                *_steps(one, exchange.precisionMode),
+                multiplier=_multiplier(one),
+                inverse=bool(one.get("inverse")),
             )
             for one in markets
             if one.get("active") is not False
@@ -86,6 +92,12 @@ def _quote(market: Mapping[str, Any]) -> str:
     if market.get("type") == "spot":
         return str(market["quote"])
     return str(market["symbol"]).removeprefix(f"{market['base']}/")
+
+
+def _multiplier(market: Mapping[str, Any]) -> float:
+    """What one unit of a size stands for: contracts are counted in contracts."""
+    size = market.get("contractSize") if market.get("contract") else None
+    return float(size) if size else 1.0
 
 
 def _steps(market: Mapping[str, Any], mode: int) -> tuple[float | None, float | None]:

@@ -41,13 +41,17 @@ class HurriedPace:
 class Ear:
     """Hears a feed, and wakes who waits for something in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, times: list[int] | None = None) -> None:
+        """`times` collects when the events were received, of several ears in one order."""
         self.events: list[MarketEvent] = []
+        self._times = times
         self._changed = Condition()
 
     def __call__(self, event: MarketEvent) -> None:
         with self._changed:
             self.events.append(event)
+            if self._times is not None:
+                self._times.append(event.received_ns)
             self._changed.notify_all()
 
     def wait(self, true: Callable[[list[MarketEvent]], bool]) -> None:

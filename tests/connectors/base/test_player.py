@@ -64,10 +64,10 @@ def test_several_venues_are_played_by_one_clock() -> None:
     ours, theirs = line(5), [event for event in line(5, 0.7) if event.received_ns >= START_NS]
     player = Player(tape((KEY, ours), (OTHER, theirs)), 1.0, paused=True, pace=HurriedPace())
     heard: list[int] = []
-    ears = [Ear(), Ear()]
+    ears = [Ear(heard), Ear(heard)]
     streams = [
-        player.add(KEY, "BTCUSDT", lambda event: (heard.append(event.received_ns), ears[0](event))[1]),
-        player.add(OTHER, "BTC/USD", lambda event: (heard.append(event.received_ns), ears[1](event))[1]),
+        player.add(KEY, "BTCUSDT", ears[0]),
+        player.add(OTHER, "BTC/USD", ears[1]),
     ]
     player.resume()
     for ear in ears:

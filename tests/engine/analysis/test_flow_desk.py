@@ -15,6 +15,7 @@ from engine.feed.feed import Feed
 from engine.feed.mailbox import FeedKey, Receiver
 from engine.feed.sync import WholeBooks
 from engine.market.events import BookSnapshot, Quote, Trade
+from engine.market.terms import Terms
 from tests.engine.flow.market import LEVELS, TICK, events
 
 KEY = ("mock", "BTC/USDT", "stream")
@@ -217,6 +218,39 @@ def test_the_desk_looks_by_itself_and_ends_within_two_seconds(feeds: Feeds) -> N
     begun = monotonic()
     desk.close()
     assert monotonic() - begun < 2
+
+
+def test_what_a_trade_costs_and_is_worth_reaches_the_analyzer(feeds: Feeds, desk: FlowDesk) -> None:
+    terms = Terms(5.0, 100.0, inverse=True, paid_at="mock")
+    desk.terms_of = lambda key: terms if key == KEY else Terms()
+    feeds.start()
+    feeds.play(2)
+    line = desk.acquire(KEY)
+    desk.look()
+    feeds.play(30)
+    desk.look()
+    assert picture(desk).terms == terms
+    assert line.analyzer is not None
+    assert line.analyzer.outcomes.fee_bps == 5.0
+    volume = line.analyzer.volume(10)
+    assert volume is not None
+    assert volume.quote == pytest.approx(100.0 * volume.total)
+
+
+def test_other_terms_begin_the_analysis_anew_when_the_feed_does(feeds: Feeds, desk: FlowDesk) -> None:
+    feeds.start()
+    feeds.play(5)
+    line = desk.acquire(KEY)
+    desk.look()
+    first = line.analyzer
+    desk.terms_of = lambda key: Terms(multiplier=0.01)
+    desk.look()
+    assert line.analyzer is first
+    feeds.start()
+    feeds.play(3)
+    desk.look()
+    assert line.analyzer is not first
+    assert line.terms.multiplier == 0.01
 
 
 def test_a_recording_that_is_played_from_an_earlier_place_is_analysed_anew(desk: FlowDesk, feeds: Feeds) -> None:

@@ -131,7 +131,8 @@ def test_an_observer_is_told_what_the_first_feeds_observer_was_told() -> None:
         told = Told()
         feed.observe(Observer([told]))
         heard.append(told.heard)
-    for number, event in enumerate([delta(101, bids=((100.0, 4.0),)), quote(102), trade(1), trade(4), trade(2)]):
+    said: list[MarketEvent] = [delta(101, bids=((100.0, 4.0),)), quote(102), trade(1), trade(4), trade(2)]
+    for number, event in enumerate(said):
         moved = replace(event, received_ns=START_NS + number)
         for published in first.push(moved):
             copy.push(published)

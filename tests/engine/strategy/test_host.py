@@ -8,10 +8,12 @@ from typing import ClassVar
 
 import pytest
 
+from engine.analysis.flow_desk import FlowDesk
 from engine.clock import ManualClock
 from engine.errors import ConfigError
 from engine.feed.hub import Hub
 from engine.feed.mailbox import EventQueue, FeedKey
+from engine.flow.analyzer import FlowMetrics
 from engine.market.book import BookView
 from engine.market.events import FeedState, FeedStatus, MarketEvent, Trade
 from engine.market.signal import Signal
@@ -59,6 +61,18 @@ class Unreadable(Strategy):
 
     def readings(self) -> Mapping[str, float]:
         raise KeyError("no such reading")
+
+
+@dataclass
+class Watcher(Strategy):
+    """Says what the order flow is."""
+
+    name: ClassVar[str] = "watcher"
+
+    def on_flow(self, flow: FlowMetrics) -> Iterable[Signal]:
+        imbalance = flow["imbalance_5"]
+        if imbalance is not None:
+            yield Signal("watcher", flow.venue, flow.symbol, "flat", 0.5, 1.0, flow.at_ns, f"{imbalance:.2f}")
 
 
 class Ear:
@@ -255,3 +269,45 @@ def test_the_same_events_give_the_same_signals(host: StrategyHost, connector: Fa
     ear.wait_for(len(expected))
     assert [signal for _, signal in ear.heard] == expected
     assert {key for key, _ in ear.heard} == {KEY}
+
+
+@pytest.fixture
+def flow(hub: Hub) -> Iterator[FlowDesk]:
+    desk = FlowDesk(hub, lambda key: 1.0)
+    yield desk
+    desk.close()
+
+
+def test_a_strategy_that_listens_to_the_order_flow_is_shown_it(
+    hub: Hub, flow: FlowDesk, connector: FakeConnector
+) -> None:
+    host, ear = StrategyHost(hub, {"watcher": Watcher, "echo": Echo}, flow), Ear()
+    host.listen(ear)
+    run = host.acquire("watcher", KEY)
+    for number in range(100, 110):
+        connector.streams[0].say(snapshot(number, ((100.0, 3.0),), ((101.0, 1.0),)))
+    assert ear.wait_for(1)[0] == "0.50"
+    assert run.report().error == ""
+    line = flow.acquire(KEY)
+    assert line.leases == 2
+    host.acquire("echo", KEY)
+    assert line.leases == 2, "who does not listen costs nothing"
+    host.close()
+    assert line.leases == 1
+
+
+def test_a_run_that_fails_gives_the_order_flow_back(hub: Hub, flow: FlowDesk, connector: FakeConnector) -> None:
+    @dataclass
+    class Falls(Watcher):
+        def on_trade(self, trade: Trade) -> Iterable[Signal]:
+            raise ZeroDivisionError("falls")
+
+    host = StrategyHost(hub, {"falls": Falls}, flow)
+    run = host.acquire("falls", KEY)
+    line = flow.acquire(KEY)
+    assert line.leases == 2
+    connector.streams[0].say(trade(1))
+    run._thread.join(DEADLINE_S)
+    assert line.leases == 1
+    host.close()
+    assert line.leases == 1

@@ -1,0 +1,174 @@
+"""The rules of alerts: a table of all, and a form for one of them or a new one."""
+
+from __future__ import annotations
+
+import secrets
+from html import escape
+
+import streamlit as st
+
+from app.alert_words import EVERY_FEED, channels_of, feed_of, kind_words, what_of
+from app.flow_words import FIGURES
+from app.session import LiveSession
+from app.wiring import engine
+from app.words import number, plain, sentences
+from engine.alerts.condition import EXAMPLE, parse
+from engine.alerts.desk import AlertDesk
+from engine.alerts.figures import FEED_FIGURES
+from engine.alerts.rule import ABOUT_THE_FEED, ALL_CHANNELS, EXPLAINED, LEAST_MEANS, Kind, Rule
+from engine.errors import ConfigError
+
+NEW = "new rule"
+ANOTHER = "another feed"
+HEADS = ("Rule", "Listens to", "On", "Cooldown", "Toast", "Sent by", "State")
+
+
+@st.fragment
+def show(session: LiveSession) -> None:
+    """Draw table and form; what is changed here reruns this panel only."""
+    desk = engine().alerts
+    if desk.book.error is not None:
+        st.error(plain(sentences(str(desk.book.error), desk.book.error.hint)))
+    for problem in desk.book.problems:
+        st.warning(plain(problem))
+    rules = {rule.id: rule for rule in desk.book.rules()}
+    st.html(_table(list(rules.values()), desk))
+    _said()
+    chosen = st.selectbox(
+        "Change", [NEW, *rules], key="rule-chosen", format_func=lambda one: rules[one].name if one in rules else NEW
+    )
+    _form(rules.get(str(chosen)), session, desk)
+
+
+def _form(rule: Rule | None, session: LiveSession, desk: AlertDesk) -> None:
+    """The fields of a rule; those of a new one are empty again after each saving."""
+    place = rule.id if rule is not None else f"new-{st.session_state.get('rules-made', 0)}"
+    left, right = st.columns(2)
+    with left:
+        kinds = list(Kind)
+        kind = Kind(
+            str(
+                st.selectbox(
+                    "Listens to", kinds, kinds.index(rule.kind if rule is not None else Kind.CONDITION),
+                    key=f"rule-kind-{place}", format_func=kind_words,
+                )
+            )
+        )  # fmt: skip
+        st.caption(EXPLAINED[kind])
+        condition = _condition(rule, place, desk) if kind is Kind.CONDITION else ""
+        feed = _feed(rule, place, session)
+        if feed is not None:
+            st.caption("This feed runs for as long as the rule is on, also when no page is open.")
+        elif kind not in ABOUT_THE_FEED:
+            st.caption("Looks where the Order Flow page is open. Name a feed to have it looked at always.")
+    with right:
+        name = st.text_input("Name", rule.name if rule is not None else "", max_chars=80, key=f"rule-name-{place}")
+        least = 0.0
+        if kind in LEAST_MEANS:
+            value = rule.least if rule is not None else 0.0
+            least = st.number_input(f"From ({LEAST_MEANS[kind]})", 0.0, None, value, key=f"rule-least-{place}")
+        cooldown_s = st.number_input(
+            "Cooldown in seconds", 0.0, 86_400.0, rule.cooldown_s if rule is not None else 60.0, 1.0,
+            key=f"rule-cooldown-{place}", help="So long nothing more is told of the same thing on the same feed.",
+        )  # fmt: skip
+        kept = list(rule.channels) if rule is not None else []
+        # A channel that is not set up at the moment stays in its rules.
+        ways = list(dict.fromkeys([ALL_CHANNELS, *desk.notifier.channels, *kept]))
+        channels = st.multiselect(
+            "Sent by", ways, kept, key=f"rule-channels-{place}", placeholder="not sent, shown on the pages only",
+            format_func=lambda one: "all channels" if one == ALL_CHANNELS else str(one),
+        )  # fmt: skip
+        on, toast = st.columns(2)
+        enabled = on.toggle("On", rule.enabled if rule is not None else True, key=f"rule-on-{place}")
+        shown = toast.toggle("Toast", rule.toast if rule is not None else True, key=f"rule-toast-{place}")
+    made = Rule(
+        rule.id if rule is not None else secrets.token_hex(4), name.strip() or condition or kind_words(kind), kind,
+        condition, feed, float(least), float(cooldown_s), enabled, shown, tuple(channels),
+    )  # fmt: skip
+    save, remove = st.columns(2)
+    save.button("Save rule", key="rule-save", type="primary", width="stretch", on_click=_save, args=(desk, made))
+    if rule is not None:
+        remove.button("Remove rule", key="rule-remove", width="stretch", on_click=_remove, args=(desk, rule))
+
+
+def _condition(rule: Rule | None, place: str, desk: AlertDesk) -> str:
+    """The condition's field, with what is wrong with it or what it holds now."""
+    text = st.text_input(
+        "Condition", rule.condition if rule is not None else "", max_chars=300, key=f"rule-condition-{place}",
+        placeholder=EXAMPLE,
+        help="figure > number, several with `and`; `for 3 s` asks that it holds so long; `until figure < number` says "
+        "when it is over. `abs(figure)` is its size without the sign.",
+    )  # fmt: skip
+    if text:
+        try:
+            st.caption(f"✓ {plain(parse(text, desk.book.figures).text)}")
+        except ConfigError as error:
+            st.error(plain(sentences(str(error), error.hint)))
+    with st.expander("Figures", key="rule-figures"):
+        known = {figure.name: figure.about for figure in FIGURES} | FEED_FIGURES
+        rows = [f"<li><code>{name}</code> {escape(known.get(name, ''))}</li>" for name in sorted(desk.book.figures)]
+        st.html(f'<ul class="td-names">{"".join(rows)}</ul>')
+    return text.strip()
+
+
+def _feed(rule: Rule | None, place: str, session: LiveSession) -> tuple[str, str] | None:
+    """The feed's choice: every one, those that this tab reads, or another."""
+    own = rule.feed if rule is not None else None
+    known = list(dict.fromkeys([*([own] if own is not None else []), *[key[:2] for key in session.keys]]))
+    options = {EVERY_FEED: None, **{f"{symbol} at {venue}": (venue, symbol) for venue, symbol in known}}
+    names = [*options, ANOTHER]
+    first = names.index(feed_of(rule)) if rule is not None else min(1, len(options) - 1)
+    chosen = str(st.selectbox("Feed", names, first, key=f"rule-feed-{place}"))
+    if chosen != ANOTHER:
+        return options[chosen]
+    venue = st.selectbox("Venue", sorted(engine().connectors), key=f"rule-venue-{place}")
+    symbol = st.text_input("Symbol, as the venue spells it", key=f"rule-symbol-{place}")
+    return str(venue), symbol.strip()
+
+
+def _save(desk: AlertDesk, rule: Rule) -> None:
+    try:
+        desk.book.put(rule)
+    except ConfigError as error:
+        st.session_state["rule-said"] = ("error", sentences(str(error), error.hint))
+        return
+    st.session_state["rules-made"] = st.session_state.get("rules-made", 0) + 1
+    st.session_state["rule-said"] = ("success", f"Saved: {rule.name}.")
+
+
+def _remove(desk: AlertDesk, rule: Rule) -> None:
+    try:
+        desk.book.remove(rule.id)
+    except ConfigError as error:
+        st.session_state["rule-said"] = ("error", sentences(str(error), error.hint))
+        return
+    st.session_state["rule-chosen"] = NEW
+    st.session_state["rule-said"] = ("success", f"Removed: {rule.name}.")
+
+
+def _said() -> None:
+    tone, text = st.session_state.pop("rule-said", ("", ""))
+    if tone == "error":
+        st.error(plain(text))
+    elif tone:
+        st.success(plain(text))
+
+
+def _table(rules: list[Rule], desk: AlertDesk) -> str:
+    head = "".join([f"<th>{name}</th>" for name in HEADS])
+    rows = "".join([_row(rule, desk.problems.get(rule.id, "")) for rule in rules])
+    return (
+        f'<div class="td-scroll"><table class="td-table" data-table="rules" data-rows="{len(rules)}">'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _row(rule: Rule, problem: str) -> str:
+    state = "off" if not rule.enabled else problem or "on"
+    cells = (
+        rule.name, what_of(rule), feed_of(rule), number(rule.cooldown_s, 0, " s"), "yes" if rule.toast else "no",
+        channels_of(rule), state,
+    )  # fmt: skip
+    drawn = "".join([f"<td>{escape(cell)}</td>" for cell in cells])
+    tone = "td-is-ended" if not rule.enabled else "td-is-active" if problem else ""
+    return f'<tr class="{tone}" data-rule="{escape(rule.id)}">{drawn}</tr>'

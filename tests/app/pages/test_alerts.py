@@ -1,0 +1,112 @@
+"""Alerts in a real browser: a rule is made, fires on the simulated market, is seen on every page and acknowledged."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+
+from tests.app.pages.dashboard import choose, dashboard, launch, open_page, press, settle
+from tests.engine.alerts.test_apprise_door import TOKEN, Hook
+
+pytestmark = pytest.mark.browser
+
+LIVE = "/?connector=mock&run=1&symbols=BTC/USDT"
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright, chromium_path: str) -> Iterator[Browser]:
+    chromium = launch(playwright, chromium_path)
+    yield chromium
+    chromium.close()
+
+
+def go(page: Page, name: str) -> None:
+    """To another page of the same tab."""
+    page.get_by_role("link", name=name, exact=True).first.click()
+    settle(page)
+
+
+def fill(page: Page, key: str, text: str) -> None:
+    field = page.locator(f'[class*="st-key-{key}"] input')
+    field.fill(text)
+    field.press("Enter")
+    settle(page)
+
+
+def test_a_rule_is_made_fires_is_told_on_every_page_sent_and_acknowledged(browser: Browser, tmp_path: Path) -> None:
+    rules, log = tmp_path / "alerts.json", tmp_path / "app.log"
+    with Hook() as hook:
+        environment = {
+            "MOCK_SEED": "7", "ALERT_RULES_FILE": str(rules), "LOG_LEVEL": "DEBUG",
+            "ALERT_URLS": f"desk={hook.http_url.replace('http', 'json', 1)}/{TOKEN}",
+        }  # fmt: skip
+        with dashboard(log, environment) as address:
+            page = open_page(browser, f"{address}{LIVE}")
+            problems: list[str] = []
+            page.on("pageerror", lambda error: problems.append(str(error)))
+            go(page, "Alerts")
+            expect(page.locator('[data-table="rules"]')).to_have_attribute("data-rows", "10")
+
+            fill(page, "rule-condition-new-0", "spred_bps > 0")
+            expect(page.get_by_text("Did you mean spread_bps", exact=False)).to_be_visible()
+            fill(page, "rule-condition-new-0", "spread_bps > 0 for 1 s")
+            expect(page.get_by_text("✓ spread_bps > 0 for 1 s")).to_be_visible()
+            fill(page, "rule-name-new-0", "Spread <b>there</b>")
+            choose(page, "rule-channels-new-0", "all channels")
+            page.keyboard.press("Escape")
+            press(page, "rule-save")
+            expect(page.locator('[data-table="rules"]')).to_have_attribute("data-rows", "11", timeout=10_000)
+            assert json.loads(rules.read_text())["rules"][-1]["feed"] == ["mock", "BTC/USDT"]
+
+            toast = page.locator('[data-testid="stToast"]').filter(has_text="Spread <b>there</b>")
+            expect(toast).to_be_visible(timeout=20_000)
+            expect(toast).to_contain_text("BTC/USDT at mock (simulated): spread_bps is")
+            row = page.locator('[data-table="alerts"] tbody tr[data-kind="condition"]').first
+            expect(row).to_contain_text("desk: sent", timeout=15_000)
+            posted = json.loads(hook.posts[0].body)
+            assert posted["title"] == "[simulated] Spread <b>there</b>: BTC/USDT at mock"
+
+            go(page, "Live Trading")
+            bell = page.locator(".td-bell")
+            expect(bell).to_have_attribute("data-waiting", re.compile("[1-9]"), timeout=10_000)
+            expect(bell).to_contain_text("Spread <b>there</b>")
+            go(page, "Alerts")
+            number = page.locator(".td-alert").first.get_attribute("data-alert")
+            press(page, f"alert-ack-{number}")
+            expect(page.locator(f'.td-alert[data-alert="{number}"]')).to_have_count(0, timeout=10_000)
+
+            press(page, "alert-test-desk")
+            expect(page.locator('[data-channel="desk"]')).to_have_attribute("data-sent", "2", timeout=15_000)
+            choose(page, "rule-chosen", "Spread <b>there</b>")
+            press(page, "rule-remove")
+            expect(page.locator('[data-table="rules"]')).to_have_attribute("data-rows", "10", timeout=10_000)
+            assert TOKEN not in page.content()
+            page.context.close()
+    assert problems == []
+    assert "Traceback" not in log.read_text()
+    assert TOKEN not in log.read_text()
+    assert len(json.loads(rules.read_text())["rules"]) == 10
+
+
+def test_a_file_of_rules_that_is_broken_is_named_on_the_page(browser: Browser, tmp_path: Path) -> None:
+    rules = tmp_path / "alerts.json"
+    rules.write_text("{")
+    with dashboard(tmp_path / "app.log", {"ALERT_RULES_FILE": str(rules)}) as address:
+        page = open_page(browser, f"{address}/alerts", width=390, height=844)
+        expect(page.get_by_text("cannot be read", exact=False)).to_contain_text("alerts.json")
+        expect(page.locator('[data-table="rules"]')).to_have_attribute("data-rows", "10")
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        press(page, "alert-test-toast")
+        expect(page.locator('[data-testid="stToast"]')).to_contain_text("this is a test", timeout=10_000)
+        page.context.close()

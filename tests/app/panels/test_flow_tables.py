@@ -1,0 +1,31 @@
+"""What the record of earlier signals says of the fee that it counts."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from app.panels.flow_tables import _scores, fee_words
+from engine.flow.scoreboard import Record, judge
+from engine.market.terms import Terms
+from tests.engine.alerts.support import picture
+
+
+@pytest.mark.parametrize(
+    ("terms", "words"),
+    [
+        (Terms(7.5, paid_at="kraken"), "Net counts a taker's fee of 7.5 bps; KRAKEN_TAKER_FEE_BPS can say another."),
+        (Terms(), "The taker's fee is not known here, and so the net is not: BINANCE_TAKER_FEE_BPS can say it."),
+    ],
+)
+def test_the_fee_and_where_to_say_another_are_told(terms: Terms, words: str) -> None:
+    assert fee_words(picture(1, terms=terms)) == words
+
+
+def test_the_net_is_a_number_where_the_fee_is_known() -> None:
+    record = Record()
+    record.add(9.0, 1.0, 0, 1)
+    scores = tuple(judge([record.score("binance", "BTCUSDT", "absorption", 5.0, 5.0)]))
+    shown = _scores(replace(picture(1, terms=Terms(5.0)), scores=scores))
+    assert "3.00 bps" in shown
+    assert 'data-fee="5.0"' in shown
