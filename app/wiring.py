@@ -177,9 +177,9 @@ def _build_engine() -> Engine:
         alert_rules=chosen.alert_rules_file, recording=options_from(chosen),
     )  # fmt: skip
     made.flow.tick_of, made.flow.terms_of = _tick, _terms
+    made.flight.folder = chosen.captures_dir
     if chosen.alert_urls:
         _open_channels(made, chosen.alert_urls)
-    made.flight.folder = chosen.captures_dir
     # On a thread of its own: a page must not wait for a large file to be opened.
     Thread(target=made.recording.look_back, name="recordings-look-back", daemon=True).start()
     return made

@@ -183,7 +183,7 @@ def _on_disk(capture: Path) -> str:
     line = Line()
     queue = RecordingQueue(1 << 40)
     subscription = line.hub.subscribe(line.subscription.keys, queue)
-    session = line.session(MemoryLink(steps, line.deliver), lambda _session, _now_ns: line.mailbox.drain())  # type: ignore[arg-type,return-value]
+    session = line.session(MemoryLink(steps, line.deliver), lambda _session, _now_ns: line.mailbox.drain())  # type: ignore[arg-type]
     try:
         session.run()
     except Disconnected:

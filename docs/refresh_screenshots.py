@@ -30,6 +30,8 @@ FLOW = "/flow?connector=mock&run=1"
 RECORDINGS = "/recordings"
 RECORDED_S = 12.0
 RUNNING = '[data-table="recordings"] tr[data-ending="running"]'
+ALERTS = "/alerts"
+TOLD = '[data-table="alerts"] tbody tr[data-kind="large_order"]'
 FILLED = '[data-table="scores"]'
 ROW = '.td-across tr[data-venue="mock:gamma"][data-standing="live"]'
 
@@ -99,6 +101,7 @@ def main() -> None:
             take(browser, recordings, "recordings.png", 1280, 1000, "dark", SETTLED_S, RUNNING)
             take(browser, recordings, "recordings_light.png", 1280, 1000, "light", SETTLED_S, RUNNING)
             take(browser, recordings, "recordings_phone.png", 390, 844, "dark", SETTLED_S, RUNNING)
+            take(browser, address + ALERTS, "alerts.png", 1280, 1500, "dark", SETTLED_S, TOLD)
         browser.close()
 
 

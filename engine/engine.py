@@ -1,4 +1,4 @@
-"""The engine: connectors, hub, strategies, recordings and alerts of one process, started and stopped together."""
+"""The engine: connectors, hub, strategies, alerts and recordings of one process, started and stopped together."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Engine:
         return self.hub.connectors
 
     def close(self) -> None:
-        """Stop alerts and strategies, the recording that heard them, analysis, feeds, and what records their frames."""
+        """Stop alerts, strategies, the recording that heard them, analysis, feeds, and what records their frames."""
         self.alerts.close()
         self.strategies.close()
         self.recording.close()

@@ -87,8 +87,8 @@ class Settings:
             f"store_url={_masked(self.store_url)!r}, bus_url={_masked(self.bus_url)!r}, "
             f"record_flush_s={self.record_flush_s}, record_depth_every_s={self.record_depth_every_s}, "
             f"record_timeframes={self.record_timeframes}, record_keep_days={self.record_keep_days}, "
-            f"record_max_gb={self.record_max_gb}, "
-            f"alert_rules_file={str(self.alert_rules_file)!r}, alert_urls={'***' if self.alert_urls else ''!r})"
+            f"record_max_gb={self.record_max_gb}, alert_rules_file={str(self.alert_rules_file)!r}, "
+            f"alert_urls={'***' if self.alert_urls else ''!r})"
         )
 
 
@@ -191,23 +191,8 @@ def _number(name: str, value: str, least: float, most: float, unit: str) -> floa
     return number
 
 
-def _file(name: str, value: str) -> Path:
-    path = Path(value).expanduser()
-    if path.is_dir():
-        raise ConfigError(f"{name} must name a file, but {value!r} is a directory.")
-    return path
-
-
-def _alert_urls(name: str, value: str) -> str:
-    """The list as it is; what reads it says what is wrong with it, without quoting it."""
-    return value
-
-
-def _within(low: float, high: float, unit: str) -> Callable[[str, str], float]:
-    def read(name: str, value: str) -> float:
-        return _number(name, value, low, high, unit)
-
-    return read
+def _between(least: float, most: float, unit: str) -> Callable[[str, str], float]:
+    return lambda name, value: _number(name, value, least, most, unit)
 
 
 def _timeframes(name: str, value: str) -> tuple[str, ...]:
@@ -218,6 +203,18 @@ def _timeframes(name: str, value: str) -> tuple[str, ...]:
     if wrong or not names:
         raise ConfigError(f"{name} must be none or list names among {', '.join(TIMEFRAMES)}, not {value!r}.")
     return names
+
+
+def _file(name: str, value: str) -> Path:
+    path = Path(value).expanduser()
+    if path.is_dir():
+        raise ConfigError(f"{name} must name a file, but {value!r} is a directory.")
+    return path
+
+
+def _alert_urls(name: str, value: str) -> str:
+    """The list as it is; what reads it says what is wrong with it, without quoting it."""
+    return value
 
 
 def _hosts(name: str, value: str) -> tuple[str, ...]:
@@ -259,16 +256,16 @@ VARIABLES: Mapping[str, Variable] = MappingProxyType(
     {
         "CAPTURES_DIR": Variable("captures_dir", _directory),
         "EXPORTS_DIR": Variable("exports_dir", _directory),
-        "HUB_LINGER_S": Variable("linger_s", _within(0, LONGEST_LINGER_S, "seconds")),
+        "HUB_LINGER_S": Variable("linger_s", _between(0, LONGEST_LINGER_S, "seconds")),
         "ALLOWED_HOSTS": Variable("allowed_hosts", _hosts),
         "TICKET_SECRET": Variable("ticket_secret", _secret),
         "LOG_LEVEL": Variable("log_level", _log_level),
         "STORE_URL": Variable("store_url", _url("duckdb", "postgresql", "postgres", "parquet", "s3")),
-        "RECORD_FLUSH_S": Variable("record_flush_s", _within(0.1, 60, "seconds")),
-        "RECORD_DEPTH_EVERY_S": Variable("record_depth_every_s", _within(0, 3600, "seconds")),
+        "RECORD_FLUSH_S": Variable("record_flush_s", _between(0.1, 60, "seconds")),
+        "RECORD_DEPTH_EVERY_S": Variable("record_depth_every_s", _between(0, 3600, "seconds")),
         "RECORD_TIMEFRAMES": Variable("record_timeframes", _timeframes),
-        "RECORD_KEEP_DAYS": Variable("record_keep_days", _within(0, 36_500, "days")),
-        "RECORD_MAX_GB": Variable("record_max_gb", _within(0, 1_000_000, "gigabytes")),
+        "RECORD_KEEP_DAYS": Variable("record_keep_days", _between(0, 36_500, "days")),
+        "RECORD_MAX_GB": Variable("record_max_gb", _between(0, 1_000_000, "gigabytes")),
         "BUS_URL": Variable("bus_url", _url("memory", "redis", "rediss")),
         "ALERT_RULES_FILE": Variable("alert_rules_file", _file),
         "ALERT_URLS": Variable("alert_urls", _alert_urls),

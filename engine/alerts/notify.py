@@ -20,6 +20,7 @@ TRIES = 5
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 60.0
 TOO_OLD_S = 600.0
+LONGEST_LINE = 400
 TOGETHER = 10
 """So many alerts at most go in one message when several wait."""
 LEAST_PAUSE_S = 1.0
@@ -230,12 +231,18 @@ class Notifier:
 def title_of(alert: Alert) -> str:
     """The headline: what, and on which feed; simulated markets are marked as such."""
     mark = "[simulated] " if alert.source == "mock" else ""
-    return f"{mark}{alert.name}: {alert.key[1]} at {alert.key[0]}"
+    return _one_line(f"{mark}{alert.name}: {alert.key[1]} at {alert.key[0]}")
 
 
 def line_of(alert: Alert) -> str:
     """One line that can stand alone."""
-    return f"{title_of(alert)}: {alert.text}"
+    return _one_line(f"{title_of(alert)}: {alert.text}")
+
+
+def _one_line(text: str) -> str:
+    """Words of others, which may be long and of many lines."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…"
 
 
 def _pause_s(failures: int) -> float:

@@ -7,11 +7,13 @@ from threading import Condition, Event
 from time import monotonic
 
 import pytest
+from msgspec.structs import replace
 
 from engine.alerts.alert import Alert
 from engine.alerts.notify import (
     FIRST_WAIT_S,
     LEAST_PAUSE_S,
+    LONGEST_LINE,
     LONGEST_WAIT_S,
     QUEUE,
     TOGETHER,
@@ -211,3 +213,10 @@ def test_pauses_grow_with_chance_and_have_an_end() -> None:
 def test_a_simulated_market_is_marked_in_the_headline() -> None:
     assert title_of(alert()) == "Gap: BTC/USD at kraken"
     assert line_of(alert("mock")) == "[simulated] Gap: BTC/USD at kraken: 1 gap"
+
+
+def test_words_of_others_become_one_line_with_an_end() -> None:
+    wild = replace(alert(), name="Gap\r\nBcc: all", text="word " * 1000)
+    assert title_of(wild) == "Gap Bcc: all: BTC/USD at kraken"
+    assert len(line_of(wild)) == LONGEST_LINE
+    assert "\n" not in line_of(wild)
