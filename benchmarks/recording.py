@@ -90,7 +90,8 @@ def _beside_the_line(options: argparse.Namespace, missed: list[str]) -> str:
     lines += [
         "",
         f"* recording adds {share:.1f} % to the CPU of the line "
-        f"(rounds: {', '.join(f'{x * 100:.1f}' for x in added)}); the bar is {CPU_SHARE:g} %. The recorder's own thread has {thread:.1f} % of the whole",
+        f"(rounds: {', '.join(f'{x * 100:.1f}' for x in added)}); the bar is {CPU_SHARE:g} %. "
+        f"The recorder's own thread has {thread:.1f} % of the whole",
         f"* {median([one['events_per_s'] for one in recorded]):,.0f} events and "
         f"{median([one['levels_per_s'] for one in recorded]):,.0f} price levels a second recorded; "
         f"{sum([one['dropped'] for one in recorded])} dropped, {sum([one['gaps'] for one in recorded])} gaps",
@@ -111,7 +112,8 @@ def _soaked(soak: dict[str, Any], missed: list[str]) -> str:
         missed.append(f"memory grew by {soak['slope']:.2f} MB a minute, {soak['dropped']} dropped")
     return (
         f"* {soak['minutes']:g} minutes on end after the first one: {soak['events']:,} events, "
-        f"{soak['dropped']} dropped; memory {soak['first']:.0f} MB at first, {soak['last']:.0f} at the end, {soak['most']:.0f} at most, "
+        f"{soak['dropped']} dropped; memory "
+        f"{soak['first']:.0f} MB at first, {soak['last']:.0f} at the end, {soak['most']:.0f} at most, "
         f"slope {soak['slope']:+.2f} MB a minute; {soak['bytes'] / 1e6:,.0f} MB on disk"
     )
 
@@ -165,8 +167,9 @@ def _into_the_store(options: argparse.Namespace, missed: list[str]) -> str:
     if rate < LEVELS_PER_S:
         missed.append(f"{rate:,.0f} price levels a second into DuckDB")
     return (
-        f"**Into DuckDB as fast as it goes**: {rate:,.0f} price levels a second over {passed:.0f} s ({number:,} updates "
-        f"of {LEVELS} levels in flushes of {BATCH:,}, the time to make them up included; the bar is {LEVELS_PER_S:,}). "
+        f"**Into DuckDB as fast as it goes**: {rate:,.0f} price levels a second over {passed:.0f} s "
+        f"({number:,} updates of {LEVELS} levels in flushes of {BATCH:,}, the time to make them up included; "
+        f"the bar is {LEVELS_PER_S:,}). "
         f"CPU {cpu / number * 1e6:.1f} µs per update; the slowest flush took {slowest * 1e3:.0f} ms; "
         f"{size / number:.1f} bytes per update on disk."
     )
