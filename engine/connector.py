@@ -159,3 +159,11 @@ class RawSource(Protocol):
 
     def redact(self, text: str) -> str:
         """The text with *** in the place of every key, token and password that this connector knows."""
+
+
+@runtime_checkable
+class Unhurried(Protocol):
+    """What a connector is besides, when it can wait for its readers: a recording does, a venue never does."""
+
+    def heed(self, pressure: Callable[[], float]) -> None:
+        """Wait while `pressure`, how full the fullest queue of its readers is (0 … 1), is high."""

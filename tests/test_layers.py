@@ -32,6 +32,7 @@ FLOORS = (
     ("engine.feed.sync", "engine.feed.quality", "engine.flow"),
     ("engine.feed.settlement", "engine.feed.picture", "engine.feed.compare", "engine.feed.trade_numbers"),
     ("engine.feed.feed",),
+    ("engine.feed.feed_copy",),
     ("engine.feed.mailbox",),
     ("engine.connector",),
     ("engine.feed.hub",),
