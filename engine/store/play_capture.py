@@ -83,7 +83,9 @@ class CapturePass:
     def moments(self) -> Iterator[tuple[int, Record]]:
         newest_ns = 0
         for record in read_capture(self._path, self.damage.append):
-            newest_ns = max(newest_ns, record.received_ns)
+            at_ns = record.received_ns
+            if at_ns > newest_ns:
+                newest_ns = at_ns
             yield newest_ns, record
 
     def take(self, record: Record) -> Published:
