@@ -51,10 +51,10 @@ def _in_store(store: Store, name: str) -> PlayableTape:
     try:
         found = store.recordings()
         if name == NEWEST and found:
-            return PlayableTape(store, found[-1])
+            return PlayableTape(store, found[-1], owned=True)
         if name == NEWEST:
             raise StoreError(f"{store.place} holds no recording", hint="Record something first.")
-        return PlayableTape(store, _named(store, found, name))
+        return PlayableTape(store, _named(store, found, name), owned=True)
     except StoreError:
         store.close()
         raise

@@ -43,6 +43,9 @@ class PlayableCapture:
         reader = self.reader
         return Feed(key[0], key[1], reader.continuity, clock=clock, crossed_allowed=reader.crossed_allowed)
 
+    def close(self) -> None:
+        """Nothing is held between two passes."""
+
     def begin(self, feed_of: Callable[[FeedKey], Feed]) -> CapturePass:
         return CapturePass(self.path, self.reader.fresh(), feed_of)
 
