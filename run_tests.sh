@@ -96,12 +96,23 @@ ensure_node() {
         say "No node 18 or newer: install one (Debian, Ubuntu: apt install nodejs); the panels' own tests will be skipped."
 }
 
+postgres_is_there() {
+    command -v initdb >/dev/null || compgen -G "${POSTGRES_PROGRAMS:-/usr/lib/postgresql}/*/bin/initdb" >/dev/null
+}
+
+# The tests start servers of their own; only the programs are wanted.
+ensure_postgres() {
+    postgres_is_there || { apt_install postgresql && postgres_is_there; } ||
+        say "No PostgreSQL: install it (Debian, Ubuntu: apt install postgresql); the tests of recordings on a server will be skipped."
+}
+
 make_venv
 install "$root/requirements.txt"
-install "$root/requirements-dev.txt" "$root/requirements.txt" "$root/requirements-futu.txt"
+install "$root/requirements-dev.txt" "$root/requirements.txt" "$root/requirements-futu.txt" "$root/requirements-postgres.txt"
 : >"$setup_log"
 [[ "$scope" == fast ]] || ensure_chromium
 ensure_node
+[[ "$scope" == fast ]] || ensure_postgres
 
 check "format" "$venv/bin/ruff" format --check .
 check "lint" "$venv/bin/ruff" check .

@@ -37,7 +37,7 @@ def what_of(rule: Rule) -> str:
     if rule.kind is Kind.CONDITION:
         return rule.condition
     least = LEAST_MEANS.get(rule.kind)
-    return kind_words(rule.kind) + (f", from {rule.least:,g} {least} on" if least and rule.least else "")
+    return kind_words(rule.kind) + (f", {rule.least:,g} {least} or more" if least and rule.least else "")
 
 
 def feed_of(rule: Rule) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Thread
 from typing import cast
 
+from app.archive import Archive
 from app.instruments import InstrumentDirectory
 from app.live.pipe import FramePipe
 from app.live.routes import LivePlane, LiveSettings
@@ -16,11 +17,12 @@ from app.live.tickets import TicketOffice
 from connectors.base.player import ReplayControls
 from connectors.replay import ReplayConnector, replay_connectors
 from engine.engine import Engine
+from engine.errors import EngineError
 from engine.feed.mailbox import FeedKey
 from engine.market.terms import Terms, taker_fee_bps
 from engine.plugins import discover, frame_readers, make_connectors
 from engine.process import get_engine, services
-from engine.settings import Settings, load_settings
+from engine.settings import Settings, for_strangers, load_settings
 from engine.store.base import Recording
 from engine.store.opening import there_is_one
 from engine.store.options import options_from
@@ -31,6 +33,8 @@ from engine.store.verify import recognise
 
 SWITCH_INTERVAL_S = 0.0005
 """How long a thread may hold the interpreter: the default 5 ms would delay frames behind a page that is being drawn."""
+
+REPLAY = "replay:"
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +56,26 @@ def directory() -> InstrumentDirectory:
     if "directory" not in services:
         services["directory"] = InstrumentDirectory()
     return cast(InstrumentDirectory, services["directory"])
+
+
+def archive() -> Archive:
+    """The recordings of the process and the long work on them."""
+    if "archive" not in services:
+        chosen = settings()
+        services["archive"] = Archive(
+            engine().recording.store,
+            exports=chosen.exports_dir,
+            captures=chosen.captures_dir,
+            settings=for_strangers(chosen),
+        )
+    return cast(Archive, services["archive"])
+
+
+def close_archive() -> None:
+    """Call off what is being done with recordings, if anything is; before the engine closes their store."""
+    found = cast("Archive | None", services.pop("archive", None))
+    if found is not None:
+        found.close()
 
 
 def live_plane() -> LivePlane | None:
@@ -119,6 +143,22 @@ def open_recording(playable: Playable, name: str, speed: float | None) -> str:
     return made[0].name
 
 
+def reopen_recording(connector: str) -> bool:
+    """Offer the recording again that an address names, after a restart or on another day; whether there is one."""
+    name = connector.removeprefix(REPLAY).partition("/")[0]
+    if not connector.startswith(REPLAY) or connector in engine().connectors:
+        return False
+    try:
+        capture = settings().captures_dir / name
+        if capture.exists() and capture.parent == settings().captures_dir and name not in ("", ".", ".."):
+            open_capture(capture, 1.0)
+        else:
+            open_tape(name, 1.0)
+    except EngineError as error:
+        log.info("%s cannot be opened again: %s", name, error)
+    return connector in engine().connectors
+
+
 def replay_controls(connector: str) -> ReplayControls | None:
     """What a replay's page may press; None where the connector is no recording."""
     found = engine().connectors.get(connector)
@@ -137,6 +177,7 @@ def _build_engine() -> Engine:
         alert_rules=chosen.alert_rules_file, recording=options_from(chosen),
     )  # fmt: skip
     made.flow.tick_of, made.flow.terms_of = _tick, _terms
+    made.flight.folder = chosen.captures_dir
     if chosen.alert_urls:
         _open_channels(made, chosen.alert_urls)
     # On a thread of its own: a page must not wait for a large file to be opened.

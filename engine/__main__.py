@@ -3,8 +3,8 @@
 `python -m engine verify CAPTURE` plays a capture through the line and says what it found.
 `python -m engine smoke VENUE SYMBOL` watches a venue for a minute and says whether what came was sound.
 `python -m engine flow CAPTURE …` analyses the order flow of a capture and writes it to files.
-`python -m engine replay RECORDING --strategy NAME` runs a strategy over a recording and prints what it said.
 `python -m engine record VENUE:SYMBOL …` writes what feeds publish into the store.
+`python -m engine replay RECORDING --strategy NAME` runs a strategy over a recording and prints what it said.
 """
 
 from __future__ import annotations

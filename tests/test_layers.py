@@ -52,7 +52,7 @@ DOORS = {
     "futu": ("connectors.base.futu_door",),
     "apprise": ("engine.alerts.apprise_door",),
     "duckdb": ("engine.store.duckdb_store",),
-    "psycopg": ("engine.store.postgres_store",),
+    "psycopg": ("engine.store.postgres_door",),
     "redis": ("engine.bus.redis_bus",),
     "dotenv": ("engine.settings",),
     **dict.fromkeys(

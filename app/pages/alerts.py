@@ -9,7 +9,7 @@ from app.tab import current_session
 address.resume("alerts")
 session = current_session()
 st.subheader("Alerts")
-alert_list.show()
+alert_list.show(session)
 st.subheader("Rules")
 alert_rules.show(session)
 st.subheader("Ways out")

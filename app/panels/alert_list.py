@@ -7,6 +7,7 @@ from html import escape
 import streamlit as st
 
 from app.alert_words import ICONS, SOURCE_MARKS
+from app.session import LiveSession
 from app.wiring import engine
 from app.words import UNKNOWN, clock_time
 from engine.alerts.alert import Alert
@@ -25,8 +26,9 @@ HEADS = (
 
 
 @st.fragment(run_every=1.0)
-def show() -> None:
-    """Draw the list; a button reruns this list only."""
+def show(session: LiveSession) -> None:
+    """Drain the mailbox, for the tab reads on meanwhile, and draw the list; a button reruns this list only."""
+    session.drain()
     desk = engine().alerts
     alerts = desk.log.alerts(SHOWN)
     waiting = [alert for alert in alerts if alert.waits]

@@ -6,6 +6,7 @@ import secrets
 from html import escape
 
 import streamlit as st
+from msgspec.structs import replace
 
 from app.alert_words import EVERY_FEED, channels_of, feed_of, kind_words, what_of
 from app.flow_words import FIGURES
@@ -15,7 +16,16 @@ from app.words import number, plain, sentences
 from engine.alerts.condition import EXAMPLE, parse
 from engine.alerts.desk import AlertDesk
 from engine.alerts.figures import FEED_FIGURES
-from engine.alerts.rule import ABOUT_THE_FEED, ALL_CHANNELS, EXPLAINED, LEAST_MEANS, Kind, Rule
+from engine.alerts.rule import (
+    ABOUT_THE_FEED,
+    ALL_CHANNELS,
+    EXPLAINED,
+    LEAST_MEANS,
+    LONGEST_COOLDOWN_S,
+    LONGEST_NAME,
+    Kind,
+    Rule,
+)
 from engine.errors import ConfigError
 
 NEW = "new rule"
@@ -43,58 +53,68 @@ def show(session: LiveSession) -> None:
 def _form(rule: Rule | None, session: LiveSession, desk: AlertDesk) -> None:
     """The fields of a rule; those of a new one are empty again after each saving."""
     place = rule.id if rule is not None else f"new-{st.session_state.get('rules-made', 0)}"
+    old = rule or Rule("", "", Kind.CONDITION)
     left, right = st.columns(2)
     with left:
-        kinds = list(Kind)
-        kind = Kind(
-            str(
-                st.selectbox(
-                    "Listens to", kinds, kinds.index(rule.kind if rule is not None else Kind.CONDITION),
-                    key=f"rule-kind-{place}", format_func=kind_words,
-                )
-            )
-        )  # fmt: skip
-        st.caption(EXPLAINED[kind])
-        condition = _condition(rule, place, desk) if kind is Kind.CONDITION else ""
-        feed = _feed(rule, place, session)
-        if feed is not None:
-            st.caption("This feed runs for as long as the rule is on, also when no page is open.")
-        elif kind not in ABOUT_THE_FEED:
-            st.caption("Looks where the Order Flow page is open. Name a feed to have it looked at always.")
+        kind, condition, feed = _what(old, place, session, desk)
     with right:
-        name = st.text_input("Name", rule.name if rule is not None else "", max_chars=80, key=f"rule-name-{place}")
-        least = 0.0
-        if kind in LEAST_MEANS:
-            value = rule.least if rule is not None else 0.0
-            least = st.number_input(f"From ({LEAST_MEANS[kind]})", 0.0, None, value, key=f"rule-least-{place}")
-        cooldown_s = st.number_input(
-            "Cooldown in seconds", 0.0, 86_400.0, rule.cooldown_s if rule is not None else 60.0, 1.0,
-            key=f"rule-cooldown-{place}", help="So long nothing more is told of the same thing on the same feed.",
-        )  # fmt: skip
-        kept = list(rule.channels) if rule is not None else []
-        # A channel that is not set up at the moment stays in its rules.
-        ways = list(dict.fromkeys([ALL_CHANNELS, *desk.notifier.channels, *kept]))
-        channels = st.multiselect(
-            "Sent by", ways, kept, key=f"rule-channels-{place}", placeholder="not sent, shown on the pages only",
-            format_func=lambda one: "all channels" if one == ALL_CHANNELS else str(one),
-        )  # fmt: skip
-        on, toast = st.columns(2)
-        enabled = on.toggle("On", rule.enabled if rule is not None else True, key=f"rule-on-{place}")
-        shown = toast.toggle("Toast", rule.toast if rule is not None else True, key=f"rule-toast-{place}")
-    made = Rule(
-        rule.id if rule is not None else secrets.token_hex(4), name.strip() or condition or kind_words(kind), kind,
-        condition, feed, float(least), float(cooldown_s), enabled, shown, tuple(channels),
-    )  # fmt: skip
+        made = _how(replace(old, kind=kind, condition=condition, feed=feed), place, desk)
+    made = replace(made, id=rule.id if rule is not None else secrets.token_hex(4))
     save, remove = st.columns(2)
     save.button("Save rule", key="rule-save", type="primary", width="stretch", on_click=_save, args=(desk, made))
     if rule is not None:
         remove.button("Remove rule", key="rule-remove", width="stretch", on_click=_remove, args=(desk, rule))
 
 
-def _condition(rule: Rule | None, place: str, desk: AlertDesk) -> str:
+def _what(old: Rule, place: str, session: LiveSession, desk: AlertDesk) -> tuple[Kind, str, tuple[str, str] | None]:
+    """What to listen to, and where."""
+    kinds = list(Kind)
+    chosen = st.selectbox(
+        "Listens to", kinds, kinds.index(old.kind), key=f"rule-kind-{place}", format_func=kind_words, required=True
+    )
+    kind = Kind(str(chosen))
+    st.caption(EXPLAINED[kind])
+    condition = _condition(old, place, desk) if kind is Kind.CONDITION else ""
+    feed = _feed(old, place, session)
+    if feed is not None:
+        st.caption("This feed runs for as long as the rule is on, also when no page is open.")
+    elif kind not in ABOUT_THE_FEED:
+        st.caption("Looks where the Order Flow page is open. Name a feed to have it looked at always.")
+    return kind, condition, feed
+
+
+def _how(rule: Rule, place: str, desk: AlertDesk) -> Rule:
+    """The rule with its name, and how loudly it is to be told."""
+    name = st.text_input("Name", rule.name, max_chars=80, key=f"rule-name-{place}").strip()
+    least = 0.0
+    if rule.kind in LEAST_MEANS:
+        least = st.number_input(
+            f"At least ({LEAST_MEANS[rule.kind]})", 0.0, None, rule.least, format="%g", key=f"rule-least-{place}"
+        )
+    cooldown_s = st.number_input(
+        "Cooldown in seconds", 0.0, LONGEST_COOLDOWN_S, rule.cooldown_s, 1.0, "%g", key=f"rule-cooldown-{place}",
+        help="So long nothing more is told of the same thing on the same feed.",
+    )  # fmt: skip
+    # A channel that is not set up at the moment stays in its rules.
+    ways = list(dict.fromkeys([ALL_CHANNELS, *desk.notifier.channels, *rule.channels]))
+    channels = st.multiselect(
+        "Sent by", ways, list(rule.channels), key=f"rule-channels-{place}",
+        placeholder="not sent, shown on the pages only",
+        format_func=lambda one: "all channels" if one == ALL_CHANNELS else str(one),
+    )  # fmt: skip
+    on, toast = st.columns(2)
+    return replace(
+        rule, name=name or rule.condition[:LONGEST_NAME] or kind_words(rule.kind), least=float(least),
+        cooldown_s=float(cooldown_s), channels=tuple(channels),
+        enabled=on.toggle("On", rule.enabled, key=f"rule-on-{place}"),
+        toast=toast.toggle("Toast", rule.toast, key=f"rule-toast-{place}"),
+    )  # fmt: skip
+
+
+def _condition(rule: Rule, place: str, desk: AlertDesk) -> str:
     """The condition's field, with what is wrong with it or what it holds now."""
     text = st.text_input(
-        "Condition", rule.condition if rule is not None else "", max_chars=300, key=f"rule-condition-{place}",
+        "Condition", rule.condition, max_chars=300, key=f"rule-condition-{place}",
         placeholder=EXAMPLE,
         help="figure > number, several with `and`; `for 3 s` asks that it holds so long; `until figure < number` says "
         "when it is over. `abs(figure)` is its size without the sign.",
@@ -111,13 +131,13 @@ def _condition(rule: Rule | None, place: str, desk: AlertDesk) -> str:
     return text.strip()
 
 
-def _feed(rule: Rule | None, place: str, session: LiveSession) -> tuple[str, str] | None:
+def _feed(rule: Rule, place: str, session: LiveSession) -> tuple[str, str] | None:
     """The feed's choice: every one, those that this tab reads, or another."""
-    own = rule.feed if rule is not None else None
-    known = list(dict.fromkeys([*([own] if own is not None else []), *[key[:2] for key in session.keys]]))
+    own = [rule.feed] if rule.feed is not None else []
+    known = list(dict.fromkeys([*own, *[key[:2] for key in session.keys]]))
     options = {EVERY_FEED: None, **{f"{symbol} at {venue}": (venue, symbol) for venue, symbol in known}}
     names = [*options, ANOTHER]
-    first = names.index(feed_of(rule)) if rule is not None else min(1, len(options) - 1)
+    first = names.index(feed_of(rule)) if rule.id else min(1, len(options) - 1)
     chosen = str(st.selectbox("Feed", names, first, key=f"rule-feed-{place}"))
     if chosen != ANOTHER:
         return options[chosen]

@@ -11,9 +11,9 @@ from app.wiring import open_capture, open_tape, recordings, settings
 from app.words import plain, sentences
 from engine.errors import EngineError, StoreError
 from engine.store.base import Recording
+from engine.store.capture import captures_in
 
 SPEEDS: dict[str, float | None] = {"1×": 1.0, "10×": 10.0, "100×": 100.0, "max": None}
-CAPTURES = "*.jsonl*"
 MOST_RECORDINGS = 100
 
 
@@ -42,8 +42,7 @@ def _choices(folder: Path) -> dict[str, Path | Recording]:
         st.caption(plain(sentences(str(error), error.hint)))
         kept = []
     choices: dict[str, Path | Recording] = {_called(recording): recording for recording in reversed(kept)}
-    captures = sorted(folder.glob(CAPTURES)) if folder.is_dir() else []
-    return choices | {path.name: path for path in captures}
+    return choices | {name: folder / name for name in captures_in(folder)}
 
 
 def _called(recording: Recording) -> str:

@@ -14,7 +14,8 @@ import apprise
 from apprise.plugins import NotifyBase
 
 from engine.alerts.addresses import Address, addresses, secrets_of
-from engine.alerts.notify import Channel, Notifier, Told
+from engine.alerts.channel import Channel, Told
+from engine.alerts.notify import Notifier
 from engine.errors import SendError
 from engine.redaction import Redactor
 
@@ -40,7 +41,7 @@ class AppriseSender:
         return f"AppriseSender({self.address!r})"
 
     def send(self, title: str, body: str) -> None:
-        result = self._opened().notify(title=title, body=body)
+        result = self._opened().notify(title=title, body=body, body_format=apprise.NotifyFormat.TEXT)
         if not result:
             words = [entry.message for sent in result for attempt in sent for entry in attempt.logs]
             raise SendError(self._redactor.text(words[-1])[:LONGEST_WORDS] if words else "no reason was given")
@@ -59,6 +60,8 @@ class AppriseSender:
                     f"Apprise cannot read this address ({self.address}); its parts are not as it wants them"
                 )
             service.socket_connect_timeout, service.socket_read_timeout = CONNECT_S, READ_S
+            # Services refuse what is too long for them.
+            service.overflow_mode = apprise.OverflowMode.SPLIT
             self.service = str(service.service_name or self.service)
             opened = apprise.Apprise(asset=asset)
             opened.add(service)

@@ -7,6 +7,7 @@ from engine.alerts.rule import Kind
 from engine.analysis.flow_line import FlowPicture
 from engine.feed.mailbox import FeedKey
 from engine.flow.detectors.detection import Detection
+from engine.flow.regime import Regime
 from engine.flow.signals import FlowSignal, SignalType
 
 OF_SIGNALS = {
@@ -41,7 +42,8 @@ class FlowWatch:
             return []
         found = [self._order(one, picture, source) for one in detections if _is_large(one)]
         found += [self._signalled(one, source) for one in signals if one.kind in OF_SIGNALS]
-        for change in changes:
+        # The first seconds after a break, when nothing is known, are no other market.
+        for change in [one for one in changes if Regime.UNKNOWN not in (one.regime, one.before)]:
             words = change.regime.value.replace("_", " ")
             text = f"{words}, before that {change.before.value.replace('_', ' ')}"
             found.append(self._happening(Kind.REGIME, change.at_ns, words, text, source))

@@ -47,8 +47,8 @@ EXPLAINED = {
     Kind.CONDITION: "A condition in words, such as imbalance_10 > 0.6 for 3 s.",
 }
 LEAST_MEANS = {
-    Kind.RECOVERED: "seconds that the trouble lasted",
-    Kind.LARGE_ORDER: "size in quote units",
+    Kind.RECOVERED: "seconds of trouble",
+    Kind.LARGE_ORDER: "in quote units",
 }
 """What `Rule.least` is for the kinds that have one."""
 

@@ -26,8 +26,8 @@ from engine.store.duckdb_errors import explain
 from engine.store.duckdb_schema import TABLES_OF_A_RECORDING, VERSION, check, prepare, version_of
 from engine.store.journal import Journal, Written
 
-MOST_WAITING = 10_000
-BRING_IN_EVERY_S = 5.0
+MOST_WAITING = 20_000
+BRING_IN_EVERY_S = 10.0
 """So many events, or seconds, until what is in the journal is brought into the database."""
 REWRITTEN_ROWS = 500_000
 PAGE = 10_000
@@ -254,16 +254,16 @@ class DuckdbStore:
             self._connection.unregister("batch")
 
     def _replace_bars(self, changed: Sequence[CandleBar]) -> None:
-        bars = [
-            *{(bar.recording, bar.provider, bar.symbol, bar.timeframe, bar.ts_utc): bar for bar in changed}.values()
-        ]
-        for bar in bars:
+        newest = {(bar.recording, bar.provider, bar.symbol, bar.timeframe, bar.ts_utc): bar for bar in changed}
+        if newest:
+            bars = [*newest.values()]
+            self._connection.register("batch", pa.Table.from_pylist([msgspec.to_builtins(bar) for bar in bars]))
             self._connection.execute(
-                "DELETE FROM candle_bars WHERE recording = ? AND provider = ? AND symbol = ? AND timeframe = ? "
-                "AND ts_utc = ?",
-                [bar.recording, bar.provider, bar.symbol, bar.timeframe, bar.ts_utc],
+                "DELETE FROM candle_bars USING batch WHERE candle_bars.ts_utc = batch.ts_utc "
+                "AND candle_bars.symbol = batch.symbol AND candle_bars.timeframe = batch.timeframe "
+                "AND candle_bars.provider = batch.provider AND candle_bars.recording = batch.recording"
             )
-        self._insert("candle_bars", bars)
+            self._insert("candle_bars", bars)
 
     def end(self, recording_id: str, *, at_ns: int) -> Recording:
         with self._guard():

@@ -29,7 +29,7 @@ Listen = Callable[[Callable[[FeedKey, Signal], None]], Callable[[], None]]
 STOP_S = 2.0
 LONGEST_RETRY_S = 10.0
 CHECK_EVERY_S = 15.0
-SIZE_EVERY_S = 2.0
+SIZE_EVERY_S = 5.0
 RATE_WEIGHT = 0.3
 """How much the newest flush counts in the rate that is shown."""
 

@@ -12,7 +12,7 @@ from app.panels.alert_bell import MOST_TOASTS, notes
 from app.panels.alert_channels import row
 from app.panels.alert_list import table
 from engine.alerts.alert import Alert
-from engine.alerts.notify import ChannelReport
+from engine.alerts.channel import ChannelReport
 from engine.alerts.rule import EXPLAINED, Kind, Rule
 
 
@@ -57,7 +57,7 @@ def test_a_channel_that_fails_shows_it() -> None:
 
 def test_rules_are_worded_by_what_they_listen_to() -> None:
     rule = Rule("r", "R", Kind.LARGE_ORDER, feed=("mock", "BTC/USDT"), least=5_000.0, channels=("a", "b"))
-    assert what_of(rule) == "large order, from 5,000 size in quote units on"
+    assert what_of(rule) == "large order, 5,000 in quote units or more"
     assert (feed_of(rule), channels_of(rule)) == ("BTC/USDT at mock", "a, b")
     rule = Rule("r", "R", Kind.CONDITION, "mid > 1", channels=("*",))
     assert (what_of(rule), feed_of(rule), channels_of(rule)) == ("mid > 1", "every open feed", "all")

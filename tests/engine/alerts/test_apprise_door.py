@@ -87,11 +87,12 @@ def test_nobody_listening_is_an_error_in_words() -> None:
 def test_a_message_reaches_telegram(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(NotifyTelegram, "notify_url", f"{hook.http_url}/bot")
     telegram = sender(f"tgram://{TELEGRAM}/77665544")
-    telegram.send("Gap: BTC/USD at kraken", "1 gap")
+    telegram.send("Gap: BTC/USD at kraken", "1 gap <b> *x* _y_ & z")
     [post] = hook.posts
     assert post.path == f"/bot{TELEGRAM}/sendMessage"
     assert json.loads(post.body)["chat_id"] in (77665544, "77665544")
-    assert "1 gap" in json.loads(post.body)["text"]
+    said = json.loads(post.body)
+    assert (said["parse_mode"], "1 gap &lt;b&gt; *x* _y_ &amp; z" in said["text"]) == ("HTML", True)
     assert telegram.service == "Telegram"
 
 
@@ -101,6 +102,14 @@ def test_a_message_reaches_discord(hook: Hook, monkeypatch: pytest.MonkeyPatch) 
     [post] = hook.posts
     assert post.path == f"/api/webhooks/4174216298/{TOKEN}"
     assert "1 gap" in post.body.decode()
+
+
+def test_what_is_too_long_for_a_service_goes_in_parts(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(NotifyDiscord, "notify_url", f"{hook.http_url}/api/webhooks")
+    monkeypatch.setattr(NotifyDiscord, "request_rate_per_sec", 0)
+    sender(f"discord://4174216298/{TOKEN}").send("10 alerts", "\n".join([str(number) * 390 for number in range(10)]))
+    assert len(hook.posts) > 1
+    assert all(str(number) * 390 in "".join([post.body.decode() for post in hook.posts]) for number in range(10))
 
 
 def test_a_mail_reaches_its_reader() -> None:

@@ -64,7 +64,11 @@ def test_signals_are_told_in_words() -> None:
 def test_a_change_of_regime_says_what_was_before() -> None:
     watch = FlowWatch(KEY)
     watch.look(picture(1), "stream")
-    changes = (RegimeChange(Regime.TREND_UP, Regime.RANGE, 7),)
+    changes = (
+        RegimeChange(Regime.UNKNOWN, Regime.RANGE, 5),
+        RegimeChange(Regime.RANGE, Regime.UNKNOWN, 6),
+        RegimeChange(Regime.TREND_UP, Regime.RANGE, 7),
+    )
     assert texts(watch.look(picture(2, regimes=changes), "stream")) == ["regime: trend up, before that range"]
     assert watch.look(picture(3, regimes=changes), "stream") == []
 
