@@ -1,7 +1,7 @@
 """The measured process of the recording benchmark: one hub, five connectors, one reader, and a recorder now and then.
 
-Reads one JSON object (`venues` as `scale_venues` prints them, `seconds`, `rounds`, `soak_min`, `folder`) from its input;
-prints one JSON object for each stretch (without and with a recording, in turns), then one for the soak.
+Reads one JSON object (`venues` as `scale_venues` prints them, `seconds`, `rounds`, `soak_min`, `folder`) from its
+input; prints one JSON object for each stretch (without and with a recording, in turns), then one for the soak.
 """
 
 from __future__ import annotations

@@ -143,7 +143,7 @@ class TapePass:
 class _Holes:
     """The gaps that the line has not come to yet.
 
-    Left out are those of no feed: nothing of the market is missing in them (signals that were lost, a clock that jumped).
+    Left out are those of no feed, in which nothing of the market is missing: lost signals, a clock that jumped.
     """
 
     def __init__(self, gaps: list[Gap]) -> None:

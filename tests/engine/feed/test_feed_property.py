@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from engine.feed.feed_copy import FeedCopy
 from engine.market.book import BookView
@@ -61,7 +62,10 @@ def test_a_copy_of_a_feed_says_the_same_and_shows_the_same_book(script: list[str
             assert [said for event in published for said in copy.push(event)] == list(published)
             if published and not isinstance(published[-1], FeedStatus | Trade | Quote):
                 assert feed.view is not None
-                assert copy.view == feed.view, action
+                assert copy.view is not None
+                # An update that is older than the snapshot before it takes effect with that: time does not run back.
+                assert copy.view.received_ns >= feed.view.received_ns
+                assert replace(copy.view, received_ns=feed.view.received_ns) == feed.view, action
                 assert without_times(copy.snapshot()) == without_times(feed.snapshot())
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from engine.errors import StoreError
+from engine.store.bars import depth_row
 from engine.store.duckdb_schema import MIGRATIONS, TABLES, VERSION, prepare
 from engine.store.duckdb_store import DuckdbStore
 from tests.engine.store.events import KEY, START_NS, run_of, snapshot, trade
@@ -76,3 +78,20 @@ def test_a_file_can_be_read_by_several_at_once_when_nobody_writes(path: Path) ->
         first.begin([KEY], at_ns=START_NS)
     first.close()
     second.close()
+
+
+def test_the_three_checks_of_the_documentation_answer(tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "operations.md").read_text(encoding="utf-8")
+    queries = page.partition("```sql")[2].partition("```")[0].split(";")[:-1]
+    store = DuckdbStore(tmp_path / "tape.duckdb")
+    now_ns = time.time_ns()
+    store.add_market_depth(
+        [depth_row("BTCUSDT", "mock", ((100.0, 1.0),), asks, now_ns) for asks in ((), ((101.0, 3.0),))]
+        + [depth_row("ETHUSDT", "mock", (), (), now_ns - 600_000_000_000)]
+    )
+    store.close()
+    with duckdb.connect(str(tmp_path / "tape.duckdb"), read_only=True) as connection:
+        counted, newest, with_figures = [connection.execute(query).fetchall() for query in queries]
+    assert counted == [(2,)]
+    assert [row[0] for row in newest] == ["BTCUSDT", "BTCUSDT", "ETHUSDT"]
+    assert with_figures == [("BTCUSDT", 100.5, 1.0, -0.5)]
