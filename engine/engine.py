@@ -1,4 +1,4 @@
-"""The engine: connectors, hub, strategies and alerts of one process, started and stopped together."""
+"""The engine: connectors, hub, strategies, alerts and recordings of one process, started and stopped together."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from engine.clock import SYSTEM_CLOCK, Clock
 from engine.connector import Connector
 from engine.errors import PluginError
 from engine.feed.hub import LINGER_S, Hub
+from engine.store.desk import RecordingDesk
+from engine.store.flight_desk import FlightDesk
+from engine.store.options import RecordOptions
 from engine.strategy.host import StrategyHost
 
 
@@ -27,6 +30,7 @@ class Engine:
         plugin_errors: Sequence[PluginError] = (),
         clock: Clock = SYSTEM_CLOCK,
         linger_s: float = LINGER_S,
+        recording: RecordOptions | None = None,
         alert_rules: Path | None = None,
     ) -> None:
         """`alert_rules` is the file that keeps the rules of alerts; None: they end with the engine."""
@@ -35,6 +39,8 @@ class Engine:
         self.hub = Hub(connectors, clock=clock, linger_s=linger_s)
         self.flow = FlowDesk(self.hub)
         self.strategies = StrategyHost(self.hub, strategies, self.flow)
+        self.flight = FlightDesk(self.hub.connectors, clock)
+        self.recording = RecordingDesk(self.hub, recording, clock=clock, listen=self.strategies.listen)
         self.alerts = AlertDesk(self.hub, self.flow, RuleBook(alert_rules, known_figures()))
         self.alerts.begin()
 
@@ -43,8 +49,10 @@ class Engine:
         return self.hub.connectors
 
     def close(self) -> None:
-        """Stop alerts and strategies, then analysis, then feeds."""
+        """Stop alerts, strategies, the recording that heard them, analysis, feeds, and what records their frames."""
         self.alerts.close()
         self.strategies.close()
+        self.recording.close()
         self.flow.close()
         self.hub.close()
+        self.flight.close()

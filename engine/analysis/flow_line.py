@@ -32,6 +32,7 @@ LADDER_LEVELS = 50
 DETECTIONS_KEPT = 400
 BARS_SHOWN = 60
 SLOW_EVERY_NS = 1_000_000_000
+BACK_NS = 1_000_000_000
 SCORE_EVERY_NS = 10_000_000_000
 AGAIN_AFTER_NS = 30_000_000_000
 """An analysis that has failed begins anew after so long."""
@@ -128,6 +129,9 @@ class FlowLine:
     def attach(self, feed: Feed, tick: float, *, derive_quotes: bool, terms: Terms | None = None) -> None:
         """Analyse this feed from now on; what was known of an earlier one stays, with a hole before it."""
         analyzer, terms = self.analyzer, terms or self.terms
+        if analyzer is not None and analyzer.observer.last_ns > feed.clock.now_ns() + BACK_NS:
+            analyzer = None  # a recording is played from an earlier place: what was found lies in the future now
+            self.detections.clear()
         if analyzer is None or analyzer.tick != tick or terms != self.terms:
             self.terms = terms
             analyzer = self.analyzer = self._make(tick, derive_quotes)

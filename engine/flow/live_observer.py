@@ -37,19 +37,19 @@ class LiveObserver(Observer):
         self._short = len(self._bbo) == 3
 
     def hear(self, event: Quote | Trade) -> None:
-        top = self._top
-        if type(event) is not Quote or event.bid != top.bid or event.ask != top.ask or not self._short:
+        if type(event) is not Quote:
             super().hear(event)
             return
+        top, bid, ask = self._top, event.bid, event.ask
         t_ns, bid_size, ask_size = event.received_ns, event.bid_size, event.ask_size
         total = bid_size + ask_size
         bids, asks, board = self._bids, self._asks, self._board
         # Tenths of a second end before whole seconds do: before `mark_ns` no edge is passed.
         if (
-            t_ns >= top.mark_ns or not top.known or not (bid_size > 0.0 < ask_size and total < _INFINITY)
-            or bids.price != event.bid or asks.price != event.ask
+            bid != top.bid or ask != top.ask or t_ns >= top.mark_ns or not top.known or not self._short
+            or not (bid_size > 0.0 < ask_size and total < _INFINITY) or bid != bids.price or ask != asks.price
         ):  # fmt: skip
-            super().hear(event)
+            self.on_bbo(t_ns, bid, bid_size, ask, ask_size)
             return
         flow = top.ofi_last = bid_size - top.bid_size + top.ask_size - ask_size
         top.ofi += flow
@@ -61,10 +61,10 @@ class LiveObserver(Observer):
         top.bid_size, top.ask_size = bid_size, ask_size
         top.t_ns = self.last_ns = t_ns
         if not board.low < (bid_size - ask_size) / total < board.high or t_ns >= board.wake_ns:
-            board.on_bbo(t_ns, top.bid, bid_size, top.ask, ask_size)
+            board.on_bbo(t_ns, bid, bid_size, ask, ask_size)
         if (bids.traded_ns >= 0 and bid_size != bids.size) or (asks.traded_ns >= 0 and ask_size != asks.size):
             # It may be the answer to a trade.
-            self._tape.on_bbo(t_ns, top.bid, bid_size, top.ask, ask_size)
+            self._tape.on_bbo(t_ns, bid, bid_size, ask, ask_size)
             return
         bids.size, asks.size = bid_size, ask_size
         if bid_size > bids.peak:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.app.pages.dashboard import choose, dashboard, launch, open_page, panel, press, settle
+from tests.app.pages.dashboard import choose, dashboard, open_page, panel, press, settle
 from tests.shared import capture
 
 pytestmark = pytest.mark.browser
@@ -38,19 +38,6 @@ COLOURS = """
   return seen.size;
 }
 """
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright, chromium_path: str) -> Iterator[Browser]:
-    chromium = launch(playwright, chromium_path)
-    yield chromium
-    chromium.close()
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +155,7 @@ def test_a_recording_shows_its_order_flow(browser: Browser, tmp_path: Path) -> N
     path = capture(DEMO)
     with dashboard(tmp_path / "app.log", {"CAPTURES_DIR": str(path.parent)}) as served:
         tab = open_page(browser, f"{served}/flow")
-        tab.get_by_text("Play a capture", exact=True).click()
+        tab.get_by_text("Play a recording", exact=True).click()
         choose(tab, "capture-file", path.name)
         tab.locator(".st-key-capture-speed").get_by_text("10×", exact=True).click()
         settle(tab)

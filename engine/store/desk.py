@@ -1,0 +1,158 @@
+"""The recordings of a process: one store, one recording at a time, and what is to be said about them."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Sequence
+from threading import Lock
+from time import monotonic
+
+from msgspec import Struct
+
+from engine.clock import SYSTEM_CLOCK, Clock
+from engine.errors import StoreError
+from engine.feed.hub import Hub
+from engine.feed.mailbox import FeedKey
+from engine.store.base import Recording, Store
+from engine.store.opening import open_store, there_is_one
+from engine.store.options import RecordOptions
+from engine.store.recorder import CHECK_EVERY_S, Listen, Recorder
+from engine.store.retention import enforce, outgrown
+
+REMOVED_KEPT = 20
+
+log = logging.getLogger(__name__)
+
+
+class RecordingState(Struct, frozen=True):
+    """What a page shows of the recording that runs; `recording` is None while none does.
+
+    `seconds` since it began, `rate` in events a second, `bytes` of the whole store (None while nothing runs), `waiting`
+    not yet written, `dropped` for good. `error` and `hint` say what is wrong and what to do, also of the last recording
+    if it ended by itself. `found` are recordings that were cut off (seen when the store was opened), `removed` says
+    what was deleted for its age or size.
+    """
+
+    recording: Recording | None
+    seconds: float
+    events: int
+    rate: float
+    bytes: int | None
+    waiting: int
+    dropped: int
+    gaps: int
+    error: str
+    hint: str
+    found: tuple[Recording, ...]
+    removed: tuple[str, ...]
+
+
+class RecordingDesk:
+    """Starts and stops recordings, opens the store when it is first needed, and keeps to the limits of age and size."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        options: RecordOptions | None = None,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        listen: Listen | None = None,
+    ) -> None:
+        self.options = options or RecordOptions()
+        self._hub, self._clock, self._listen = hub, clock, listen
+        self._store: Store | None = None
+        self._recorder: Recorder | None = None
+        self._began_s = 0.0
+        self._error = self._hint = ""
+        self._removed: deque[str] = deque(maxlen=REMOVED_KEPT)
+        self._lock = Lock()
+        self._store_lock = Lock()
+
+    def store(self) -> Store:
+        """The store, opened (and tidied) on the first call.
+
+        Raises:
+            StoreError: it cannot be opened; asked for again, it is tried again.
+        """
+        with self._store_lock:
+            if self._store is None:
+                self._store = open_store(self.options.store_url)
+                self._removed += enforce(self._store, self.options, self._clock.now_ns())
+            return self._store
+
+    def look_back(self) -> None:
+        """Open the store if there is one already, so that what was cut off is found when the program starts."""
+        if there_is_one(self.options.store_url):
+            try:
+                self.store()
+            except StoreError as error:
+                log.error("recordings: %s. %s", str(error).rstrip("."), error.hint)
+                self._error, self._hint = str(error), error.hint
+
+    def start(self, keys: Sequence[FeedKey], note: str = "") -> Recording:
+        """Record these feeds from now on.
+
+        Raises:
+            StoreError: one runs already, or the store does not take it.
+            ConfigError: no such connector or mode.
+        """
+        with self._lock:
+            if self._recorder is not None and self._recorder.running:
+                raise StoreError(
+                    f"recording {self._recorder.recording.id} runs already", hint="Stop it, then start a new one."
+                )
+            if not keys:
+                raise StoreError("nothing to record was chosen", hint="Choose at least one feed.")
+            store = self.store()
+            recorder = Recorder(
+                store, self._hub, tuple(dict.fromkeys(keys)), options=self.options, clock=self._clock, note=note,
+                check_every_s=CHECK_EVERY_S,
+            )  # fmt: skip
+            recorder.check = lambda: self._tidy(store)
+            recorder.start(self._listen)
+            self._recorder, self._began_s = recorder, monotonic()
+            self._error = self._hint = ""
+            log.info("recording %s of %d feeds into %s", recorder.recording.id, len(keys), store.place)
+            return recorder.recording
+
+    def stop(self) -> Recording | None:
+        """End the recording that runs, within 2 s; what it became, None where none ran."""
+        with self._lock:
+            recorder, self._recorder = self._recorder, None
+        if recorder is None:
+            return None
+        recording = recorder.stop()
+        said = recorder.progress()
+        self._error, self._hint = said.error, said.hint
+        log.info("recording %s ended with %d events", recording.id, said.events)
+        return recording
+
+    def state(self) -> RecordingState:
+        """How things stand; never waits for the disk for long."""
+        recorder = self._recorder
+        found = tuple(self._store.found_cut_off) if self._store is not None else ()
+        if recorder is None:
+            return RecordingState(
+                None, 0.0, 0, 0.0, None, 0, 0, 0, self._error, self._hint, found, tuple(self._removed)
+            )
+        said = recorder.progress()
+        return RecordingState(
+            recorder.recording if recorder.running else None, monotonic() - self._began_s, said.events, said.rate,
+            said.bytes, said.waiting, said.dropped, said.gaps, said.error, said.hint, found, tuple(self._removed),
+        )  # fmt: skip
+
+    def _tidy(self, store: Store) -> str:
+        """Keep to the limits; why the running recording must end, empty when it need not."""
+        self._removed += enforce(store, self.options, self._clock.now_ns())
+        if outgrown(store, self.options):
+            return f"it alone exceeds the {self.options.max_gb:g} GB that RECORD_MAX_GB allows"
+        return ""
+
+    def close(self) -> None:
+        """End the recording, if one runs, and let go of the store."""
+        self.stop()
+        with self._store_lock:
+            store, self._store = self._store, None
+        if store is not None:
+            store.close()

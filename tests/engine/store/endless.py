@@ -1,0 +1,53 @@
+"""Records an endless market into a file until it is killed: `python -m tests.engine.store.endless FILE FLUSH_S`.
+
+Prints the recording's id, then after each flush how many events are on the disk, and how many there have been.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from time import monotonic, sleep
+
+from engine.clock import ManualClock
+from engine.feed.hub import Hub
+from engine.store.duckdb_store import DuckdbStore
+from engine.store.options import RecordOptions
+from engine.store.recorder import Recorder
+from tests.engine.support import START_NS, FakeConnector, delta, snapshot
+
+LONGEST_S = 30.0
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    store = DuckdbStore(Path(sys.argv[1]))
+    connector = FakeConnector(clock=ManualClock(START_NS))
+    recorder = Recorder(
+        store,
+        Hub({"binance": connector}),
+        [("binance", "BTCUSDT", "stream")],
+        options=RecordOptions(flush_s=float(sys.argv[2])),
+        clock=ManualClock(START_NS),
+    )
+    recorder.start()
+    say(recorder.recording.id)
+    [line] = connector.streams
+    line.say(snapshot(1))
+    number, said, begun = 1, 0, monotonic()
+    while monotonic() - begun < LONGEST_S:
+        for _ in range(20):
+            number += 1
+            line.say(delta(number, bids=((99.0, float(number)),)))
+        if (count := recorder.progress().events) != said:
+            said = count
+            say(f"{count} {number}")
+        sleep(0.002)
+
+
+if __name__ == "__main__":
+    main()

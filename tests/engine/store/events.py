@@ -1,0 +1,99 @@
+"""Events of every kind, plain and strange, for the tests of recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from hypothesis import strategies as st
+
+from engine.feed.mailbox import FeedKey
+from engine.market.events import BookDelta, BookSnapshot, FeedState, FeedStatus, Quote, Trade
+from engine.market.signal import Signal
+from engine.store.base import Entered, Entry
+
+KEY: FeedKey = ("mock", "BTCUSDT", "stream")
+OTHER: FeedKey = ("mock", "ETHUSDT", "stream")
+FILM: FeedKey = ("film.jsonl @ max", "BTCUSDT", "stream")
+START_NS = 1_700_000_000_000_000_000
+SECOND_NS = 1_000_000_000
+
+_floats = st.one_of(st.floats(), st.sampled_from([0.0, -0.0, 5e-324, 0.1 + 0.2, 61737.63, 1e308]))
+_times = st.integers(START_NS, START_NS + 100 * SECOND_NS)
+_numbers = st.one_of(st.none(), st.integers(0, 2**53), st.integers(2**62, 2**64 - 1))
+_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+_levels = st.lists(st.tuples(_floats, _floats), max_size=6).map(tuple)
+_wire = st.none() | st.tuples(*[st.lists(st.tuples(_text, _text), max_size=3).map(tuple)] * 2)
+_sources = st.sampled_from(["stream", "poll", "replay", "mock", "synthetic"])
+_keys = st.sampled_from([KEY, OTHER, FILM])
+
+
+def _event(key: FeedKey) -> st.SearchStrategy[Entered]:
+    venue = "binance" if key == FILM else key[0]
+    name = {"venue": st.just(venue), "symbol": st.just(key[1])}
+    times = {"exchange_ns": st.none() | _times, "received_ns": _times, "source": _sources}
+    book = {**name, **times, "bids": _levels, "asks": _levels, "checksum": _numbers, "wire": _wire}
+    return st.one_of(
+        st.builds(BookSnapshot, **book, sequence=_numbers, depth=st.none() | st.integers(1, 5000)),
+        st.builds(BookDelta, **book, first_sequence=_numbers, last_sequence=_numbers, previous_sequence=_numbers),
+        st.builds(
+            Quote, **name, **times, bid=_floats, bid_size=_floats, ask=_floats, ask_size=_floats, sequence=_numbers
+        ),
+        st.builds(
+            Trade, **name, **times, price=_floats, size=_floats, aggressor=st.sampled_from([-1, 0, 1]),
+            trade_id=_numbers | _text, backfill=st.booleans(), exact_size=st.none() | _text,
+        ),
+        st.builds(
+            FeedStatus, **name, state=st.sampled_from(FeedState), reason=_text, hint=_text,
+            attempt=st.integers(0, 99), next_try_ns=st.none() | _times, received_ns=_times, source=_sources,
+        ),
+        st.builds(
+            Signal, **name, strategy=_text, direction=st.sampled_from(["buy", "sell", "flat"]), strength=_floats,
+            price=_floats, at_ns=_times, reason=_text, confidence=st.none() | _floats, source=_text,
+        ),
+    )  # fmt: skip
+
+
+def any_entries() -> st.SearchStrategy[list[Entry]]:
+    """Runs of entries with all that the types allow; numbered from 0, with numbers missing here and there."""
+    one = _keys.flatmap(lambda key: st.tuples(st.just(key), _event(key), st.integers(1, 3)))
+    return st.lists(one, max_size=25).map(_numbered)
+
+
+def _numbered(drawn: Sequence[tuple[FeedKey, Entered, int]]) -> list[Entry]:
+    entries, index = list[Entry](), -1
+    for key, event, step in drawn:
+        index += step
+        entries.append(Entry(index, key, event))
+    return entries
+
+
+def exactly(entries: Sequence[Entry]) -> list[tuple[int, FeedKey, str, bytes]]:
+    """Entries in a form that is equal only if every bit is: numbers that are none, and minus zero, included."""
+    return [(one.index, one.key, type(one.event).__name__, msgspec.msgpack.encode(one.event)) for one in entries]
+
+
+def snapshot(at_s: float = 0.0, key: FeedKey = KEY, sequence: int = 1, **changed: Any) -> BookSnapshot:
+    """A book of two levels a side."""
+    fields: dict[str, Any] = {
+        "bids": ((100.0, 1.0), (99.5, 2.0)), "asks": ((100.5, 1.5), (101.0, 3.0)), "sequence": sequence,
+        "exchange_ns": None, "received_ns": START_NS + round(at_s * 1e9), "source": "mock", **changed,
+    }  # fmt: skip
+    return BookSnapshot(key[0], key[1], **fields)
+
+
+def trade(at_s: float = 0.0, key: FeedKey = KEY, price: float = 100.0, size: float = 1.0, aggressor: int = 1) -> Trade:
+    """A print."""
+    at_ns = START_NS + round(at_s * 1e9)
+    return Trade(key[0], key[1], price, size, aggressor, round(at_s * 1000), at_ns, at_ns, "mock")
+
+
+def status(reason: str = "", at_s: float = 0.0, key: FeedKey = KEY, state: FeedState = FeedState.LIVE) -> FeedStatus:
+    """What a feed says of itself."""
+    return FeedStatus(key[0], key[1], state, reason, "", 0, None, START_NS + round(at_s * 1e9), "mock")
+
+
+def run_of(events: Sequence[Entered], key: FeedKey = KEY, start: int = 0) -> list[Entry]:
+    """Events as entries of one feed."""
+    return [Entry(index, key, event) for index, event in enumerate(events, start)]
