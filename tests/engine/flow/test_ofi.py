@@ -155,3 +155,44 @@ def test_the_integrated_flow_waits_for_thirty_intervals_and_skips_incomplete_one
     teller.update(41.5, [(100.0 - step, 1.0) for step in range(9)])
     found.on_second(100.5)
     assert found.n == 39, "a level was missing meanwhile"
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_how_many_states_are_counted_at_once_shows_nowhere(seed: int) -> None:
+    """Read after every update, now and then, and only at the end: the same to the last bit, short books included."""
+    random = Random(seed)
+    often, seldom, never = LevelOfi(4), LevelOfi(4), LevelOfi(4)
+    teller = BookTeller(often, seldom, never)
+    teller.snapshot(0, [(100.0 - step, 1.5) for step in range(9)], [(101.0 + step, 1.5) for step in range(9)])
+    for step in range(1, 700):
+        few = step % 200 > 190
+        bids = [(float(random.randrange(92, 101)), 0.0 if few else random.random()) for _ in range(3)]
+        asks = [(float(random.randrange(101, 110)), 0.0 if few else random.random()) for _ in range(3)]
+        teller.update(step, bids, asks)
+        if step % 333 == 0:
+            for levels in teller.sections:
+                levels.on_reset(at(step), "a gap")
+        read = often.cumulative, often.depth_sum
+        if random.random() < 0.05:
+            assert (seldom.cumulative, seldom.depth_sum) == read
+    assert (never.cumulative, never.depth_sum) == (often.cumulative, often.depth_sum)
+    assert often.events == seldom.events == never.events == 700
+    assert never.cumulative != [0.0] * 4
+
+
+def test_the_flow_of_many_levels_is_the_sum_of_what_each_update_did() -> None:
+    random = Random(8)
+    levels = LevelOfi(2)
+    teller = BookTeller(levels)
+    teller.snapshot(0, [(100.0, 5.0), (99.0, 2.0), (98.0, 1.0)], [(101.0, 4.0), (102.0, 9.0), (103.0, 1.0)])
+    expected, known = [0.0, 0.0], teller.book.best_columns(2)
+    for step in range(1, 300):
+        teller.update(step, [(float(random.randrange(99, 101)), random.choice((1.0, 2.0, 7.0)))], [])
+        now = teller.book.best_columns(2)
+        for level in range(2):
+            if now[0][level] >= known[0][level]:
+                expected[level] += now[1][level]
+            if now[0][level] <= known[0][level]:
+                expected[level] -= known[1][level]
+        known = now
+    assert levels.cumulative == pytest.approx(expected)
