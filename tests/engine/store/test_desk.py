@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 from msgspec.structs import replace
@@ -10,6 +11,7 @@ from engine.clock import ManualClock
 from engine.engine import Engine
 from engine.errors import StoreError
 from engine.market.signal import Signal
+from engine.store.base import Recording
 from engine.store.desk import RecordingDesk
 from engine.store.duckdb_store import DuckdbStore
 from engine.store.options import RecordOptions
@@ -176,3 +178,23 @@ def test_a_recording_refuses_when_its_place_does(engine: Engine, options: Record
     with pytest.raises(StoreError) as caught:
         engine.recording.start([BTC])
     assert "STORE_URL" in caught.value.hint
+
+
+def test_the_end_of_a_recording_is_written_although_the_disk_is_slow(
+    engine: Engine, connector: FakeConnector, options: RecordOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.store.recorder.STOP_S", 0.05)
+    slow, end = Event(), DuckdbStore.end
+
+    def end_slowly(self: DuckdbStore, recording_id: str, *, at_ns: int) -> Recording:
+        slow.wait(0.5)
+        return end(self, recording_id, at_ns=at_ns)
+
+    monkeypatch.setattr(DuckdbStore, "end", end_slowly)
+    desk = RecordingDesk(engine.hub, options, clock=connector.clock)
+    recording = desk.start([BTC])
+    desk.close()
+    store = DuckdbStore(Path(options.store_url[len("duckdb:///") :]))
+    assert store.found_cut_off == []
+    assert store.recording(recording.id).ending == "stopped"
+    store.close()
