@@ -56,13 +56,10 @@ class Recorded(Run):
 
     def _stop(self) -> Recording:
         """The recording once its end is written, however slow the disk."""
-        stopped = self.desk.stop()
-        assert stopped is not None
-        deadline = time.monotonic() + END_WITHIN_S
-        while (found := self.desk.store().recording(stopped.id)).ending == "running":
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"the end of the recording was not written: {self.desk.state().error}")
-            time.sleep(0.1)
+        self.desk.stop()
+        found = self.desk.finished(END_WITHIN_S)
+        if found is None or found.ending == "running":
+            raise RuntimeError(f"the end of the recording was not written: {self.desk.state().error}")
         return found
 
     def soak(self, minutes: float) -> dict[str, Any]:

@@ -133,6 +133,15 @@ class RecordingDesk:
         log.info("recording %s ended with %d events", recording.id, said.events)
         return recording
 
+    def finished(self, seconds: float = CLOSE_S) -> Recording | None:
+        """The recording that was stopped last, once its end is written; waits for that so many seconds at most."""
+        if self._last is None:
+            return None
+        self._last.wait(seconds)
+        said = self._last.progress()
+        self._error, self._hint = said.error, said.hint
+        return self._last.recording
+
     def state(self) -> RecordingState:
         """How things stand; never waits for the disk for long."""
         recorder = self._recorder

@@ -65,7 +65,8 @@ def test_an_engine_records_what_runs_through_it_with_the_signals(engine: Engine,
     assert (state.recording.id, state.recording.note, state.error, state.dropped) == (recording.id, "a test", "", 0)
     assert (state.bytes or 0) > 0
     assert state.rate > 0
-    ended = engine.recording.stop()
+    engine.recording.stop()
+    ended = engine.recording.finished()
     assert ended is not None
     assert ended.ending == "stopped"
     events = [entry.event for entry in engine.recording.store().read(recording.id)]
@@ -141,7 +142,7 @@ def test_recordings_that_are_too_old_go_when_the_store_is_opened(
 def test_the_oldest_recordings_go_while_all_together_are_too_large(
     options: RecordOptions, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    oldest, newest = old_recording(options, 2, 150_000), old_recording(options, 1, 150_000)
+    oldest, newest = old_recording(options, 2, 60_000), old_recording(options, 1, 60_000)
     store = DuckdbStore(tmp_path / "data" / "tape.duckdb")
     room = store.size() * 0.75
     said = enforce(store, replace(options, max_gb=room / 1e9), START_NS)
