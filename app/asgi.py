@@ -14,7 +14,7 @@ if str(ROOT) not in sys.path:
 import streamlit as st  # noqa: E402
 from streamlit.runtime.pages_manager import PagesManager  # noqa: E402
 
-from app.wiring import engine, start_live_plane  # noqa: E402
+from app.wiring import close_archive, engine, start_live_plane  # noqa: E402
 from engine.errors import ConfigError  # noqa: E402
 from engine.process import close_engine, services  # noqa: E402
 
@@ -43,6 +43,7 @@ async def lifespan(application: st.App) -> AsyncIterator[dict[str, Any]]:
     finally:
         await plane.stop()
         services.pop("live_plane", None)
+        close_archive()
         close_engine()
 
 

@@ -9,7 +9,7 @@ if str(ROOT) not in sys.path:
 
 import streamlit as st  # noqa: E402
 
-from app.panels import alert_bell  # noqa: E402
+from app.panels import alert_bell, recording_light  # noqa: E402
 from app.style import PAGE_ICON, apply_style  # noqa: E402
 
 st.set_page_config(page_title="Tapedeck", page_icon=PAGE_ICON, layout="wide", initial_sidebar_state="auto")
@@ -20,10 +20,12 @@ page = st.navigation(
         st.Page(PAGES / "live_trading.py", title="Live Trading", default=True),
         st.Page(PAGES / "order_flow.py", title="Order Flow", url_path="flow"),
         st.Page(PAGES / "across_venues.py", title="Across Venues", url_path="across"),
+        st.Page(PAGES / "recordings.py", title="Recordings", url_path="recordings"),
         st.Page(PAGES / "alerts.py", title="Alerts", url_path="alerts"),
     ],
     position="top",
 )
+recording_light.show()
 page.run()
 with st.sidebar:
     alert_bell.show()

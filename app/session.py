@@ -10,6 +10,7 @@ from time import monotonic
 
 from msgspec import Struct
 
+from app.live.history import BACK_NS
 from app.live.pipe import FramePipe
 from engine.engine import Engine
 from engine.errors import EngineError
@@ -39,6 +40,10 @@ class SymbolBuffer:
         self.events = 0
 
     def add(self, mail: Mail) -> None:
+        if mail.points and self.points and mail.points[-1].received_ns < self.points[-1].received_ns - BACK_NS:
+            # A recording is played from another place: what was known lies in the future now.
+            self.points.clear()
+            self.trades.clear()
         self.points.extend(mail.points)
         self.trades.extend(mail.trades)
         self.statuses.extend(mail.statuses)

@@ -91,6 +91,11 @@ _STYLE = """
 .td-history { list-style: none; padding: 0; margin: 0; font-size: 0.8rem; columns: 2; }
 .td-two p, .td-note-line { font-size: 0.78rem; opacity: 0.75; margin: 0.3rem 0; }
 .stHtml h4 { font-size: 0.95rem; padding: 0.4rem 0 0.2rem; }
+.st-key-recording-light { gap: 0.2rem; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-recording-light):not(:has(.td-rec)) { display: none; }
+.td-rec { color: color-mix(in srgb, #e02424 75%, currentColor); font-size: 0.8rem; font-weight: 650;
+  font-variant-numeric: tabular-nums; }
+.td-rec em { font-style: normal; font-weight: 500; }
 .td-bell { font-size: 0.85rem; font-variant-numeric: tabular-nums; border-top: 1px solid var(--st-border-color, #8884);
   padding-top: 0.5rem; min-height: 5.9rem; }
 .td-bell i { font-style: normal; opacity: 0.75; }

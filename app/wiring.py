@@ -8,24 +8,33 @@ from pathlib import Path
 from threading import Thread
 from typing import cast
 
+from app.archive import Archive
 from app.instruments import InstrumentDirectory
 from app.live.pipe import FramePipe
 from app.live.routes import LivePlane, LiveSettings
 from app.live.source import HubSource
 from app.live.tickets import TicketOffice
-from connectors.base.playback import PlaybackConnector
-from connectors.base.venue import Venue
+from connectors.base.player import ReplayControls
+from connectors.replay import ReplayConnector, replay_connectors
 from engine.engine import Engine
+from engine.errors import EngineError
 from engine.feed.mailbox import FeedKey
 from engine.market.terms import Terms, taker_fee_bps
 from engine.plugins import discover, frame_readers, make_connectors
 from engine.process import get_engine, services
-from engine.settings import Settings, load_settings
+from engine.settings import Settings, for_strangers, load_settings
+from engine.store.base import Recording
+from engine.store.opening import there_is_one
 from engine.store.options import options_from
+from engine.store.play_capture import PlayableCapture
+from engine.store.play_tape import PlayableTape
+from engine.store.playable import Playable
 from engine.store.verify import recognise
 
 SWITCH_INTERVAL_S = 0.0005
 """How long a thread may hold the interpreter: the default 5 ms would delay frames behind a page that is being drawn."""
+
+REPLAY = "replay:"
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +56,26 @@ def directory() -> InstrumentDirectory:
     if "directory" not in services:
         services["directory"] = InstrumentDirectory()
     return cast(InstrumentDirectory, services["directory"])
+
+
+def archive() -> Archive:
+    """The recordings of the process and the long work on them."""
+    if "archive" not in services:
+        chosen = settings()
+        services["archive"] = Archive(
+            engine().recording.store,
+            exports=chosen.exports_dir,
+            captures=chosen.captures_dir,
+            settings=for_strangers(chosen),
+        )
+    return cast(Archive, services["archive"])
+
+
+def close_archive() -> None:
+    """Call off what is being done with recordings, if anything is; before the engine closes their store."""
+    found = cast("Archive | None", services.pop("archive", None))
+    if found is not None:
+        found.close()
 
 
 def live_plane() -> LivePlane | None:
@@ -75,12 +104,65 @@ def open_capture(path: Path, speed: float | None) -> str:
     Raises:
         EngineError: the file cannot be read or no connector knows its venue.
     """
-    hub = engine().hub
-    reader = recognise(path, frame_readers())
     # A reader of its own: what it learns from the recording (depths, precisions) is not true of the live venue.
-    playback = PlaybackConnector(cast(Venue, reader), path, speed)
-    hub.add_connector(playback)
-    return playback.name
+    return open_recording(PlayableCapture(path, recognise(path, frame_readers())), path.name, speed)
+
+
+def open_tape(recording_id: str, speed: float | None) -> str:
+    """Offer a recording of the store as a venue; the name to watch (the first of its venues) under.
+
+    Raises:
+        EngineError: there is no such recording, or nothing is in it.
+    """
+    store = engine().recording.store()
+    return open_recording(PlayableTape(store, store.recording(recording_id)), recording_id, speed)
+
+
+def recordings() -> list[Recording]:
+    """What the store holds, oldest first; nothing where there is no store yet.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    return engine().recording.store().recordings() if there_is_one(settings().store_url) else []
+
+
+def open_recording(playable: Playable, name: str, speed: float | None) -> str:
+    """Offer a recording as a venue (one for each of its venues); the name to watch the first of them under.
+
+    Raises:
+        EngineError: nothing was recorded.
+    """
+    made = replay_connectors(playable, name, speed)
+    hub = engine().hub
+    for connector in made:
+        hub.add_connector(connector)
+    controls = replay_controls(made[0].name)
+    if controls is not None:
+        controls.set_speed(speed)  # it may have been open already
+    return made[0].name
+
+
+def reopen_recording(connector: str) -> bool:
+    """Offer the recording again that an address names, after a restart or on another day; whether there is one."""
+    name = connector.removeprefix(REPLAY).partition("/")[0]
+    if not connector.startswith(REPLAY) or connector in engine().connectors:
+        return False
+    try:
+        capture = settings().captures_dir / name
+        if capture.exists() and capture.parent == settings().captures_dir and name not in ("", ".", ".."):
+            open_capture(capture, 1.0)
+        else:
+            open_tape(name, 1.0)
+    except EngineError as error:
+        log.info("%s cannot be opened again: %s", name, error)
+    return connector in engine().connectors
+
+
+def replay_controls(connector: str) -> ReplayControls | None:
+    """What a replay's page may press; None where the connector is no recording."""
+    found = engine().connectors.get(connector)
+    return found.controls if isinstance(found, ReplayConnector) else None
 
 
 def _build_engine() -> Engine:
@@ -95,6 +177,7 @@ def _build_engine() -> Engine:
         alert_rules=chosen.alert_rules_file, recording=options_from(chosen),
     )  # fmt: skip
     made.flow.tick_of, made.flow.terms_of = _tick, _terms
+    made.flight.folder = chosen.captures_dir
     if chosen.alert_urls:
         _open_channels(made, chosen.alert_urls)
     # On a thread of its own: a page must not wait for a large file to be opened.
@@ -126,7 +209,7 @@ def _terms(key: FeedKey) -> Terms:
     venue, symbol, _ = key
     instrument = directory().instrument(venue, symbol)
     connector = engine().connectors.get(venue)
-    paid_at = connector.recorded if isinstance(connector, PlaybackConnector) else venue
+    paid_at = connector.venue if isinstance(connector, ReplayConnector) else venue
     fee_bps = taker_fee_bps(paid_at, settings().taker_fees_bps)
     if instrument is None:
         return Terms(fee_bps, paid_at=paid_at)

@@ -18,6 +18,8 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~<>$:&])")
 _AUTOLINK = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\\?\.)|(?<=@)", re.IGNORECASE)
 """Where an invisible word joiner keeps Markdown from making a link of an address that somebody else wrote."""
 
+_FOLDERS = re.compile(r"(?<![\w:/])/(?:[^\s/:'\"]+/)+")
+
 _ICONS = {
     FeedState.LIVE: "✅",
     FeedState.POLLING: "✅",
@@ -77,6 +79,11 @@ def plain(text: str, most: int = LONGEST_WORDS) -> str:
     """Words of others (a symbol from the address, a venue's refusal) as Markdown that shows them and nothing else."""
     short = text if len(text) <= most else text[: most - 1] + "…"
     return _AUTOLINK.sub("\u2060", _MARKDOWN.sub(r"\\\1", " ".join(short.split())))
+
+
+def without_folders(text: str) -> str:
+    """Words of ours for whoever sees the page: files by their names, not by where they lie on the server."""
+    return _FOLDERS.sub("", text)
 
 
 def sentences(*texts: str) -> str:

@@ -21,7 +21,7 @@ from importlib.util import find_spec
 from json import dumps
 from pathlib import Path
 from threading import Lock, get_ident
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -33,8 +33,9 @@ from connectors.base.dial import proxy_for
 from connectors.base.unified.errors import kinds, translate
 from connectors.base.unified.link import TRADES_KEPT, UnifiedLink
 from connectors.base.unified.listing import Listing, first_rest, first_websocket, redirect
-from connectors.base.unified.recorded import HOSTS, RecordedExchange
+from connectors.base.unified.recorded import HOSTS, RecordedExchange, Translation
 from connectors.base.unified.wire import Told, decode, events, levels, stamp_ns
+from connectors.base.unified.wiretap import as_bytes, listen
 from engine.connector import Callback, Capabilities, Stream
 from engine.errors import ConfigError, DecodeError, Disconnected, FeedError, StreamUnsupported
 from engine.feed.sync import WholeBooks
@@ -50,6 +51,8 @@ BLOCKED_IN = {
     "bybit": "the United States and other restricted locations (HTTP 403)",
 }
 DEPTH = 100
+OWN_MESSAGES = "own"
+"""The name under which the exchange's own messages are recorded."""
 
 
 class CcxtConnector(StreamingConnector):
@@ -59,6 +62,7 @@ class CcxtConnector(StreamingConnector):
     exchange_id: ClassVar[str] = ""
     capabilities = Capabilities(streaming=True, polling=True, depth=DEPTH, trades=True)
     continuity = WholeBooks()
+    frames = "what ccxt made of the venue's messages; those stand beside it, REST answers are not recorded"
     wait_s: ClassVar[float] = 15.0
     """How long ccxt may say nothing of a symbol before we look whether its connection is still alive."""
     limits = Limits(
@@ -87,7 +91,8 @@ class CcxtConnector(StreamingConnector):
     @classmethod
     def frame_readers(cls) -> dict[str, Any]:
         """What reads recordings of these exchanges through ccxt's own message handlers, by name."""
-        return {f"ccxt:{name}": RecordedExchange(name, partial(_recorded, name), name in MAKER_SIDE) for name in HOSTS}
+        found = {f"ccxt:{name}": RecordedExchange(name, partial(_recorded, name), name in MAKER_SIDE) for name in HOSTS}
+        return {**found, "ccxt": Translation()}
 
     def __init__(self, settings: Mapping[str, str] | None = None, **options: Any) -> None:
         super().__init__(settings, **options)
@@ -194,6 +199,11 @@ class CcxtConnector(StreamingConnector):
     def decode_instruments(self, body: bytes) -> list[Instrument]:
         raise DecodeError(f"{self.name}: ccxt asks for its markets itself")
 
+    def _record_message(self, direction: Literal["send", "recv"], url: str, message: Any) -> None:
+        tap = self.tap
+        if tap is not None:
+            tap.frame("ws", direction, url, OWN_MESSAGES, as_bytes(message), self.runtime.clock.now_ns())
+
     def _calls(self) -> _Calls:
         """This thread's own exchange object, for ccxt's are not to be shared."""
         with self._desks_lock:
@@ -218,6 +228,7 @@ class CcxtConnector(StreamingConnector):
         exchange = self._make()
         self._address = exchange.implode_hostname(first_websocket(exchange.urls["api"])) or self._address
         _set_proxy(exchange, self._address)
+        listen(exchange, self._record_message)
         try:
             listing = self._listing
             if listing is None:

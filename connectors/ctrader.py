@@ -89,6 +89,7 @@ class CtraderConnector(StreamingConnector):
     crossed_allowed = True
     limits = Limits(
         silence_s=45.0,
+        one_connection=True,
         ping_interval_s=20.0,
         heartbeat_interval_s=10.0,
         connect_per_s=0.5,
@@ -169,6 +170,9 @@ class CtraderConnector(StreamingConnector):
         if errand is not None:
             errand.abort()
         return DiscreetLink(self._redactor)
+
+    def redact(self, text: str) -> str:
+        return self._redactor.text(text)
 
     def close(self) -> None:
         self._closed.set()

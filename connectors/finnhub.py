@@ -117,6 +117,7 @@ class FinnhubConnector(StreamingConnector):
     continuity = NoBook()
     limits = Limits(
         silence_s=120.0,
+        one_connection=True,
         ping_interval_s=20.0,
         stale_after_s=60.0,
         connect_per_s=0.1,

@@ -63,8 +63,10 @@ class FutuConnector(StreamingConnector):
     key_hint = "Log in to OpenD, and set FUTU_HOST and FUTU_PORT to where it runs."
     continuity = WholeBooks()
     crossed_allowed = True
+    frames = "what OpenD pushed, rewritten as JSON; its own packets are not recorded"
     limits = Limits(
         silence_s=40.0,
+        one_connection=True,
         connect_per_s=1 / 6,
         connect_burst=4,
         messages_per_s=10.0,

@@ -18,7 +18,7 @@ from functools import partial
 from itertools import count
 from threading import Event, get_ident
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import msgspec
 
@@ -216,6 +216,8 @@ class MockConnector(StreamingConnector):
         self._take_time(self._answers.delay_s(), timeout_s)
         response = self._answers.answer(request.url)
         self._take_time(self.exchange.latency_s, timeout_s)
+        if self.tap is not None:
+            self.record_answer(request, response)
         if response.status != 200:
             own = self.rest_error(response.status, response.body, response.headers)
             raise own or refusal(response.status, response.body, response.headers, "the simulated exchange")
@@ -256,6 +258,11 @@ class MockConnector(StreamingConnector):
             raise DecodeError(f"mock book of {symbol}: {error}") from error
         source = "mock" if source == "stream" else source
         return BookSnapshot(self.name, symbol, book.bids, book.asks, book.u, book.E, received_ns, source)
+
+    def decode_response(self, url: str, body: bytes, received_ns: int) -> Sequence[MarketEvent]:
+        address = urlsplit(url)
+        symbol = parse_qs(address.query).get("symbol", [""])[0]
+        return (self.decode_snapshot(symbol, body, received_ns, "stream"),) if address.path == "/book" else ()
 
     def instruments_request(self) -> Request:
         return Request("mock://exchange/instruments")

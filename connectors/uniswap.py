@@ -62,8 +62,15 @@ class UniswapConnector(StreamingConnector):
     location_hint = "The node's provider does not serve this place: set UNISWAP_RPC_URL to another node."
     key_hint = KEY_HINT
     continuity = WholeBooks()
+    frames = "a pool's state per block, worked out from the node's answers; those are recorded as they came"
     limits = Limits(
-        silence_s=60.0, stale_after_s=60.0, connect_per_s=0.5, connect_burst=3, rest_per_s=10.0, backoff_cap_s=30.0
+        silence_s=60.0,
+        one_connection=True,
+        stale_after_s=60.0,
+        connect_per_s=0.5,
+        connect_burst=3,
+        rest_per_s=10.0,
+        backoff_cap_s=30.0,
     )
 
     def __init__(self, settings: Mapping[str, str] | None = None, **options: Any) -> None:
@@ -158,7 +165,9 @@ class UniswapConnector(StreamingConnector):
 
     def _new_node(self, number: int) -> Node:
         """One of the nodes, in turn."""
-        return Node(self._urls[number % len(self._urls)], self.patience.fetch_s, others=len(self._urls) > 1)
+        node = Node(self._urls[number % len(self._urls)], self.patience.fetch_s, others=len(self._urls) > 1)
+        node.record = self.record_answer
+        return node
 
     def _book(self, symbol: str, pool: Pool, state: State, time_s: int, received_ns: int, levels: int) -> BookSnapshot:
         bids, asks = ladder(pool, state, levels, net=self._net)

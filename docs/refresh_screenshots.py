@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import Browser, sync_playwright  # noqa: E402
 
-from tests.app.pages.dashboard import dashboard, launch  # noqa: E402
+from tests.app.pages.dashboard import dashboard, launch, open_page, press, settle  # noqa: E402
 from tests.conftest import find_chromium  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
@@ -27,6 +27,9 @@ ACROSS = (
     "&fee-mock:alpha=0.05&fee-mock:beta=0.05&fee-mock:gamma=0.05"
 )
 FLOW = "/flow?connector=mock&run=1"
+RECORDINGS = "/recordings"
+RECORDED_S = 12.0
+RUNNING = '[data-table="recordings"] tr[data-ending="running"]'
 ALERTS = "/alerts"
 TOLD = '[data-table="alerts"] tbody tr[data-kind="large_order"]'
 FILLED = '[data-table="scores"]'
@@ -48,6 +51,32 @@ def take(
     context.close()
 
 
+def record(browser: Browser, address: str) -> str:
+    """A short recording with a note, and one that runs, so that the page has something to show; the first one's id."""
+    first = ""
+    page = open_page(browser, address + RECORDINGS, height=1130)
+    for number, symbols in enumerate((("BTC/USDT", "ETH/USDT"), ("BTC/USDT",))):
+        for symbol in symbols:
+            page.locator(".st-key-record-symbols-mock input").click()
+            page.get_by_role("option", name=symbol, exact=True).click()
+            page.keyboard.press("Escape")
+            settle(page)
+        if not number:
+            page.locator(".st-key-record-note input").fill("the opening")
+            page.keyboard.press("Enter")
+            settle(page)
+        press(page, "record")
+        page.locator(".td-rec").first.wait_for(timeout=20_000)
+        page.wait_for_timeout(RECORDED_S * 1000)
+        if not number:
+            press(page, "record-stop")
+            row = page.locator('tr[data-ending="stopped"]')
+            row.wait_for(timeout=20_000)
+            first = row.get_attribute("data-recording") or ""
+    page.context.close()
+    return first
+
+
 def main() -> None:
     chromium = find_chromium()
     if chromium is None:
@@ -55,7 +84,11 @@ def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = launch(playwright, chromium)
-        with dashboard(Path(folder) / "app.log", {"MOCK_SEED": "7", "MOCK_RATE": "60"}) as address:
+        environment = {
+            "MOCK_SEED": "7", "MOCK_RATE": "60", "STORE_URL": f"duckdb:///{folder}/tape.duckdb",
+            "CAPTURES_DIR": f"{folder}/captures", "EXPORTS_DIR": f"{folder}/exports",
+        }  # fmt: skip
+        with dashboard(Path(folder) / "app.log", environment) as address:
             live, across = address + VIEW, address + ACROSS
             take(browser, live, "live_trading.png", 1440, 1130, "dark", FULL_CHART_S)
             take(browser, live, "live_trading_light.png", 1440, 1130, "light", SETTLED_S)
@@ -67,6 +100,10 @@ def main() -> None:
             take(browser, flow, "order_flow.png", 1280, 2700, "dark", FULL_CHART_S, FILLED)
             take(browser, flow, "order_flow_light.png", 1280, 1400, "light", SETTLED_S, FILLED)
             take(browser, flow, "order_flow_phone.png", 390, 1700, "dark", SETTLED_S, FILLED)
+            recordings = f"{address}{RECORDINGS}?recording={record(browser, address)}"
+            take(browser, recordings, "recordings.png", 1280, 1000, "dark", SETTLED_S, RUNNING)
+            take(browser, recordings, "recordings_light.png", 1280, 1000, "light", SETTLED_S, RUNNING)
+            take(browser, recordings, "recordings_phone.png", 390, 844, "dark", SETTLED_S, RUNNING)
             take(browser, address + ALERTS, "alerts.png", 1280, 1500, "dark", SETTLED_S, TOLD)
         browser.close()
 

@@ -4,6 +4,7 @@
 `python -m engine smoke VENUE SYMBOL` watches a venue for a minute and says whether what came was sound.
 `python -m engine flow CAPTURE …` analyses the order flow of a capture and writes it to files.
 `python -m engine record VENUE:SYMBOL …` writes what feeds publish into the store.
+`python -m engine replay RECORDING --strategy NAME` runs a strategy over a recording and prints what it said.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from engine.commands import flow, record, smoke, verify
+from engine.commands import flow, record, replay, smoke, verify
 from engine.errors import EngineError
 
 INTERRUPTED = 130
@@ -33,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m engine", description="What runs with the lights off.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for command in (verify, smoke, flow, record):
+    for command in (verify, smoke, flow, record, replay):
         command.add(commands)
     return parser
 

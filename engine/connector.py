@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -114,3 +114,56 @@ class CandleSource(Protocol):
         Raises:
             FeedError: of the kind that says what to do about it; also for a timeframe that the card does not name.
         """
+
+
+class FrameTap(Protocol):
+    """Where a connector's raw frames go while somebody records them. Its methods may be called from any thread.
+
+    They never block and never raise. `at_ns` is the connector's own clock: of a frame, the very stamp that its events
+    carry. `connection` names one connection of the connector; a connection that is made anew keeps its name.
+    """
+
+    def frame(
+        self, channel: Literal["ws", "http"], direction: Literal["open", "send", "recv", "resp"], url: str,
+        connection: str, data: bytes, at_ns: int,
+    ) -> None:  # fmt: skip
+        """What was on the wire: a socket that opened (no data), a message of ours or theirs, the body of an answer."""
+
+    def note(self, url: str, connection: str, words: Mapping[str, object], at_ns: int) -> None:
+        """What the wire does not say: why a connection ended, which one takes over, what was refused."""
+
+
+@runtime_checkable
+class RawSource(Protocol):
+    """What a connector has besides, when its raw frames can be recorded."""
+
+    @property
+    def name(self) -> str:
+        """The connector's."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """The connector's card."""
+
+    @property
+    def frames(self) -> str:
+        """Empty: what is recorded is what was on the wire. Otherwise, in words, what it is instead."""
+
+    def record_frames(self, tap: FrameTap | None) -> None:
+        """Hand every frame from now on to `tap`, or to nobody; returns at once.
+
+        A recording is worth something from a connection's opening on. So where the venue allows two connections, a
+        running one is replaced by a new one without a seam; where it does not, its frames are recorded from where it
+        stands, and a note says so.
+        """
+
+    def redact(self, text: str) -> str:
+        """The text with *** in the place of every key, token and password that this connector knows."""
+
+
+@runtime_checkable
+class Unhurried(Protocol):
+    """What a connector is besides, when it can wait for its readers: a recording does, a venue never does."""
+
+    def heed(self, pressure: Callable[[], float]) -> None:
+        """Wait while `pressure`, how full the fullest queue of its readers is (0 … 1), is high."""

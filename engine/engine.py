@@ -1,4 +1,4 @@
-"""The engine: connectors, hub, strategies, recordings and alerts of one process, started and stopped together."""
+"""The engine: connectors, hub, strategies, alerts and recordings of one process, started and stopped together."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from engine.connector import Connector
 from engine.errors import PluginError
 from engine.feed.hub import LINGER_S, Hub
 from engine.store.desk import RecordingDesk
+from engine.store.flight_desk import FlightDesk
 from engine.store.options import RecordOptions
 from engine.strategy.host import StrategyHost
 
@@ -38,6 +39,7 @@ class Engine:
         self.hub = Hub(connectors, clock=clock, linger_s=linger_s)
         self.flow = FlowDesk(self.hub)
         self.strategies = StrategyHost(self.hub, strategies, self.flow)
+        self.flight = FlightDesk(self.hub.connectors, clock)
         self.recording = RecordingDesk(self.hub, recording, clock=clock, listen=self.strategies.listen)
         self.alerts = AlertDesk(self.hub, self.flow, RuleBook(alert_rules, known_figures()))
         self.alerts.begin()
@@ -47,9 +49,10 @@ class Engine:
         return self.hub.connectors
 
     def close(self) -> None:
-        """Stop alerts and strategies, then the recording that heard them, then analysis, then feeds."""
+        """Stop alerts, strategies, the recording that heard them, analysis, feeds, and what records their frames."""
         self.alerts.close()
         self.strategies.close()
         self.recording.close()
         self.flow.close()
         self.hub.close()
+        self.flight.close()

@@ -17,6 +17,8 @@ from engine.errors import ConfigError, EngineError, PluginError
 from engine.market.instrument import nearest_symbols
 from engine.store.verify import FrameReader
 
+NO_PLUGINS = frozenset({"base", "replay"})
+
 log = logging.getLogger(__name__)
 
 
@@ -30,14 +32,15 @@ class Plugins(Struct):
 def discover(package: str, method: str) -> Plugins:
     """The classes in the files of `package` that have a `name` and a method called `method`.
 
-    Files whose name begins with an underscore, sub-packages and `base.py` are not plugins. A file that cannot be
-    imported, has no such class, or takes a name that is already taken, is reported and left out.
+    Files whose name begins with an underscore, sub-packages, `base.py` and `replay.py` (which is made for a recording
+    that somebody opens) are not plugins. A file that cannot be imported, has no such class, or takes a name that is
+    already taken, is reported and left out.
     """
     found: dict[str, type] = {}
     errors: list[PluginError] = []
     folder = importlib.import_module(package)
     for module in pkgutil.iter_modules(folder.__path__):
-        if module.ispkg or module.name.startswith("_") or module.name == "base":
+        if module.ispkg or module.name.startswith("_") or module.name in NO_PLUGINS:
             continue
         file = f"{package}/{module.name}.py"
         try:

@@ -33,8 +33,13 @@ _FEES_BPS = (-100.0, 1_000.0)
 """Some venues pay their takers."""
 _KEY = re.compile(r"[A-Za-z0-9_.-]+")
 _VENUE_PREFIXES = ("MOCK_", "UNISWAP_", "CTRADER_", "FUTU_", "CCXT_")
-_SECRET_ENDINGS = ("_KEY", "_SECRET", "_TOKEN", "_CLIENT_ID", "_RPC_URL")
+SECRET_ENDINGS = ("_KEY", "_SECRET", "_TOKEN", "_CLIENT_ID", "_RPC_URL")
 """A node's address carries its key in the path."""
+_TELLABLE = re.compile(
+    r"CAPTURES_DIR|EXPORTS_DIR|HUB_LINGER_S|LOG_LEVEL|STORE_URL|BUS_URL|RECORD_\w+|MOCK_\w+|UNISWAP_POOLS|UNISWAP_PRICES"
+    r"|CTRADER_HOST|FUTU_MARKETS|CCXT_VENUES"
+)
+"""Settings that anybody may read; of the others a stranger learns only that they are there."""
 _HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _PASSWORD = re.compile(r"(?<=://)[^/@\s]*@")
 
@@ -55,6 +60,7 @@ class Settings:
     venue_settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     taker_fees_bps: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     captures_dir: Path = Path("data/captures")
+    exports_dir: Path = Path("data/exports")
     linger_s: float = 10.0
     allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1")
     ticket_secret: str = _PROCESS_SECRET
@@ -71,7 +77,7 @@ class Settings:
 
     def __repr__(self) -> str:
         venues = {
-            name: "***" if name.endswith(_SECRET_ENDINGS) else _masked(value)
+            name: "***" if name.endswith(SECRET_ENDINGS) else _masked(value)
             for name, value in self.venue_settings.items()
         }
         return (
@@ -81,9 +87,38 @@ class Settings:
             f"store_url={_masked(self.store_url)!r}, bus_url={_masked(self.bus_url)!r}, "
             f"record_flush_s={self.record_flush_s}, record_depth_every_s={self.record_depth_every_s}, "
             f"record_timeframes={self.record_timeframes}, record_keep_days={self.record_keep_days}, "
-            f"record_max_gb={self.record_max_gb}, "
-            f"alert_rules_file={str(self.alert_rules_file)!r}, alert_urls={'***' if self.alert_urls else ''!r})"
+            f"record_max_gb={self.record_max_gb}, alert_rules_file={str(self.alert_rules_file)!r}, "
+            f"alert_urls={'***' if self.alert_urls else ''!r})"
         )
+
+
+def for_strangers(settings: Settings) -> dict[str, str]:
+    """The settings by their variables, fit to leave this machine: no secret, account or path, no key in an address."""
+    shown = {
+        name: _tellable(getattr(settings, variable.field)) if _TELLABLE.fullmatch(name) else "***"
+        for name, variable in VARIABLES.items()
+    }
+    for name, value in sorted(settings.venue_settings.items()):
+        if name.endswith(tuple(_VENUE_SCHEMES)):
+            shown[name] = _address_only(value)
+        else:
+            shown[name] = value if _TELLABLE.fullmatch(name) else "***"
+    return shown
+
+
+def _tellable(value: object) -> str:
+    if isinstance(value, Path):
+        return value.name
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return _address_only(value) if isinstance(value, str) and "://" in value else str(value)
+
+
+def _address_only(url: str) -> str:
+    """Scheme and host; what follows may hold a key, or name a person's folder."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}"
 
 
 def load_settings(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -146,10 +181,6 @@ def _url(*schemes: str) -> Callable[[str, str], str]:
     return read
 
 
-def _linger(name: str, value: str) -> float:
-    return _number(name, value, 0.0, LONGEST_LINGER_S, "seconds")
-
-
 def _number(name: str, value: str, least: float, most: float, unit: str) -> float:
     try:
         number = float(value)
@@ -160,8 +191,8 @@ def _number(name: str, value: str, least: float, most: float, unit: str) -> floa
     return number
 
 
-def _between(low: float, high: float, unit: str) -> Callable[[str, str], float]:
-    return lambda name, value: _number(name, value, low, high, unit)
+def _between(least: float, most: float, unit: str) -> Callable[[str, str], float]:
+    return lambda name, value: _number(name, value, least, most, unit)
 
 
 def _timeframes(name: str, value: str) -> tuple[str, ...]:
@@ -224,11 +255,12 @@ class Variable:
 VARIABLES: Mapping[str, Variable] = MappingProxyType(
     {
         "CAPTURES_DIR": Variable("captures_dir", _directory),
-        "HUB_LINGER_S": Variable("linger_s", _linger),
+        "EXPORTS_DIR": Variable("exports_dir", _directory),
+        "HUB_LINGER_S": Variable("linger_s", _between(0, LONGEST_LINGER_S, "seconds")),
         "ALLOWED_HOSTS": Variable("allowed_hosts", _hosts),
         "TICKET_SECRET": Variable("ticket_secret", _secret),
         "LOG_LEVEL": Variable("log_level", _log_level),
-        "STORE_URL": Variable("store_url", _url("duckdb", "postgresql", "postgres")),
+        "STORE_URL": Variable("store_url", _url("duckdb", "postgresql", "postgres", "parquet", "s3")),
         "RECORD_FLUSH_S": Variable("record_flush_s", _between(0.1, 60, "seconds")),
         "RECORD_DEPTH_EVERY_S": Variable("record_depth_every_s", _between(0, 3600, "seconds")),
         "RECORD_TIMEFRAMES": Variable("record_timeframes", _timeframes),

@@ -32,6 +32,7 @@ FLOORS = (
     ("engine.feed.sync", "engine.feed.quality", "engine.flow"),
     ("engine.feed.settlement", "engine.feed.picture", "engine.feed.compare", "engine.feed.trade_numbers"),
     ("engine.feed.feed",),
+    ("engine.feed.feed_copy",),
     ("engine.feed.mailbox",),
     ("engine.connector",),
     ("engine.feed.hub",),
@@ -51,7 +52,7 @@ DOORS = {
     "futu": ("connectors.base.futu_door",),
     "apprise": ("engine.alerts.apprise_door",),
     "duckdb": ("engine.store.duckdb_store",),
-    "psycopg": ("engine.store.postgres_store",),
+    "psycopg": ("engine.store.postgres_door",),
     "redis": ("engine.bus.redis_bus",),
     "dotenv": ("engine.settings",),
     **dict.fromkeys(

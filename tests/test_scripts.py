@@ -46,7 +46,8 @@ class House:
         self.path = folder / "bin"
         self.root.mkdir()
         self.path.mkdir()
-        for name in ("run_app.sh", "run_tests.sh", "requirements.txt", "requirements-dev.txt", "requirements-futu.txt"):
+        needs = ("requirements.txt", "requirements-dev.txt", "requirements-futu.txt", "requirements-postgres.txt")
+        for name in ("run_app.sh", "run_tests.sh", *needs):
             shutil.copy(ROOT / name, self.root / name)
         for tool in (
             "dirname",
@@ -95,7 +96,7 @@ class House:
         return subprocess.run(
             [str(self.root / script), *arguments],
             cwd=cwd or self.root,
-            env={"PATH": str(self.path), "HOME": str(self.root)},
+            env={"PATH": str(self.path), "HOME": str(self.root), "POSTGRES_PROGRAMS": str(self.root / "none")},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -247,7 +248,8 @@ def test_the_first_failing_check_ends_the_run_with_a_summary(house: House) -> No
 def test_a_missing_chromium_is_installed_where_that_is_allowed(house: House) -> None:
     house.break_lint()
     house.executable(house.path / "id", "#!/bin/sh\necho 0\n")
-    house.executable(house.path / "node", "#!/bin/sh\nexit 0\n")
+    for name in ("node", "initdb"):
+        house.executable(house.path / name, "#!/bin/sh\nexit 0\n")
     chromium = house.path / "chromium"
     lines = (
         "#!/bin/sh",
@@ -272,9 +274,28 @@ def test_a_chromium_that_cannot_be_had_is_one_sentence_and_the_checks_go_on(hous
     assert "== lint" in result.stdout
 
 
+def test_a_missing_postgresql_is_installed_for_the_whole_run_where_that_is_allowed(house: House) -> None:
+    house.break_lint()
+    house.executable(house.path / "id", "#!/bin/sh\necho 0\n")
+    for name in ("node", "chromium"):
+        house.executable(house.path / name, "#!/bin/sh\nexit 0\n")
+    asked = f'#!/bin/sh\necho "$*" >>"{house.root}/apt.calls"\ncp "{house.path}/id" "{house.path}/initdb"\n'
+    house.executable(house.path / "apt-get", asked)
+    assert "PostgreSQL" not in house.run("run_tests.sh", "fast").stderr
+    result = house.run("run_tests.sh")
+    assert "Installing postgresql with apt-get" in result.stderr
+    assert "No PostgreSQL" not in result.stderr
+    assert house.read("apt.calls").splitlines()[-1].endswith("install --no-install-recommends postgresql")
+    (house.path / "initdb").unlink()
+    house.executable(house.path / "apt-get", "#!/bin/sh\nexit 1\n")
+    assert "No PostgreSQL: install it" in house.run("run_tests.sh").stderr
+
+
 @pytest.mark.parametrize(
-    "name", ["requirements.txt", "requirements-dev.txt", "requirements-scale.txt", "requirements-futu.txt"]
-)
+    "name",
+    ["requirements.txt", "requirements-dev.txt", "requirements-scale.txt", "requirements-futu.txt",
+     "requirements-postgres.txt"],
+)  # fmt: skip
 def test_every_requirement_has_one_exact_version_and_a_reason(name: str) -> None:
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     wanted = [line for line in lines if line and not line.startswith(("#", "-r "))]

@@ -1,5 +1,5 @@
 """No secret leaves the process but to the venue that it is for: whatever happens, it is in no log, status, error,
-representation, export or answer to "Why no data?".
+representation, export, recording of raw frames or answer to "Why no data?".
 
 Each keyed connector is driven through success, a refused key, refusals that quote the key, a farewell that quotes it, a
 dropped connection and unreadable answers.
@@ -7,7 +7,9 @@ dropped connection and unreadable answers.
 
 from __future__ import annotations
 
+import gzip
 import logging
+import tempfile
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -28,6 +30,7 @@ from engine.errors import EngineError
 from engine.market.codec import encode
 from engine.market.events import FeedState, FeedStatus, MarketEvent
 from engine.settings import load_settings
+from engine.store.flight_desk import FlightDesk
 from tests.fakes.ctrader import FakeCtrader
 from tests.fakes.finnhub import FakeFinnhub
 from tests.fakes.http_server import HttpResponse
@@ -93,14 +96,23 @@ class Watch:
         hasty = type(kind.__name__, (kind,), {"limits": limits})
         self.connector: Any = hasty(loaded.venue_settings, runtime=HurriedRuntime(1), patience=PATIENCE)
         self.said += [repr(loaded), repr(self.connector)]
+        self._folder = tempfile.TemporaryDirectory()
+        self._flight = FlightDesk({kind.name: self.connector})
 
     def __enter__(self) -> Self:
         self.venue.start()
+        self._flight.start(self.connector.name, Path(self._folder.name))
         return self
 
     def __exit__(self, *_: object) -> None:
         self.connector.close()
         self.venue.stop()
+        self._flight.close()
+        with self._folder as folder:
+            captures = [path for path in Path(folder).rglob("*") if path.is_file()]
+            self.recorded = "\n".join([_content(path) for path in captures])
+        # The capture itself escapes what it quotes.
+        self.said += self.recorded.replace("\\/", "/").replace('\\"', '"').splitlines()
 
     def start(self) -> None:
         self.attempt(lambda: self.connector.start_stream(self.symbol, self.events.append))
@@ -140,6 +152,11 @@ class Watch:
         """All that was said."""
         exported = [encode(event).decode() for event in self.events]
         return [*self.said, *[repr(event) for event in self.events], *exported]
+
+
+def _content(path: Path) -> str:
+    content = path.read_bytes()
+    return (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
 
 
 @pytest.fixture
@@ -373,3 +390,13 @@ def test_the_search_finds_what_it_looks_for(records: Records) -> None:
     watch.said += [""] * 9
     with watch, pytest.raises(AssertionError):
         demand_silence(watch, records)
+
+
+def test_a_recording_of_raw_frames_holds_the_log_in_but_no_key_of_it(tmp_path: Path) -> None:
+    venue, watch = ctrader(tmp_path)
+    with watch:
+        ctrader_renewed(venue, watch)
+    assert '\\"clientSecret\\": \\"***\\"' in watch.recorded
+    assert '\\"accessToken\\"' in watch.recorded
+    assert "EURUSD" in watch.recorded
+    assert not leaks("ctrader", [watch.recorded])

@@ -61,7 +61,11 @@ class Channel:
         last_ns = self._feed.quality.last_ns if self._feed is not None else None
         for status in news.statuses:
             self._new_gaps |= self.history.observe_status(status, last_ns)
-        self._new_points += self.history.add_points(news.points)
+        beginnings = self.history.beginnings
+        fresh = self.history.add_points(news.points)
+        if self.history.beginnings != beginnings:
+            self._begin_again()
+        self._new_points += fresh
         self.history.add_trades(news.trades)
         self._new_trades += news.trades
         self.history.signals.extend(news.signals)
@@ -71,6 +75,12 @@ class Channel:
             self._oldest_ns = news.oldest_ns
         if news.newest_ns is not None:
             self._newest_ns = news.newest_ns
+
+    def _begin_again(self) -> None:
+        """Time ran back: nobody can continue what he has. A number left out makes every page ask for the whole."""
+        self.seq += 1
+        self._new_points, self._new_trades, self._new_signals = [], [], []
+        self._new_gaps = True
 
     def missed(self, from_ns: int, to_ns: int) -> None:
         """Note a time in which nobody listened."""

@@ -15,6 +15,8 @@ COARSE_EVERY_NS = 1_000_000_000
 TRADES_KEPT = 500
 SIGNALS_KEPT = 200
 GAPS_KEPT = 50
+BACK_NS = 1_000_000_000
+"""Time that runs back by more than this means that a recording is played from another place."""
 
 
 class History:
@@ -23,6 +25,8 @@ class History:
     def __init__(self) -> None:
         self.trades: deque[Trade] = deque(maxlen=TRADES_KEPT)
         self.trade_count = 0
+        self.beginnings = 0
+        """How often everything was forgotten because time ran back."""
         self.signals: deque[Signal] = deque(maxlen=SIGNALS_KEPT)
         self.gaps: deque[tuple[int, int | None]] = deque(maxlen=GAPS_KEPT)
         self._fine: deque[Point] = deque()
@@ -40,10 +44,13 @@ class History:
     def add_points(self, points: Iterable[Point]) -> list[Point]:
         """Keep points; gives back those that are news (a time that was there already is not)."""
         fine, coarse = self._fine, self._coarse
-        fresh = []
+        fresh: list[Point] = []
         for point in points:
             if fine and point.received_ns <= fine[-1].received_ns:
-                continue
+                if point.received_ns > fine[-1].received_ns - BACK_NS:
+                    continue
+                self._begin_again()
+                fresh.clear()
             fine.append(point)
             fresh.append(point)
             if len(fine) > FINE_POINTS:
@@ -51,6 +58,12 @@ class History:
                 if not coarse or oldest.received_ns - coarse[-1].received_ns >= COARSE_EVERY_NS:
                     coarse.append(oldest)
         return fresh
+
+    def _begin_again(self) -> None:
+        """What was known lies in the future now."""
+        self.beginnings += 1
+        for kept in (self._fine, self._coarse, self.trades, self.signals, self.gaps):
+            kept.clear()
 
     def add_trades(self, trades: Sequence[Trade]) -> None:
         self.trades.extend(trades)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import address
-from app.panels import capture, controls, diagnosis, faults, market, metrics, signals, status
+from app.panels import capture, controls, diagnosis, faults, market, metrics, replay, signals, status
 from app.tab import current_session
 
 PAGE = "live"
@@ -13,6 +13,7 @@ session = current_session()
 with st.sidebar:
     view = controls.show()
     faults.show({view.connector: view.symbols})
+    replay.show(view.connector)
     capture.show()
 address.keep(PAGE)
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.wiring import engine
 from app.words import plain
-from engine.alerts.notify import ChannelReport
+from engine.alerts.channel import ChannelReport
 
 HOW = """Ways out are set in `.env`, not here: they hold passwords. `ALERT_URLS` lists addresses as
 [Apprise](https://github.com/caronc/apprise) writes them, each with a name of yours before it:

@@ -7,7 +7,7 @@ import streamlit as st
 from app.instruments import Listing
 from app.session import StrategyChoice
 from app.view import POLLING, STREAMING, View
-from app.wiring import directory, engine
+from app.wiring import directory, engine, reopen_recording
 from app.words import plain, sentences
 from connectors.base.venue import Venue
 from engine.connector import Connector
@@ -21,6 +21,7 @@ NO_STRATEGY = "none"
 
 def show() -> View:
     """Draw the controls; what the person wants."""
+    reopen_recording(st.query_params.get("connector", ""))
     connectors = engine().connectors
     names = sorted(connectors)
     _missing_connector(names)

@@ -22,8 +22,10 @@ from connectors.base.link import Link, PlannedClose
 from connectors.base.polling import Poller
 from connectors.base.repair import Repair
 from connectors.base.session import Session, Untrusted
+from connectors.base.tapping import TRANSLATED, ConnectionTap
 from connectors.base.venue import Venue
 from connectors.base.worker import Worker
+from engine.connector import FrameTap
 from engine.errors import Blocked, Disconnected, FeedError, RateLimited, StreamUnsupported
 from engine.market.events import FeedState
 
@@ -35,6 +37,13 @@ class Carrier(Books, Protocol):
 
     @property
     def venue(self) -> Venue: ...
+
+    tap: FrameTap | None
+    """Where raw frames go; None while nobody records."""
+
+    @property
+    def frames(self) -> str:
+        """Empty when the frames of its links are those of the wire."""
 
     def make_link(self) -> Link:
         """A new, unopened link."""
@@ -67,6 +76,8 @@ class Connection:
         self._rotation: Rotation | None = None
         self._rotate_ns = 0
         self._rotations = 0
+        self._wire = self._first_wire = name.rpartition(" ")[2]
+        """The name of the present link in a recording of raw frames."""
         limits = self._venue.limits
         self._backoff = Backoff(limits.backoff_base_s, limits.backoff_cap_s, self._runtime.random)
         self._failures = 0
@@ -178,12 +189,15 @@ class Connection:
                 if session is None:
                     session = self._connect()
                 session.run()
+                self._note_end(session, None)
                 return
             except FeedError as error:
                 failure = self._venue.advise(error)
+                self._note_end(session, failure)
             except Exception as error:
                 log.exception("%s: an error that nobody foresaw", self.name)
                 failure = Disconnected(f"internal error: {type(error).__name__}: {error}")
+                self._note_end(session, failure)
             finally:
                 self._dispose(session)
             if self._stopping.is_set() or not self._is_mine(session, failure):
@@ -217,14 +231,14 @@ class Connection:
         for channel in self.channels.values():
             if channel.feed.status is None:
                 channel.tell(FeedState.CONNECTING, f"connecting to {urlsplit(url).hostname}")
-        session = self._open(url, lambda: self.channels, self._check)
+        session = self._open(url, lambda: self.channels, self._check, self._wire)
         with self._lock:
             self._session = session
         log.info("%s: connected", self.name)
         return session
 
     def _open(
-        self, url: str, wanted: Callable[[], Mapping[str, Channel]], on_check: Callable[[Session, int], None]
+        self, url: str, wanted: Callable[[], Mapping[str, Channel]], on_check: Callable[[Session, int], None], wire: str
     ) -> Session:
         link = self._carrier.make_link()
         with self._lock:
@@ -236,9 +250,13 @@ class Connection:
         except BaseException:
             self._forget(link)
             raise
-        return Session(
+        session = Session(
             self._venue, link, self._runtime, self._patience, wanted, self._repair, on_check, self._on_invalid
         )
+        session.tap = self._new_tap(wire)
+        if session.tap is not None:
+            session.tap.opened(session.opened_ns)
+        return session
 
     def _dispose(self, session: Session | None) -> None:
         if session is not None:
@@ -310,6 +328,7 @@ class Connection:
         if session.healthy(now_ns):
             self._forgive()
         self._clock_check.consider(self.channels, now_ns)
+        self._mind_tap(session, now_ns)
         if self._rotation is None and self._is_old(session, now_ns):
             self._rotate_ns = now_ns + round(self._patience.rotate_again_s * 1e9)
             self._begin_rotation(now_ns)
@@ -319,6 +338,39 @@ class Connection:
         if limit_s is None or now_ns < self._rotate_ns:
             return False
         return bool(session.shutdown_announced) or now_ns - session.opened_ns >= limit_s * 1e9
+
+    # Recording raw frames
+
+    def _new_tap(self, wire: str) -> ConnectionTap | None:
+        tap = self._carrier.tap
+        if tap is None:
+            return None
+        # What is no frame of the venue's must not be taken for one.
+        name = self._venue.name
+        url = f"{TRANSLATED}//{name}" if self._carrier.frames else self._venue.stream_url(list(self.channels))
+        return ConnectionTap(tap, wire, url)
+
+    def _mind_tap(self, session: Session, now_ns: int) -> None:
+        """A recording began or ended while the link is up: see `RawSource.record_frames`."""
+        wanted, present = self._carrier.tap, session.tap
+        if (None if present is None else present.tap) is wanted:
+            return
+        if wanted is None:
+            session.tap = None
+        elif self._venue.limits.one_connection:
+            session.tap = self._new_tap(self._wire)
+            if session.tap is not None:
+                session.tap.note({"begun": "in the middle of the connection"}, now_ns)
+        elif self._rotation is None and now_ns >= self._rotate_ns:
+            self._rotate_ns = now_ns + round(self._patience.rotate_again_s * 1e9)
+            self._begin_rotation(now_ns)
+
+    def _note_end(self, session: Session | None, failure: FeedError | None) -> None:
+        """Why a link ended, or (without a session) was not made."""
+        tap = self._new_tap(self._wire) if session is None else session.tap
+        if tap is not None:
+            why = "not needed any more" if failure is None else str(failure)
+            tap.note({"ended" if session is not None else "failed": why}, self._runtime.clock.now_ns())
 
     def _repair(self, channel: Channel, session: Session, due_ns: int) -> None:
         def still_wanted() -> bool:
@@ -349,7 +401,10 @@ class Connection:
         """The successor's thread: it becomes the supervisor when the handover succeeds."""
         try:
             url = self._venue.stream_url(list(rotation.mirrored))
-            session = self._open(url, lambda: rotation.mirrored, self._watch_successor)
+            wire = f"{self._first_wire}.{self._rotations}"
+            session = self._open(url, lambda: rotation.mirrored, self._watch_successor, wire)
+            if session.tap is not None:
+                session.tap.note({"beside": self._wire}, session.opened_ns)
         except FeedError as error:
             log.warning("%s: no second connection: %s", self.name, error)
             with self._lock:
@@ -385,4 +440,7 @@ class Connection:
         old.link.abort()
         self._runtime.wait(old.finished, self._patience.stop_s)
         session.take(rotation.take_over(), lambda: self.channels, self._check)
+        before, self._wire = self._wire, f"{self._first_wire}.{self._rotations}"
+        if session.tap is not None:
+            session.tap.note({"takes over": before}, self._runtime.clock.now_ns())
         log.info("%s: the second connection has taken over", self.name)

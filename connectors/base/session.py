@@ -12,6 +12,7 @@ from connectors.base.backoff import TokenBucket, Window
 from connectors.base.channel import Channel
 from connectors.base.link import Link, PlannedClose
 from connectors.base.runtime import Patience, Runtime
+from connectors.base.tapping import ConnectionTap
 from connectors.base.venue import Control, Conversation, Venue
 from engine.clock import Clock
 from engine.errors import Blocked, DecodeError, Disconnected
@@ -62,6 +63,8 @@ class Session:
         self.data_ns: int | None = None
         """When the first market data came; None before."""
         self.shutdown_announced = ""
+        self.tap: ConnectionTap | None = None
+        """Where the raw frames of this link go while they are recorded; changed on the session's own thread only."""
         self.finished = Event()
         self.retired = False
         self._clock: Clock = runtime.clock
@@ -109,6 +112,8 @@ class Session:
             now_ns = now()
             if frame:
                 self.heard_ns = now_ns
+                if self.tap is not None:
+                    self.tap.received(frame, now_ns)
                 try:
                     items = decode(frame, now_ns)
                 except (DecodeError, RecursionError) as error:  # the latter: nested to drive a parser mad
@@ -209,7 +214,7 @@ class Session:
         if now_ns - self._beat_ns >= interval_s * 1e9:
             self._beat_ns = now_ns
             self._messages.spend(now_ns)
-            self.link.send(talk.heartbeat())
+            self._put_on_the_wire(talk.heartbeat(), now_ns)
 
     def _follow(self, wanted: Mapping[str, Channel], now_ns: int) -> None:
         """Subscribe to what is wanted and not yet carried, unsubscribe from what is no longer wanted."""
@@ -251,11 +256,16 @@ class Session:
 
     def _send_next(self, now_ns: int) -> None:
         frame = self._outbox.popleft()
-        self.link.send(frame)
+        self._put_on_the_wire(frame, now_ns)
         self._sent_ns = now_ns
         awaited = self.venue.awaits(frame)
         if awaited is not None:
             self._acks.sent(*awaited, now_ns)
+
+    def _put_on_the_wire(self, frame: str, now_ns: int) -> None:
+        if self.tap is not None:
+            self.tap.sent(frame, now_ns)
+        self.link.send(frame)
 
     def _mind_answers(self, now_ns: int) -> None:
         """Subscriptions that the venue did not answer are made again."""

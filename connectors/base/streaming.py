@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from itertools import count
 from threading import Event, Lock
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 from connectors.base.backoff import TokenBucket
@@ -14,11 +15,12 @@ from connectors.base.channel import Channel, SymbolStream
 from connectors.base.connection import Connection
 from connectors.base.link import Link, WebSocketLink
 from connectors.base.polling import PollDesk, Poller, newest_snapshot
+from connectors.base.redaction import Redactor, secrets_of
 from connectors.base.refusal import FIREWALL_HINT, is_web_page, refusal
-from connectors.base.rest import RestClient
+from connectors.base.rest import Response, RestClient
 from connectors.base.runtime import SYSTEM_RUNTIME, Patience, Runtime
 from connectors.base.venue import Request, Venue
-from engine.connector import Callback, Stream
+from engine.connector import Callback, FrameTap, Stream
 from engine.errors import Disconnected, FeedError, InvalidSymbol, StreamUnsupported
 from engine.feed.feed import Feed
 from engine.feed.sync import NoBook, WholeBooks
@@ -30,13 +32,19 @@ log = logging.getLogger(__name__)
 
 FALLBACK_INTERVAL_S = 1.0
 CLOCK_SAMPLES = 3
+REFUSAL_BYTES = 4_096
+"""So much of a refusal is recorded."""
 
 
 class StreamingConnector(Venue):
     """A `Connector` made of a `Venue`: threads, sockets, watchdogs, backoff, pacing, resync, polling and the way back.
 
-    `runtime` and `patience` are for tests. A connector without a wire overrides `make_link` and `fetch`.
+    `runtime` and `patience` are for tests. A connector without a wire overrides `make_link` and `fetch`. It is a
+    `RawSource`.
     """
+
+    frames: ClassVar[str] = ""
+    """Empty where the links give the wire's own frames; else in words what they give."""
 
     def __init__(
         self,
@@ -58,6 +66,8 @@ class StreamingConnector(Venue):
         self._connections: list[Connection] = []
         self._numbers = count(1)
         self._listed: list[Instrument] | None = None
+        self.tap: FrameTap | None = None
+        self._secrets = Redactor(secrets_of(self._settings, self.name))
         self._lock = Lock()
         self._closed = Event()
 
@@ -74,6 +84,8 @@ class StreamingConnector(Venue):
             FeedError: not reachable, or refused: of the kind that says what to do about it.
         """
         response = self._rest_client.get(request, timeout_s)
+        if self.tap is not None:
+            self.record_answer(request, response)
         what = f"{urlsplit(request.url).hostname}"
         if 200 <= response.status < 300:
             if is_web_page(response.body, response.headers):
@@ -81,6 +93,27 @@ class StreamingConnector(Venue):
             return response.body
         own = self.rest_error(response.status, response.body, response.headers)
         raise own or self.advise(refusal(response.status, response.body, response.headers, what))
+
+    # The RawSource
+
+    def record_frames(self, tap: FrameTap | None) -> None:
+        self.tap = tap  # every connection looks at it many times a second
+
+    def redact(self, text: str) -> str:
+        return self._secrets.text(text)
+
+    def record_answer(self, request: Request, response: Response) -> None:
+        """One call and what came back, for whoever records it; only a good answer is an answer of the market."""
+        tap, now_ns = self.tap, self.runtime.clock.now_ns()
+        if tap is None:
+            return
+        if request.body is not None:
+            tap.frame("http", "send", request.url, "", request.body, now_ns)
+        if 200 <= response.status < 300 and not is_web_page(response.body, response.headers):
+            tap.frame("http", "resp", request.url, "", response.body, now_ns)
+        else:
+            words = response.body[:REFUSAL_BYTES].decode("utf-8", "replace")
+            tap.note(request.url, "", {"status": response.status, "body": words}, now_ns)
 
     # The Connector
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from threading import Lock
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from connectors.base.json_rpc import BlockAbsent
-from connectors.base.redaction import Redactor
+from connectors.base.redaction import Redactor, secrets_in
 from connectors.base.refusal import is_web_page, refusal
-from connectors.base.rest import RestClient
+from connectors.base.rest import Response, RestClient
 from connectors.base.uniswap_chain import ChainReader, Head, Listing
 from connectors.base.uniswap_math import Pool, State
 from connectors.base.venue import Request
@@ -27,6 +27,8 @@ class Node:
 
     def __init__(self, url: str, timeout_s: float, *, others: bool) -> None:
         self.client = RestClient()
+        self.record: Callable[[Request, Response], None] | None = None
+        """Takes every call and its answer, for whoever records them."""
         self.close = self.client.close
         self._url = url
         self._timeout_s = timeout_s
@@ -34,15 +36,16 @@ class Node:
         """Whether another node may answer what this one refuses."""
         address = urlsplit(url)
         self._host = address.hostname or ""
-        parts = [address.password or "", address.username or "", *address.path.split("/")]
-        parts += [value for _, value in parse_qsl(address.query)]
         self._headers = _authorisation(address.username, address.password)
-        self._redactor = Redactor([*parts, *[value for _, value in self._headers]])
+        self._redactor = Redactor([*secrets_in(url), *[value for _, value in self._headers]])
         self.redact = self._redactor.text
 
     def post(self, body: bytes) -> bytes:
         """The answer to one POST. Raises FeedError."""
-        response = self.client.get(Request(self._url, self._headers, body=body), self._timeout_s)
+        request = Request(self._url, self._headers, body=body)
+        response = self.client.get(request, self._timeout_s)
+        if self.record is not None:
+            self.record(request, response)
         if 200 <= response.status < 300:
             if is_web_page(response.body, response.headers):
                 raise Disconnected(f"{self._host} answered with a web page instead of JSON-RPC", hint=KEY_HINT)

@@ -114,7 +114,7 @@ class Limits(Struct, frozen=True):
     `silence_s`: no frame of any kind for so long means the connection is dead. `ping_interval_s`: we send a WebSocket
     ping that often (None: the venue pings us). `heartbeat_interval_s`: we send the conversation's heartbeat that often.
     `stale_after_s`: a symbol's last word is stale at that age. `rotate_after_s`: replace the connection before the
-    venue ends it.
+    venue ends it. `one_connection`: a second one beside the first is refused, costs, or ends both.
     `connect_per_s` / `connect_burst`: connection attempts. `messages_per_s`: frames that we send, pongs included.
     `rest_per_s` / `rest_burst`: REST calls (or their weights, see `Request.cost`).
     """
@@ -124,6 +124,7 @@ class Limits(Struct, frozen=True):
     heartbeat_interval_s: float | None = None
     stale_after_s: float = STALE_AFTER_S
     rotate_after_s: float | None = None
+    one_connection: bool = False
     connect_per_s: float = 1.0
     connect_burst: int = 5
     messages_per_s: float = 4.0

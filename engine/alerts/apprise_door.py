@@ -14,7 +14,8 @@ import apprise
 from apprise.plugins import NotifyBase
 
 from engine.alerts.addresses import Address, addresses, secrets_of
-from engine.alerts.notify import Channel, Notifier, Told
+from engine.alerts.channel import Channel, Told
+from engine.alerts.notify import Notifier
 from engine.errors import SendError
 from engine.redaction import Redactor
 

@@ -3,76 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
 from threading import Event, Lock, Thread
 from time import monotonic
-from typing import Protocol
 
 from engine.alerts.alert import AlertLog, Happening
 from engine.alerts.condition import Condition, parse
 from engine.alerts.condition_watch import ConditionWatch, needs_flow
 from engine.alerts.feed_watch import FeedWatch
 from engine.alerts.flow_watch import FlowWatch
+from engine.alerts.kept_feeds import Feeds, KeptFeeds, Pictures
 from engine.alerts.notify import Notifier
 from engine.alerts.rule import ABOUT_THE_FEED, ALL_CHANNELS, Kind, Rule
 from engine.alerts.rule_book import RuleBook
-from engine.analysis.flow_line import FlowPicture
-from engine.clock import Clock
 from engine.errors import ConfigError
 from engine.feed.feed import Feed
 from engine.feed.hub import STREAM
-from engine.feed.mailbox import FeedKey, Receiver
-from engine.market.events import MarketEvent
+from engine.feed.mailbox import FeedKey
 
 PERIOD_S = 0.25
 ASK_AGAIN_S = 10.0
 """How often a feed that could not be started for a rule is tried again."""
 
 log = logging.getLogger(__name__)
-
-
-class Feeds(Protocol):
-    """What the desk asks of the hub."""
-
-    @property
-    def clock(self) -> Clock: ...
-
-    def running(self) -> Mapping[FeedKey, int]: ...
-
-    def feed(self, key: FeedKey) -> Feed | None: ...
-
-    def notice(self, key: FeedKey) -> str: ...
-
-    def check(self, key: FeedKey) -> object: ...
-
-    def attach(self, key: FeedKey, receiver: Receiver) -> None: ...
-
-    def detach(self, key: FeedKey, receiver: Receiver) -> None: ...
-
-
-class Pictures(Protocol):
-    """What the desk asks of the order flow."""
-
-    def acquire(self, key: FeedKey) -> object: ...
-
-    def release(self, key: FeedKey) -> None: ...
-
-    def picture(self, key: FeedKey) -> FlowPicture | None: ...
-
-
-class _Deaf:
-    """Holds a feed without listening to it."""
-
-    lost: Collection[FeedKey] = frozenset()
-
-    def put(self, key: FeedKey, event: MarketEvent, feed: Feed) -> None:
-        """Nothing: the desk looks at the feed by itself."""
-
-    def reopen(self, key: FeedKey) -> None:
-        """Nothing was lost."""
-
-    def close(self) -> None:
-        """Nothing waits."""
 
 
 class _Watches:
@@ -99,9 +51,7 @@ class AlertDesk:
         """Why a rule's feed does not run, by the rule's id."""
         self._feeds = feeds
         self._flow = flow
-        self._deaf = _Deaf()
-        self._held: dict[FeedKey, bool] = {}
-        """Feeds that run for a rule, and whether with their order flow."""
+        self._kept = KeptFeeds(feeds, flow)
         self._watches: dict[FeedKey, _Watches] = {}
         self._conditions: dict[str, Condition] = {}
         self._rules: list[Rule] = []
@@ -151,7 +101,7 @@ class AlertDesk:
         self.notifier.close()
         if self._looking.acquire(timeout=0.1):
             try:
-                self._hold({})
+                self._kept.keep({})
             finally:
                 self._looking.release()
 
@@ -203,7 +153,7 @@ class AlertDesk:
         }
         for watches in self._watches.values():
             watches.conditions.keep(set(self._conditions))
-        self._hold(self._wanted())
+        self._kept.keep(self._wanted())
 
     def _wanted(self) -> dict[FeedKey, bool]:
         """The feeds that rules name, and whether one of these is about order flow; notes what cannot be had."""
@@ -223,22 +173,6 @@ class AlertDesk:
             wanted[key] = wanted.get(key, False) or flow
         self.problems = problems
         return wanted
-
-    def _hold(self, wanted: Mapping[FeedKey, bool]) -> None:
-        """Keep exactly these feeds running, with their order flow where that is wanted."""
-        for key in wanted:
-            if key not in self._held:
-                self._feeds.attach(key, self._deaf)
-        for key in {*self._held, *wanted}:
-            had, wants = self._held.get(key, False), wanted.get(key, False)
-            if wants and not had:
-                self._flow.acquire(key)
-            elif had and not wants:
-                self._flow.release(key)
-        for key in self._held:
-            if key not in wanted:
-                self._feeds.detach(key, self._deaf)
-        self._held = dict(wanted)
 
     def _work(self) -> None:
         while not self._stopping.wait(PERIOD_S):

@@ -153,8 +153,8 @@ class FlowDesk:
 
     def _follow(self, line: FlowLine) -> None:
         feed = self._feeds.feed(line.key)
-        if feed is line.feed:
-            return
+        if feed is line.feed and (feed is None or feed.observer is not None):
+            return  # a feed that has started over has let its observer go
         line.detach()
         if feed is None or feed.view is None:
             return

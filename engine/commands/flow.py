@@ -14,7 +14,7 @@ from engine.store.flow_export import export
 def add(commands: Any) -> None:
     """Describe the command and its options."""
     command = commands.add_parser("flow", help="analyse the order flow of a capture and write it to files")
-    command.add_argument("capture", type=Path, help="a capture file (.jsonl or .jsonl.gz)")
+    command.add_argument("capture", type=Path, help="a capture file (.jsonl or .jsonl.gz), or a folder of segments")
     command.add_argument("--connector", help="read it as this venue's; recognised from the file otherwise")
     command.add_argument("--symbol", required=True, action="append", help="as the venue spells it; may be repeated")
     command.add_argument("--prefix", required=True, action="append", help="how the symbol's files begin; one for each")

@@ -7,6 +7,7 @@ import logging
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from threading import Event
 from time import monotonic
 from typing import Any
@@ -22,6 +23,8 @@ from engine.settings import Settings, load_settings
 from engine.smoke import spelled
 from engine.store.base import Recording
 from engine.store.desk import RecordingDesk, RecordingState
+from engine.store.flight import FlightState
+from engine.store.flight_desk import FlightDesk
 from engine.store.options import options_from
 
 LINE_EVERY_S = 10.0
@@ -41,6 +44,9 @@ def add(commands: Any) -> None:
     command.add_argument("--mode", default=STREAM, help="stream, or poll: and seconds, such as poll:5")
     command.add_argument("--note", default="", help="a remark that is kept with the recording")
     command.add_argument("--store", metavar="URL", help="another place than STORE_URL")
+    command.add_argument(
+        "--raw", type=Path, metavar="PLACE", help="raw frames too: a new file ….jsonl.gz for one venue, or a folder"
+    )
     command.set_defaults(run=_record)
 
 
@@ -99,7 +105,11 @@ def _record(options: argparse.Namespace) -> int:
     connectors, keys = find_feeds(options.feeds, settings, options.mode)
     hub = Hub(connectors)
     desk = RecordingDesk(hub, chosen)
+    flight = FlightDesk(connectors)
     try:
+        if options.raw is not None:
+            for begun in flight.start_many(list(connectors), options.raw):
+                print(f"raw frames of {begun.venue} into {begun.place}", flush=True)
         recording = desk.start(keys, options.note)
         print(f"recording {recording.id} into {desk.store().place}", flush=True)
         _watch(hub, desk, keys, options.minutes)
@@ -111,6 +121,17 @@ def _record(options: argparse.Namespace) -> int:
     finally:
         desk.close()
         hub.close()
+        for ended_raw in flight.close():
+            print(_raw_summary(ended_raw))
+
+
+def _raw_summary(state: FlightState) -> str:
+    troubles = f", {state.lost:,} lost {state.trouble}".rstrip() if state.lost or state.trouble else ""
+    what = f" ({state.frames})" if state.frames else ""
+    return (
+        f"{state.records:,} raw records of {state.venue}, {state.size_bytes / 1e6:,.1f} MB{troubles}; "
+        f"in {state.place}{what}"
+    )
 
 
 def _watch(hub: Hub, desk: RecordingDesk, keys: Sequence[FeedKey], minutes: float | None) -> None:

@@ -18,7 +18,7 @@ from engine.store.verify import FrameReader, Report, recognise, verify
 def add(commands: Any) -> None:
     """Describe the command and its options."""
     command = commands.add_parser("verify", help="play a capture through the line and report what it holds")
-    command.add_argument("capture", type=Path, help="a capture file (.jsonl or .jsonl.gz)")
+    command.add_argument("capture", type=Path, help="a capture file (.jsonl or .jsonl.gz), or a folder of segments")
     command.add_argument("--connector", help="read it as this venue's; recognised from the file otherwise")
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.set_defaults(run=_verify)

@@ -61,6 +61,11 @@ class Feed:
         self.clock = clock
         self.stale_after_s = stale_after_s
         self.crossed_allowed = crossed_allowed
+        self._lock = Lock()
+        self._begin(rule, depth)
+
+    def _begin(self, rule: Continuity, depth: int) -> None:
+        """Set everything that a feed remembers to what it is before the first event."""
         self.sync = BookSync(rule)
         self.quality = FeedQuality()
         self.needs_snapshot = False
@@ -71,7 +76,6 @@ class Feed:
         self._book = Book(depth)
         self._observed: int | None = None
         """The number of the last quote that the observer was told of."""
-        self._lock = Lock()
         self._published: int | None = None
         self._polled: BookSnapshot | None = None
         self._first: BookSnapshot | BookDelta | None = None
@@ -94,7 +98,7 @@ class Feed:
         """The book is behind what the readers saw (from polling): deltas up to there are applied, not published."""
         checksum = rule.checksum if isinstance(rule, Checked) else None
         self._settlement = Settlement(checksum, self._book, self.quality)
-        self._picture = Picture(venue, symbol, self._book)
+        self._picture = Picture(self.venue, self.symbol, self._book)
 
     def observe(self, observer: Observer | None) -> Lock:
         """Tell `observer` everything from now on, beginning with quote and book as they stand (None: nobody any more).
@@ -109,6 +113,11 @@ class Feed:
                     observer.on_bbo(quote.received_ns, quote.bid, quote.bid_size, quote.ask, quote.ask_size)
                 observer.on_book(max(view.received_ns, observer.last_ns), self._book, None)
         return self._lock
+
+    def start_over(self) -> None:
+        """Forget everything, as if newly made: a recording is played from another place. Who observes is let go."""
+        with self._lock:
+            self._begin(self.sync.rule, self._book.depth)
 
     @property
     def state(self) -> FeedState:
@@ -167,6 +176,8 @@ class Feed:
     def connection_lost(self) -> None:
         """The stream is gone: what it said no longer continues. The next snapshot begins anew; a polled book stays."""
         with self._lock:
+            if self.observer is not None:
+                self.observer.on_interruption(self.clock.now_ns())
             self.sync.reset()
             self.needs_snapshot = False
             if self._shows_polls():
@@ -241,7 +252,7 @@ class Feed:
                 quote.bid > 0.0 and quote.ask < _INFINITY
             ):
                 self._observed = sequence
-                observer.on_bbo(quote.received_ns, quote.bid, quote.bid_size, quote.ask, quote.ask_size)
+                observer.hear(quote)
         if sequence is not None:
             sync = self.sync
             if sync.live and sync.last is not None and sequence <= sync.last:
@@ -294,7 +305,7 @@ class Feed:
                 self.observer.on_lost_trades(self._trades.lost)
         quality.trades += 1
         if self.observer is not None:
-            self._observe_trade(self.observer, trade)
+            self.observer.hear(trade)
         if self._silent and place is not Place.LATE:
             return (*self._revive(trade.received_ns, trade.source), trade)
         return (trade,)
@@ -559,11 +570,6 @@ class Feed:
     def _shows_polls(self) -> bool:
         status = self.status
         return status is not None and status.source == "poll" and self._picture.exists
-
-    def _observe_trade(self, observer: Observer, trade: Trade) -> None:
-        observer.on_trade(
-            trade.received_ns, trade.price, trade.size, trade.aggressor, trade.exchange_ns, trade.trade_id
-        )  # fmt: skip
 
     def _drop_book(self) -> None:
         if self.observer is not None and any(self._book.levels):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from functools import partial
 from threading import Event, Lock, Thread
 
 from engine.clock import SYSTEM_CLOCK, Clock, SystemClock
-from engine.connector import Connector, Restarting, Stream
+from engine.connector import Connector, Restarting, Stream, Unhurried
 from engine.errors import ConfigError, EngineError, StreamUnsupported
 from engine.feed.feed import Feed
 from engine.feed.mailbox import FeedKey, Receiver
@@ -93,6 +94,11 @@ class Upstream:
     @property
     def readers(self) -> int:
         return len(self._readers)
+
+    @property
+    def pressure(self) -> float:
+        """How full the fullest queue of its readers is, 0 … 1."""
+        return max([getattr(reader.receiver, "fullness", 0.0) for reader in self._readers], default=0.0)
 
     @property
     def worth_keeping(self) -> bool:
@@ -203,6 +209,8 @@ class Hub:
         self._stopping = Event()
         self._keeper = Thread(target=self._keep, name="hub-keeper", daemon=True)
         self._keeper.start()
+        for connector in self.connectors.values():
+            self._heed(connector)
 
     def subscribe(self, keys: Iterable[FeedKey], receiver: Receiver) -> Subscription:
         """Begin to deliver these feeds to `receiver`.
@@ -217,7 +225,19 @@ class Hub:
     def add_connector(self, connector: Connector) -> None:
         """Offer one more venue (a capture that somebody opened); one of the same name is left as it is."""
         with self._lock:
-            self.connectors.setdefault(connector.name, connector)
+            added = self.connectors.setdefault(connector.name, connector) is connector
+        if added:
+            self._heed(connector)
+
+    def _heed(self, connector: Connector) -> None:
+        """A connector that can wait for its readers is told how they keep up."""
+        if isinstance(connector, Unhurried):
+            connector.heed(partial(self.pressure, connector.name))
+
+    def pressure(self, venue: str) -> float:
+        """How full the fullest queue of the readers of this connector's feeds is, 0 … 1."""
+        with self._lock:
+            return max([upstream.pressure for key, upstream in self._upstreams.items() if key[0] == venue], default=0.0)
 
     def check(self, key: FeedKey) -> Connector:
         """The connector of a key.

@@ -45,7 +45,11 @@ class Point(Struct, frozen=True, gc=False):
 
 
 class Update(Struct, frozen=True, gc=False):
-    """One published event with the picture of the book after it (None while there is no book to believe)."""
+    """One published event with the picture of the book after it (None while there is no book to believe).
+
+    Events that are published together (a snapshot and the updates that were kept for it) come with the picture after
+    the last of them; the view is None, too, where the reader wanted none.
+    """
 
     key: FeedKey
     event: MarketEvent
@@ -68,18 +72,28 @@ class EventQueue:
     """Every event in order, for strategies and recorders.
 
     When the reader is too slow the whole queue is dropped and counted; every feed in it then opens anew with a
-    snapshot, so that what is read never has a hole that is not announced.
+    snapshot, so that what is read never has a hole that is not announced. `views`: whether a picture of the book is
+    drawn with each event, which costs the line its time; `quotes`: whether quotes are taken at all.
     """
 
-    def __init__(self, capacity: int = 20_000) -> None:
+    def __init__(self, capacity: int = 20_000, *, views: bool = True, quotes: bool = True) -> None:
         self.capacity = capacity
+        self.views = views
+        self.quotes = quotes
         self.dropped = 0
         self.lost: set[FeedKey] = set()
         self._items: deque[Update] = deque()
         self._ready = Condition(Lock())
         self._closed = False
 
+    @property
+    def fullness(self) -> float:
+        """How full it is, 0 … 1."""
+        return len(self._items) / self.capacity
+
     def put(self, key: FeedKey, event: MarketEvent, feed: Feed) -> None:
+        if type(event) is Quote and not self.quotes:
+            return
         with self._ready:
             if self._closed:
                 return
@@ -92,7 +106,7 @@ class EventQueue:
             if self.lost and key in self.lost and type(event) is not FeedStatus:
                 self.dropped += 1
                 return
-            items.append(Update(key, event, feed.view))
+            items.append(Update(key, event, feed.view if self.views else None))
             if len(items) == 1:
                 self._ready.notify()
 
@@ -161,7 +175,7 @@ class Mailbox:
             received_ns = event.received_ns
             kind = type(event)
             if kind is Quote:
-                if received_ns - box.last_point_ns >= self._every_ns:
+                if not 0 <= received_ns - box.last_point_ns < self._every_ns:
                     self._add_point(box, Point(received_ns, event.bid, event.ask, event.source))  # type: ignore[union-attr]
             elif kind is Trade:
                 if len(box.trades) == self._trades:
@@ -183,7 +197,7 @@ class Mailbox:
             self.conflated += 1
         # Only noted here: the picture is drawn when the reader comes, not for every update that it will not see.
         box.feed = feed
-        if received_ns - box.last_point_ns < self._every_ns:
+        if 0 <= received_ns - box.last_point_ns < self._every_ns:
             return
         view = feed.view
         if view is None:

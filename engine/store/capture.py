@@ -1,8 +1,9 @@
 """Reads capture files: raw frames as they left the wire, one JSON record per line, usually gzip'd.
 
 A record is `{"t": seconds, "t_ns": nanoseconds (optional), "ch": "ws"|"http", "dir": "open"|"send"|"recv"|"resp",
-"url": …, "conn": connection (optional), "data": raw text, "enc": "b64" for binary frames}`. A damaged line or a
-truncated file costs what is damaged and nothing else.
+"url": …, "conn": connection (optional), "data": raw text, "enc": "b64" for binary frames}`. The flight recorder adds
+`"dir": "note"`: its own words, not the wire's, as a JSON object in `data` (engine/store/notes.py). A recording of
+several files is a folder; it reads as one. A damaged line or a truncated file costs what is damaged and nothing else.
 """
 
 from __future__ import annotations
@@ -23,12 +24,16 @@ LINE_LIMIT = 64 << 20
 GZIP_MAGIC = b"\x1f\x8b"
 GZIP_FORMAT = 31
 PLAIN_CHUNK = 8 << 20
+SEGMENT_ENDINGS = (".jsonl.gz", ".jsonl.gz.part")
+"""How the files of a recording that is a folder end; the second is one that is being written, or was cut off."""
+
+Direction = Literal["open", "send", "recv", "resp", "note"]
 
 
 class _Line(Struct):
     t: float
     ch: Literal["ws", "http"]
-    dir: Literal["open", "send", "recv", "resp"]
+    dir: Direction
     url: str = ""
     conn: str = ""
     data: str = ""
@@ -42,7 +47,7 @@ class Record(Struct, frozen=True, gc=False):
     line: int
     received_ns: int
     channel: Literal["ws", "http"]
-    direction: Literal["open", "send", "recv", "resp"]
+    direction: Direction
     url: str
     connection: str
     data: bytes
@@ -59,17 +64,56 @@ _decode = msgspec.json.Decoder(_Line).decode
 
 
 def read_capture(path: Path, report: Callable[[Damage], None]) -> Iterator[Record]:
-    """The records of a capture in file order; damage is reported and skipped.
+    """The records of a capture (a file, or a folder of segments) in file order; damage is reported and skipped.
+
+    The lines of a folder are counted through all its files.
 
     Raises:
-        StoreError: the file cannot be opened.
+        StoreError: a file cannot be opened, or the folder holds none.
     """
+    before = 0
+    for segment in segments(path):
+        last = before
+        for record in _read_file(segment, report, before):
+            last = record.line
+            yield record
+        before = last
+
+
+def captures_in(folder: Path) -> list[str]:
+    """The names of the captures in a folder: files, and folders of segments."""
+    if not folder.is_dir():
+        return []
+    return sorted([one.name for one in folder.iterdir() if _is_capture(one)])
+
+
+def _is_capture(path: Path) -> bool:
+    if path.is_dir():
+        return any(one.name.endswith(SEGMENT_ENDINGS) for one in path.iterdir())
+    return path.name.endswith((".jsonl", ".jsonl.gz"))
+
+
+def segments(path: Path) -> list[Path]:
+    """The files of a capture in the order of their names: itself, or what a folder holds.
+
+    Raises:
+        StoreError: the folder holds none.
+    """
+    if not path.is_dir():
+        return [path]
+    found = sorted(one for one in path.iterdir() if one.name.endswith(SEGMENT_ENDINGS))
+    if not found:
+        raise StoreError(f"{path} holds no recorded frames", hint="Name a capture file, or a folder of segments.")
+    return found
+
+
+def _read_file(path: Path, report: Callable[[Damage], None], before: int) -> Iterator[Record]:
     try:
         file = path.open("rb")
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}", hint="Check the path and its permissions.") from error
     with file:
-        for number, line in _lines(file, report):
+        for number, line in _lines(file, report, before):
             record = _record(number, line, report)
             if record is not None:
                 yield record
@@ -89,8 +133,7 @@ def _record(number: int, line: bytes, report: Callable[[Damage], None]) -> Recor
     return Record(number, received_ns, item.ch, item.dir, item.url, item.conn, data)
 
 
-def _lines(file: BinaryIO, report: Callable[[Damage], None]) -> Iterator[tuple[int, bytes]]:
-    number = 0
+def _lines(file: BinaryIO, report: Callable[[Damage], None], number: int) -> Iterator[tuple[int, bytes]]:
     rest = b""
     for chunk in _plain_chunks(file):
         if isinstance(chunk, str):

@@ -10,7 +10,8 @@ from engine.store.base import Store
 
 
 def open_store(url: str, *, read_only: bool = False) -> Store:
-    """The store at `duckdb:///path` (three slashes: relative to here, four: absolute).
+    """The store at `duckdb:///path` (three slashes: relative to here, four: absolute), `postgresql://…/database`,
+    `parquet:///folder` or `s3://bucket/path`.
 
     Raises:
         StoreError: no such kind of store, or it cannot be opened; the hint says what to do.
@@ -20,7 +21,23 @@ def open_store(url: str, *, read_only: bool = False) -> Store:
         from engine.store.duckdb_store import DuckdbStore  # loaded by who records only
 
         return DuckdbStore(file_of(url), read_only=read_only)
-    raise StoreError(f"there is no store of the kind {kind!r}", hint="Use duckdb:///data/tape.duckdb.")
+    if kind in ("postgresql", "postgres"):
+        try:
+            from engine.store.postgres_store import PostgresStore
+        except ModuleNotFoundError as error:
+            raise StoreError(
+                f"PostgreSQL needs a package that is not installed ({error.name})",
+                hint="Install it: .venv/bin/python -m pip install -r requirements-postgres.txt",
+            ) from error
+        return PostgresStore(url, read_only=read_only)
+    if kind in ("parquet", "s3"):
+        from engine.store.parquet_store import ParquetStore
+
+        return ParquetStore(url)
+    raise StoreError(
+        f"there is no store of the kind {kind!r}",
+        hint="Use duckdb:///data/tape.duckdb, postgresql://…/database, or an archive: parquet:///folder, s3://bucket/path.",
+    )
 
 
 def there_is_one(url: str) -> bool:

@@ -55,6 +55,11 @@ class RecordingQueue:
     def __len__(self) -> int:
         return len(self._items)
 
+    @property
+    def fullness(self) -> float:
+        """How full it is, 0 … 1: a replay that is recorded waits."""
+        return len(self._items) / self.capacity
+
     def put(self, key: FeedKey, event: MarketEvent, feed: Feed) -> None:
         with self._lock:
             if self._closed:

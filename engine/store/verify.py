@@ -15,6 +15,8 @@ from engine.feed.feed import Feed
 from engine.feed.sync import Continuity
 from engine.market.events import BUY, SELL, FeedState, Levels, MarketEvent, Trade, Written
 from engine.store.capture import Damage, Record, read_capture
+from engine.store.handovers import Successors
+from engine.store.notes import read_note
 
 TOP = 10
 PROBLEMS_LISTED = 100
@@ -98,6 +100,9 @@ def recognise(path: Path, readers: Mapping[str, FrameReader]) -> FrameReader:
     """
     seen: dict[str, None] = {}
     for number, record in enumerate(read_capture(path, lambda damage: None)):
+        named = _named(read_note(record), readers)
+        if named is not None:
+            return named
         if record.url and record.url not in seen:
             seen[record.url] = None
             for reader in readers.values():
@@ -111,6 +116,13 @@ def recognise(path: Path, readers: Mapping[str, FrameReader]) -> FrameReader:
         f"{path}: no connector recognises this capture (it has {hosts})",
         hint=f"Name one with --connector: {', '.join(sorted(readers))}.",
     )
+
+
+def _named(words: Mapping[str, Any], readers: Mapping[str, FrameReader]) -> FrameReader | None:
+    """The connector that a recording names: mock:alpha is read as mock is, and so is what was no venue's own frame."""
+    name = str(words.get("connector", ""))
+    family = readers.get(name.partition(":")[0])
+    return family if words.get("frames") else readers.get(name) or family
 
 
 def refuse_unreadable(path: Path, reader: FrameReader) -> None:
@@ -141,6 +153,7 @@ class Verification:
         self._tapes: dict[str, _Tape] = {}
         self._connections: dict[str, str] = {}
         self._decoders: dict[tuple[str, str], Callable[[bytes, int], Sequence[Any]]] = {}
+        self._successors = Successors(lambda symbol: Verification.new_feed(self, symbol))
         self._first_ns: int | None = None
         self._last_ns = 0
 
@@ -159,6 +172,8 @@ class Verification:
             self._last_ns = max(self._last_ns, record.received_ns)
             decode = self._decoders.get((record.connection, record.url)) or self._new_decoder(record)
             self._take(record, decode(record.data, record.received_ns))
+        elif record.direction == "note":
+            self._note(record)
         elif record.direction == "resp":
             self._take(record, self._reader.decode_response(record.url, record.data, record.received_ns))
 
@@ -183,6 +198,20 @@ class Verification:
         decoder = self._decoders[way] = self._reader.recorded_decoder(record.url, record.connection)
         return decoder
 
+    def _note(self, record: Record) -> None:
+        """The recorder's own words: frames that are missing, or a connection that takes the place of another."""
+        words = read_note(record)
+        if "lost" in words:
+            self._broken(record, f"the recorder lost {words['lost']} records of connection {record.connection or '-'}")
+        elif "beside" in words and str(words["beside"]) in self._connections.values():
+            self._successors.begin(record.connection)
+        elif "ended" in words:
+            self._successors.forget(record.connection)
+        elif "takes over" in words:
+            for symbol, events in self._successors.take_over(record.connection, self.feeds):
+                self._connections[symbol] = record.connection
+                self._push(symbol, events)
+
     def _take(self, record: Record, items: Sequence[Any]) -> None:
         for item in items:
             symbol = getattr(item, "symbol", "")
@@ -190,15 +219,22 @@ class Verification:
                 if getattr(item, "kind", "") == "restart":
                     self._broken(record, item.reason)
                 continue
-            feed = self.feeds.get(symbol)
-            if feed is None:
-                feed = self.feeds[symbol] = self.new_feed(symbol)
-                self._tapes[symbol] = _Tape()
+            if self._successors.push(record, item):
+                continue
             if record.channel == "ws":
                 self._connections[symbol] = record.connection
+            self._push(symbol, (item,))
+
+    def _push(self, symbol: str, items: Sequence[MarketEvent]) -> None:
+        feed = self.feeds.get(symbol)
+        if feed is None:
+            feed = self.feeds[symbol] = self.new_feed(symbol)
+            self._tapes[symbol] = _Tape()
+        for item in items:
             for event in feed.push(item):
                 if type(event) is Trade:
                     self._tapes[symbol].add(event)
+                self._successors.told(event)
 
     def _broken(self, record: Record, reason: str) -> None:
         """The numbering of a connection broke: whatever it carries may lack something."""

@@ -5,21 +5,21 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from threading import Lock, Thread
-from typing import Protocol
 
 from msgspec import Struct
 
 from engine.analysis.flow_desk import FlowDesk
 from engine.errors import ConfigError
 from engine.feed.hub import Hub
-from engine.feed.mailbox import EventQueue, FeedKey, Update
-from engine.flow.analyzer import FlowMetrics
-from engine.market.book import BookView
-from engine.market.events import BookDelta, BookSnapshot, FeedStatus, Trade
+from engine.feed.mailbox import EventQueue, FeedKey
+from engine.market.events import MarketEvent
 from engine.market.signal import Signal
 from engine.strategy.hooks import uses
 from engine.strategy.params import build, parameters
+from engine.strategy.runner import Runner, StrategyLike
+from engine.strategy.signal_stream import SignalDigest
 
 SIGNALS_KEPT = 2_000
 WAIT_S = 0.25
@@ -27,22 +27,11 @@ WAIT_S = 0.25
 log = logging.getLogger(__name__)
 
 
-class StrategyLike(Protocol):
-    """What the host calls; `strategies/base.py` has the class to inherit."""
-
-    def on_book(self, book: BookView) -> Iterable[Signal]: ...
-
-    def on_trade(self, trade: Trade) -> Iterable[Signal]: ...
-
-    def on_flow(self, flow: FlowMetrics) -> Iterable[Signal]: ...
-
-    def on_status(self, status: FeedStatus) -> None: ...
-
-    def readings(self) -> Mapping[str, float]: ...
-
-
 class RunReport(Struct, frozen=True):
-    """How a run stands: counts since it started; `error` is empty while it works."""
+    """How a run stands: counts since it started; `error` is empty while it works.
+
+    `digest` is the SHA-256 of all of its signals (see `engine/strategy/signal_stream.py`).
+    """
 
     strategy: str
     key: FeedKey
@@ -51,6 +40,7 @@ class RunReport(Struct, frozen=True):
     dropped: int
     error: str
     readings: dict[str, float]
+    digest: str = ""
 
 
 class Run:
@@ -64,6 +54,7 @@ class Run:
         hub: Hub,
         name: str,
         strategy: StrategyLike,
+        again: Callable[[], StrategyLike],
         key: FeedKey,
         tell: Callable[[FeedKey, Signal], None],
         flow: FlowDesk | None = None,
@@ -72,14 +63,14 @@ class Run:
         self.key = key
         self.leases = 0
         self.error = ""
-        self.updates = 0
-        self._strategy = strategy
+        self._runner = Runner(strategy, again)
+        self._digest = SignalDigest()
         self._tell = tell
         self._signals: deque[Signal] = deque(maxlen=SIGNALS_KEPT)
         self._readings: dict[str, float] = {}
         self._count = 0
         self._lock = Lock()
-        self._queue = EventQueue()
+        self._queue = EventQueue(views=False, quotes=False)
         self._stopping = False
         self._thread = Thread(target=self._work, name=f"strategy-{name}-{key[0]}-{key[1]}", daemon=True)
         self._subscription = hub.subscribe([key], self._queue)
@@ -97,9 +88,16 @@ class Run:
             items = list(self._signals)[len(self._signals) - new :] if new > 0 else []
             return items, self._count
 
+    @property
+    def updates(self) -> int:
+        """How many books and trades the strategy was told."""
+        return self._runner.updates
+
     def report(self) -> RunReport:
         readings = self._readings if not self.error else {}
-        return RunReport(self.name, self.key, self.updates, self._count, self._queue.dropped, self.error, readings)
+        with self._lock:
+            count, found = self._count, self._digest.hexdigest()
+        return RunReport(self.name, self.key, self.updates, count, self._queue.dropped, self.error, readings, found)
 
     def stop(self) -> None:
         """End the run; returns within 2 s."""
@@ -112,10 +110,10 @@ class Run:
         try:
             while not self._stopping:
                 for update in self._queue.drain(WAIT_S):
-                    self._take(update)
+                    self._take(update.event)
                 self._take_flow()
                 # Asked for here, on the strategy's own thread: what it raises must not reach who reports.
-                self._readings = dict(self._strategy.readings())
+                self._readings = dict(self._runner.strategy.readings())
         except Exception as error:  # the border: whatever a stranger's strategy raises ends this run only
             self.error = f"{type(error).__name__}: {error}"
             log.exception("strategy %s on %s stopped", self.name, self.key)
@@ -136,29 +134,17 @@ class Run:
         if picture is None or picture.number == self._picture:
             return
         self._picture = picture.number
-        self._say(self._strategy.on_flow(picture.metrics))
+        self._say(self._runner.strategy.on_flow(picture.metrics))
 
-    def _take(self, update: Update) -> None:
-        event = update.event
-        kind = type(event)
-        signals: Iterable[Signal] = ()
-        if kind is BookDelta or kind is BookSnapshot:
-            if update.view is None:
-                return
-            self.updates += 1
-            signals = self._strategy.on_book(update.view)
-        elif kind is Trade:
-            self.updates += 1
-            signals = self._strategy.on_trade(event)  # type: ignore[arg-type]
-        elif kind is FeedStatus:
-            self._strategy.on_status(event)  # type: ignore[arg-type]
-        self._say(signals)
+    def _take(self, event: MarketEvent) -> None:
+        self._say(self._runner.take(event))
 
     def _say(self, signals: Iterable[Signal]) -> None:
         for signal in signals:
             with self._lock:
                 self._signals.append(signal)
                 self._count += 1
+                self._digest.add(signal)
             self._tell(self.key, signal)
 
 
@@ -191,7 +177,8 @@ class StrategyHost:
         with self._lock:
             run = self._runs.get(identity)
             if run is None:
-                run = self._runs[identity] = Run(self._hub, name, strategy, key, self._tell, self._flow)
+                again = partial(build, cls, values)
+                run = self._runs[identity] = Run(self._hub, name, strategy, again, key, self._tell, self._flow)
             run.leases += 1
             return run
 

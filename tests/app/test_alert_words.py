@@ -12,7 +12,7 @@ from app.panels.alert_bell import MOST_TOASTS, notes
 from app.panels.alert_channels import row
 from app.panels.alert_list import table
 from engine.alerts.alert import Alert
-from engine.alerts.notify import ChannelReport
+from engine.alerts.channel import ChannelReport
 from engine.alerts.rule import EXPLAINED, Kind, Rule
 
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from app.words import UNKNOWN, clock_time, decimals_for, icon, number, plain, seconds, sentences, word
+from app.words import (
+    UNKNOWN,
+    clock_time,
+    decimals_for,
+    icon,
+    number,
+    plain,
+    seconds,
+    sentences,
+    without_folders,
+    word,
+)
 from engine.clock import ManualClock
 from engine.feed.feed import Feed
 from engine.market.events import FeedState
@@ -100,3 +111,10 @@ def test_numbers_have_separators_and_units() -> None:
 )
 def test_prices_show_the_decimals_of_their_tick(tick: float | None, price: float | None, decimals: int) -> None:
     assert decimals_for(tick, price) == decimals
+
+
+def test_files_are_named_without_their_folders() -> None:
+    assert without_folders("/srv/me/data/tape.duckdb: no room") == "tape.duckdb: no room"
+    assert without_folders("cannot open '/srv/me/x'") == "cannot open 'x'"
+    assert without_folders("duckdb:///data/tape.duckdb") == "duckdb:///data/tape.duckdb"
+    assert without_folders("BTC/USDT at https://a.example/b/c, 3/4") == "BTC/USDT at https://a.example/b/c, 3/4"

@@ -435,6 +435,7 @@ def test_every_command_names_a_script_and_options_that_exist() -> None:
         "./run_app.sh": run("./run_app.sh", "--help"),
         "verify": run(sys.executable, "-m", "engine", "verify", "--help"),
         "smoke": run(sys.executable, "-m", "engine", "smoke", "--help"),
+        "record": run(sys.executable, "-m", "engine", "record", "--help"),
     }
     tests_usage = (ROOT / "run_tests.sh").read_text(encoding="utf-8")
     for page, words in commands():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ConfigError
-from engine.settings import VARIABLES, Settings, load_settings
+from engine.settings import VARIABLES, Settings, for_strangers, load_settings
 
 EXAMPLE = Path(__file__).resolve().parents[2] / ".env.example"
 
@@ -144,3 +144,29 @@ def test_settings_cannot_be_changed() -> None:
         Settings().linger_s = 1.0  # type: ignore[misc]
     with pytest.raises(TypeError):
         Settings().venue_settings["X_WS_URL"] = "ws://x"  # type: ignore[index]
+
+
+def test_what_leaves_the_machine_holds_no_secret_no_account_and_no_path(tmp_path: Path) -> None:
+    loaded = settings(
+        {
+            "STORE_URL": "postgresql://me:hush@db.example:5432/tape?password=hush",
+            "CAPTURES_DIR": "/home/hush/captures",
+            "TICKET_SECRET": "hush-hush-hush-hush",
+            "ALERT_URLS": "json://hush:hush@alerts.example/hush",
+            "ALLOWED_HOSTS": "hush.example",
+            "FINNHUB_WS_URL": "wss://ws.example/hush?token=hush",
+            "FINNHUB_API_KEY": "hush",
+            "UNISWAP_RPC_URL": "https://node.example/v3/hush",
+            "CTRADER_ACCOUNT_ID": "hush",
+            "CCXT_BYBIT_PASSWORD": "hush",
+            "FUTU_RSA_KEY_FILE": "/home/hush/key",
+            "MOCK_SEED": "7",
+        },
+        tmp_path,
+    )
+    shown = for_strangers(loaded)
+    assert "hush" not in str(shown)
+    assert shown["STORE_URL"] == "postgresql://db.example:5432"
+    assert shown["FINNHUB_WS_URL"] == "wss://ws.example"
+    assert shown["FINNHUB_API_KEY"] == "***"
+    assert (shown["MOCK_SEED"], shown["CAPTURES_DIR"]) == ("7", "captures")

@@ -11,9 +11,12 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
+
+from connectors.base.tapping import TRANSLATED
 from connectors.base.unified.errors import is_lost_book
 from connectors.base.unified.listing import Listing
-from connectors.base.unified.wire import events, picture, prints
+from connectors.base.unified.wire import decode, events, picture, prints
 from connectors.base.venue import Decode
 from engine.connector import Capabilities
 from engine.errors import DecodeError
@@ -30,6 +33,38 @@ HOSTS: Mapping[str, tuple[str, ...]] = {
     "coinbase": (),
 }
 """The exchanges whose recordings can be read this way, and by which hosts they are known; without one, only by name."""
+
+
+class Translation:
+    """A reader of what the library had made of frames when it was recorded, for any exchange."""
+
+    name = "ccxt"
+    continuity = WholeBooks()
+    crossed_allowed = False
+
+    def fresh(self) -> Translation:
+        return self
+
+    def recognises(self, url: str) -> bool:
+        """Recordings of this kind name their connector themselves."""
+        return False
+
+    def unreadable(self, url: str) -> str:
+        """The exchange's own messages may stand beside them."""
+        return ""
+
+    def decode(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent]:
+        """The events of one recorded message. Raises DecodeError."""
+        try:
+            return [one for one in events(decode(frame), self.name, received_ns) if isinstance(one, MarketEvent)]
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise DecodeError(f"{self.name} frame: {error}") from error
+
+    def recorded_decoder(self, url: str, connection: str) -> Decode:
+        return self.decode if url.startswith(TRANSLATED) else lambda frame, received_ns: ()
+
+    def decode_response(self, url: str, body: bytes, received_ns: int) -> Sequence[MarketEvent]:
+        return ()
 
 
 class RecordedExchange:

@@ -162,3 +162,20 @@ def test_an_overlap_has_the_whole_book_and_the_last_trades_with_their_numbers(de
     assert frame.sections[frames.BIDS] == BIDS
     assert [row[0] for row in frame.sections[frames.TRADES]] == list(range(51, 151))
     assert len(frame.sections[frames.POINTS]) == 60
+
+
+def test_time_that_runs_back_leaves_a_number_out_so_that_pages_ask_for_the_whole(desk: Desk) -> None:
+    desk.hand.book(BIDS, ASKS)
+    first = desk.step()
+    desk.hand.trade(100.0, 1.0)
+    desk.clock.advance(60.0)
+    desk.hand.book(BIDS, ASKS[:1])
+    desk.step()
+    desk.clock.advance(-50.0)
+    desk.hand.book(BIDS, ASKS)
+    frame = desk.step()
+    assert first is not None
+    assert frame is not None
+    assert frame.seq == first.seq + 3
+    points = desk.snapshot().sections[frames.POINTS]
+    assert len(points) == 1

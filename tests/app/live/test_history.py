@@ -53,3 +53,19 @@ def test_one_outage_with_several_states_is_one_gap() -> None:
     assert not history.observe_status(status(FeedState.SYNCING, 3 * SECOND), SECOND)
     assert history.observe_status(status(FeedState.LIVE, 4 * SECOND), SECOND)
     assert list(history.gaps) == [(2 * SECOND, 4 * SECOND)]
+
+
+def test_time_that_runs_back_begins_the_history_again() -> None:
+    history = History()
+    history.add_points([point(SECOND * second) for second in range(1, 20)])
+    history.observe_status(status(FeedState.RECONNECTING, 20 * SECOND), 19 * SECOND)
+    assert history.add_points([point(5 * SECOND), point(6 * SECOND)]) == [point(5 * SECOND), point(6 * SECOND)]
+    assert history.points() == [point(5 * SECOND), point(6 * SECOND)]
+    assert (history.beginnings, list(history.gaps)) == (1, [])
+
+
+def test_a_point_that_is_a_little_late_is_left_out_and_nothing_else_happens() -> None:
+    history = History()
+    history.add_points([point(5 * SECOND)])
+    assert history.add_points([point(5 * SECOND - 1000)]) == []
+    assert history.beginnings == 0

@@ -44,69 +44,94 @@ def fill(page: Page, key: str, text: str) -> None:
     settle(page)
 
 
-def test_a_rule_is_made_fires_is_told_on_every_page_sent_and_acknowledged(browser: Browser, tmp_path: Path) -> None:
-    rules, log = tmp_path / "alerts.json", tmp_path / "app.log"
-    with Hook() as hook:
-        environment = {
-            "MOCK_SEED": "7", "ALERT_RULES_FILE": str(rules), "LOG_LEVEL": "DEBUG",
-            "ALERT_URLS": f"desk={hook.http_url.replace('http', 'json', 1)}/{TOKEN}",
-        }  # fmt: skip
-        with dashboard(log, environment) as address:
-            page = open_page(browser, f"{address}{LIVE}")
-            problems: list[str] = []
-            page.on("pageerror", lambda error: problems.append(str(error)))
-            go(page, "Alerts")
-            expect(page.locator('[data-table="rules"]')).to_have_attribute("data-rows", "10")
+@pytest.fixture(scope="module")
+def hook() -> Iterator[Hook]:
+    with Hook() as server:
+        yield server
 
-            fill(page, "rule-condition-new-0", "spred_bps > 0")
-            expect(page.get_by_text("Did you mean spread_bps", exact=False)).to_be_visible()
-            fill(page, "rule-condition-new-0", "spread_bps > 0 for 1 s")
-            expect(page.get_by_text("✓ spread_bps > 0 for 1 s")).to_be_visible()
-            fill(page, "rule-name-new-0", "Spread <b>there</b>")
-            choose(page, "rule-channels-new-0", "all channels")
-            page.keyboard.press("Escape")
-            press(page, "rule-save")
-            expect(page.locator('[data-table="rules"]')).to_have_attribute("data-rows", "11", timeout=10_000)
-            assert json.loads(rules.read_text())["rules"][-1]["feed"] == ["mock", "BTC/USDT"]
 
-            toast = page.locator('[data-testid="stToast"]').filter(has_text="Spread <b>there</b>")
-            expect(toast).to_be_visible(timeout=20_000)
-            expect(toast).to_contain_text("BTC/USDT at mock (simulated): spread_bps is")
-            row = page.locator('[data-table="alerts"] tbody tr[data-kind="condition"]').first
-            expect(row).to_contain_text("desk: sent", timeout=15_000)
-            posted = json.loads(hook.posts[0].body)
-            assert posted["title"] == "[simulated] Spread <b>there</b>: BTC/USDT at mock"
+@pytest.fixture(scope="module")
+def rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of the rules, broken from the first."""
+    path = tmp_path_factory.mktemp("alerts") / "alerts.json"
+    path.write_text("{")
+    return path
 
-            go(page, "Live Trading")
-            bell = page.locator(".td-bell")
-            expect(bell).to_have_attribute("data-waiting", re.compile("[1-9]"), timeout=10_000)
-            expect(bell).to_contain_text("Spread <b>there</b>")
-            go(page, "Alerts")
-            number = page.locator(".td-alert").first.get_attribute("data-alert")
-            press(page, f"alert-ack-{number}")
-            expect(page.locator(f'.td-alert[data-alert="{number}"]')).to_have_count(0, timeout=10_000)
 
-            press(page, "alert-test-desk")
-            expect(page.locator('[data-channel="desk"]')).to_have_attribute("data-sent", "2", timeout=15_000)
-            choose(page, "rule-chosen", "Spread <b>there</b>")
-            press(page, "rule-remove")
-            expect(page.locator('[data-table="rules"]')).to_have_attribute("data-rows", "10", timeout=10_000)
-            assert TOKEN not in page.content()
-            page.context.close()
-    assert problems == []
+@pytest.fixture(scope="module")
+def address(hook: Hook, rules: Path) -> Iterator[str]:
+    log = rules.with_name("app.log")
+    environment = {
+        "MOCK_SEED": "7", "ALERT_RULES_FILE": str(rules), "LOG_LEVEL": "DEBUG",
+        "ALERT_URLS": f"desk={hook.http_url.replace('http', 'json', 1)}/{TOKEN}",
+    }  # fmt: skip
+    with dashboard(log, environment) as served:
+        yield served
     assert "Traceback" not in log.read_text()
     assert TOKEN not in log.read_text()
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    tab = open_page(browser, f"{address}{LIVE}")
+    problems: list[str] = []
+    tab.on("pageerror", lambda error: problems.append(str(error)))
+    go(tab, "Alerts")
+    yield tab
+    assert TOKEN not in tab.content()
+    tab.context.close()
+    assert problems == []
+
+
+def test_a_rule_is_made_fires_is_told_on_every_page_sent_and_acknowledged(page: Page, hook: Hook, rules: Path) -> None:
+    table = page.locator('[data-table="rules"]')
+    expect(table).to_have_attribute("data-rows", "10")
+    expect(page.get_by_text("cannot be read", exact=False)).to_contain_text("alerts.json")
+    fill(page, "rule-condition-new-0", "spred_bps > 0")
+    expect(page.get_by_text("Did you mean spread_bps", exact=False)).to_be_visible()
+    fill(page, "rule-condition-new-0", "spread_bps > 0 for 1 s")
+    expect(page.get_by_text("✓ spread_bps > 0 for 1 s")).to_be_visible()
+    fill(page, "rule-name-new-0", "Spread <b>there</b>")
+    choose(page, "rule-channels-new-0", "all channels")
+    page.keyboard.press("Escape")
+    press(page, "rule-save")
+    expect(table).to_have_attribute("data-rows", "11", timeout=10_000)
+    expect(page.get_by_text("cannot be read", exact=False)).to_have_count(0)
+    assert json.loads(rules.read_text())["rules"][-1]["feed"] == ["mock", "BTC/USDT"]
+    assert rules.with_name("alerts.json.broken").read_text() == "{"
+
+    toast = page.locator('[data-testid="stToast"]').filter(has_text="Spread <b>there</b>")
+    expect(toast).to_be_visible(timeout=20_000)
+    expect(toast).to_contain_text("BTC/USDT at mock (simulated): spread_bps is")
+    row = page.locator('[data-table="alerts"] tbody tr[data-kind="condition"]').filter(has_text="Spread").first
+    expect(row).to_contain_text("desk: sent", timeout=15_000)
+    assert json.loads(hook.posts[0].body)["title"] == "[simulated] Spread <b>there</b>: BTC/USDT at mock"
+
+    go(page, "Live Trading")
+    bell = page.locator(".td-bell")
+    expect(bell).to_have_attribute("data-waiting", re.compile("[1-9]"), timeout=10_000)
+    expect(bell).to_contain_text("Spread <b>there</b>")
+    go(page, "Alerts")
+    number = page.locator(".td-alert").first.get_attribute("data-alert")
+    press(page, f"alert-ack-{number}")
+    expect(page.locator(f'.td-alert[data-alert="{number}"]')).to_have_count(0, timeout=10_000)
+    choose(page, "rule-chosen", "Spread <b>there</b>")
+    press(page, "rule-remove")
+    expect(table).to_have_attribute("data-rows", "10", timeout=10_000)
     assert len(json.loads(rules.read_text())["rules"]) == 10
 
 
-def test_a_file_of_rules_that_is_broken_is_named_on_the_page(browser: Browser, tmp_path: Path) -> None:
-    rules = tmp_path / "alerts.json"
-    rules.write_text("{")
-    with dashboard(tmp_path / "app.log", {"ALERT_RULES_FILE": str(rules)}) as address:
-        page = open_page(browser, f"{address}/alerts", width=390, height=844)
-        expect(page.get_by_text("cannot be read", exact=False)).to_contain_text("alerts.json")
-        expect(page.locator('[data-table="rules"]')).to_have_attribute("data-rows", "10")
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+def test_tests_are_sent_seen_and_heard(page: Page) -> None:
+    channel = page.locator('[data-channel="desk"]')
+    sent = int(channel.get_attribute("data-sent") or 0)
+    press(page, "alert-test-desk")
+    expect(channel).to_have_attribute("data-sent", str(sent + 1), timeout=15_000)
+    page.locator(".st-key-alert-sound label").first.click()
+    settle(page)
+    # The tone is on the page for a second only.
+    with page.expect_response(lambda answer: answer.url.endswith(".wav")) as tone:
         press(page, "alert-test-toast")
-        expect(page.locator('[data-testid="stToast"]')).to_contain_text("this is a test", timeout=10_000)
-        page.context.close()
+        expect(page.locator('[data-testid="stToast"]').last).to_contain_text("this is a test", timeout=10_000)
+    assert tone.value.status in (200, 206)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_function("document.documentElement.scrollWidth <= window.innerWidth", timeout=5_000)

@@ -323,7 +323,7 @@ def test_a_capture_is_played_as_a_venue(browser: Browser, tmp_path: Path) -> Non
     path = capture(DEMO)
     with dashboard(tmp_path / "app.log", {"CAPTURES_DIR": str(path.parent)}) as address:
         tab = open_page(browser, f"{address}/?connector=mock")
-        tab.get_by_text("Play a capture", exact=True).click()
+        tab.get_by_text("Play a recording", exact=True).click()
         choose(tab, "capture-file", path.name)
         tab.locator(".st-key-capture-speed").get_by_text("10×", exact=True).click()
         settle(tab)
@@ -334,4 +334,27 @@ def test_a_capture_is_played_as_a_venue(browser: Browser, tmp_path: Path) -> Non
         tab.locator(".st-key-start button:enabled").click(timeout=15_000)
         expect_state(tab, "BTCUSDT", "live", 15)
         expect(card(tab, "BTCUSDT")).to_contain_text("recording")
+        _use_the_deck(tab)
         tab.context.close()
+
+
+def _use_the_deck(tab: Page) -> None:
+    """Pause, step, go elsewhere and on from there, as a person does."""
+    deck = tab.locator(".st-key-replay-deck")
+    press(tab, "replay-pause")
+    expect(deck).to_contain_text(", paused", timeout=10_000)
+    settle(tab)
+    counted = tab.locator(".td-count")
+    expect(counted).to_contain_text("total updates")
+    held = counted.inner_text()
+    press(tab, "replay-step-book")
+    expect(counted).not_to_have_text(held, timeout=10_000)
+    tab.locator(".st-key-replay-at input[type=range]").press("End")
+    expect(deck).to_contain_text("00:05:04 of 00:05:04", timeout=20_000)
+    tab.locator(".st-key-replay-at input[type=range]").press("Home")
+    expect(deck).to_contain_text("23:54:13 of", timeout=20_000)
+    press(tab, "replay-resume")
+    expect_state(tab, "BTCUSDT", "live", 15)
+    watch_panels(tab)
+    expect_painting(tab, "ladder")
+    expect_painting(tab, "price")

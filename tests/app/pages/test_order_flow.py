@@ -168,7 +168,7 @@ def test_a_recording_shows_its_order_flow(browser: Browser, tmp_path: Path) -> N
     path = capture(DEMO)
     with dashboard(tmp_path / "app.log", {"CAPTURES_DIR": str(path.parent)}) as served:
         tab = open_page(browser, f"{served}/flow")
-        tab.get_by_text("Play a capture", exact=True).click()
+        tab.get_by_text("Play a recording", exact=True).click()
         choose(tab, "capture-file", path.name)
         tab.locator(".st-key-capture-speed").get_by_text("10×", exact=True).click()
         settle(tab)

@@ -9,15 +9,16 @@ from time import monotonic
 import pytest
 
 from engine.alerts.alert import Alert
+from engine.alerts.channel import Channel
 from engine.alerts.desk import AlertDesk
 from engine.alerts.figures import known_figures
-from engine.alerts.notify import Channel, Notifier
+from engine.alerts.notify import Notifier
 from engine.alerts.rule import Kind, Rule
 from engine.alerts.rule_book import RuleBook
 from engine.feed.feed import Feed
 from engine.market.events import FeedState
 from tests.engine.alerts.support import KEY, FakeFeeds, FakePictures, order, picture
-from tests.engine.alerts.test_notify import FakeSender
+from tests.engine.alerts.test_channel import FakeSender
 from tests.engine.support import DEADLINE_S, START_NS, snapshot
 
 ETH = ("binance", "ETHUSDT", "stream")

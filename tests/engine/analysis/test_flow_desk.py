@@ -251,3 +251,22 @@ def test_other_terms_begin_the_analysis_anew_when_the_feed_does(feeds: Feeds, de
     desk.look()
     assert line.analyzer is not first
     assert line.terms.multiplier == 0.01
+
+
+def test_a_recording_that_is_played_from_an_earlier_place_is_analysed_anew(desk: FlowDesk, feeds: Feeds) -> None:
+    desk.acquire(KEY)
+    feed = feeds.start()
+    feeds.play(1)
+    desk.look()
+    feeds.play(60)
+    desk.look()
+    before = picture(desk)
+    assert before.seconds_count > 30
+    feed.start_over()
+    feeds.clock.advance(-40.0)
+    feeds.play(1)
+    desk.look()
+    feeds.play(10)
+    desk.look()
+    assert picture(desk).seconds_count <= 12
+    assert feed.observer is not None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from engine.feed.feed_copy import FeedCopy
 from engine.market.book import BookView
-from engine.market.events import BookDelta, BookSnapshot, FeedState, FeedStatus, MarketEvent
+from engine.market.events import BookDelta, BookSnapshot, FeedState, FeedStatus, MarketEvent, Quote, Trade
 from tests.engine.feed.truth import ACTIONS, Truth, Venue
 from tests.engine.support import make_feed
 
@@ -48,6 +50,27 @@ def test_the_line_of_a_feed_fed_back_in_comes_out_the_same(script: list[str], se
             for event in published:
                 repeated.extend(again.push(event))
             assert repeated == list(published), action
+
+
+@settings(max_examples=400, deadline=None)
+@given(script=SCRIPTS, seed=SEEDS)
+def test_a_copy_of_a_feed_says_the_same_and_shows_the_same_book(script: list[str], seed: int) -> None:
+    venue = Venue(seed)
+    feed, copy = make_feed(venue.clock), FeedCopy("binance", "BTCUSDT")
+    for action in script:
+        for published in venue.act(action, feed):
+            assert [said for event in published for said in copy.push(event)] == list(published)
+            if published and not isinstance(published[-1], FeedStatus | Trade | Quote):
+                assert feed.view is not None
+                assert copy.view is not None
+                # An update that is older than the snapshot before it takes effect with that: time does not run back.
+                assert copy.view.received_ns >= feed.view.received_ns
+                assert replace(copy.view, received_ns=feed.view.received_ns) == feed.view, action
+                assert without_times(copy.snapshot()) == without_times(feed.snapshot())
+
+
+def without_times(snapshot: BookSnapshot | None) -> object:
+    return snapshot and (snapshot.bids, snapshot.asks, snapshot.sequence)
 
 
 @settings(max_examples=400, deadline=None)

@@ -173,3 +173,20 @@ def test_closing_wakes_a_reader_that_waits() -> None:
     assert done.wait(DEADLINE_S)
     queue.put(KEY, trade(1), make_feed())
     assert queue.drain(60.0) == []
+
+
+def test_points_go_on_when_time_has_run_back() -> None:
+    box, feed = Mailbox(), live_feed(100)
+    for at_ns in (START_NS, START_NS - 60 * 10**9):
+        box.put(KEY, quote(None, at_ns=at_ns), feed)
+    [mail] = box.drain()
+    assert [point.received_ns for point in mail.points] == [START_NS, START_NS - 60 * 10**9]
+
+
+def test_a_queue_may_want_neither_pictures_nor_quotes() -> None:
+    queue, feed = EventQueue(capacity=4, views=False, quotes=False), live_feed(100)
+    send(queue, feed, delta(101), quote(102))
+    assert queue.fullness == 0.25
+    [item] = queue.drain()
+    assert (item.event, item.view) == (delta(101), None)
+    assert queue.fullness == 0.0

@@ -143,3 +143,25 @@ def test_a_file_that_cannot_be_opened_is_a_store_error_that_names_it(tmp_path: P
     for path in (tmp_path / "missing.jsonl", tmp_path):
         with pytest.raises(StoreError, match=path.name):
             read(path)
+
+
+def test_a_folder_of_segments_reads_as_one_capture_and_its_lines_count_through(tmp_path: Path) -> None:
+    for name, content in (("2.jsonl.gz", lines(2)), ("1.jsonl.gz", lines(3) + b"?"), ("3.jsonl.gz.part", lines(1))):
+        (tmp_path / name).write_bytes(gzip.compress(content))
+    (tmp_path / "manifest.json").write_text("{}")
+    records, damages = read(tmp_path)
+    assert [record.line for record in records] == [1, 2, 3, 4, 5, 6]
+    assert [damage.line for damage in damages] == [4]
+
+
+def test_an_empty_folder_is_no_capture(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="holds no recorded frames"):
+        read(tmp_path)
+
+
+def test_the_captures_of_a_folder_are_files_and_folders_of_segments(tmp_path: Path) -> None:
+    for name in ("b.jsonl", "a.jsonl.gz", "a.manifest.json", "notes.txt", "flight/1.jsonl.gz", "empty/x.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    assert module.captures_in(tmp_path) == ["a.jsonl.gz", "b.jsonl", "flight"]
+    assert module.captures_in(tmp_path / "none") == []

@@ -316,3 +316,33 @@ def test_verify_says_the_same_as_playing_line_by_line(tmp_path: Path) -> None:
     for one in records:
         verification.play(one)
     assert verify(path, reader()) == verification.finish()
+
+
+def note(at_s: float, words: dict[str, Any], **more: object) -> dict[str, Any]:
+    return record(at_s, json.dumps(words), dir="note", **more)
+
+
+def test_records_that_the_recorder_lost_are_a_problem_and_cost_the_books_of_their_connection(say: Run) -> None:
+    status, out, _ = say([*good(), note(2.6, {"lost": 3})], "--json")
+    report = json.loads(out)
+    assert (status, report["symbols"]["BTCUSDT"]["gaps"]) == (1, 1)
+    assert "the recorder lost 3 records" in report["problems"][0]
+
+
+def test_a_connection_that_stood_beside_another_and_ended_changes_no_book(say: Run) -> None:
+    beside = [
+        note(2.61, {"beside": ""}, conn="2"),
+        record(2.62, "", dir="open", conn="2"),
+        depth(2.63, 900, 901, [["1.0", "1.0"]], conn="2"),
+        note(2.64, {"ended": "in vain"}, conn="2"),
+        depth(2.7, 108, 109, [["100.20", "0.40"]]),
+    ]
+    status, out, _ = say([*good(), *beside], "--json")
+    found = json.loads(out)["symbols"]["BTCUSDT"]
+    assert (status, found["gaps"], found["top"]["bids"][0]) == (0, 0, ["100.2", "0.4"])
+
+
+def test_a_capture_names_its_connector_itself_whatever_its_addresses(say: Run) -> None:
+    named = [note(0.0, {"connector": "binance"}), *[{**one, "url": "ws://127.0.0.1:1/x"} for one in good()[2:4]]]
+    status, out, _ = say(named, "--json")
+    assert (status, json.loads(out)["connector"]) == (1, "binance")

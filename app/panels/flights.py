@@ -1,0 +1,74 @@
+"""Recordings of raw frames: the list, one of them as a file, and deletion."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from app.recorded import flights_table
+from app.wiring import archive, engine
+from app.words import plain, sentences
+from engine.errors import StoreError
+from engine.store.flight import FlightState
+from engine.store.flight_list import Flight
+from engine.store.report import moment, size_words
+
+LOOK_EVERY_S = 2.0
+
+
+def show() -> None:
+    """Newest first; what is being written cannot be packed or deleted."""
+    flights = {flight.name: flight for flight in archive().flights()}
+    if not flights:
+        return
+    writing = _writing()
+    st.fragment(_table, run_every=LOOK_EVERY_S if writing else None)()
+    with st.container(horizontal=True, vertical_alignment="bottom", key="flight-actions"):
+        name = str(st.selectbox("Raw frames", list(flights), key="flight", required=True))
+        found = flights.get(name)
+        if found is None:
+            return
+        if st.button("Pack as one file", key="flight-pack", disabled=name in writing):
+            _pack(found)
+            st.rerun()
+        asked = st.button("🗑 Delete …", key="flight-delete", disabled=name in writing)
+    if error := st.session_state.pop("flight-error", None):
+        st.error(error)
+    if asked:
+        _confirm(found)
+
+
+def _writing() -> dict[str, FlightState]:
+    """What is being recorded, by the name of its folder."""
+    return {Path(state.place).name: state for state in engine().flight.states().values() if state.running}
+
+
+def _table() -> None:
+    """Its numbers grow while something is being recorded."""
+    st.html(f"<h4>Raw frames</h4>{flights_table(archive().flights(), _writing())}")
+
+
+def _pack(found: Flight) -> None:
+    try:
+        archive().pack_flight(found)
+    except StoreError as error:
+        st.session_state["flight-error"] = plain(sentences(str(error), error.hint))
+
+
+@st.dialog("Delete these raw frames?")
+def _confirm(found: Flight) -> None:
+    st.markdown(
+        f"**{plain(found.name)}**: {found.records:,} records of {plain(found.manifest.connector)}, recorded from "
+        f"{moment(found.manifest.started_ns)}, {size_words(found.size_bytes)}. This cannot be undone."
+    )
+    with st.container(horizontal=True):
+        if st.button("Delete for good", key="flight-delete-really", type="primary"):
+            try:
+                archive().delete_flight(found)
+            except StoreError as error:
+                st.error(plain(sentences(str(error), error.hint)))
+                return
+            st.rerun()
+        if st.button("Keep them", key="flight-delete-not"):
+            st.rerun()

@@ -1,0 +1,68 @@
+"""A session from another machine, and the files that were exported here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import IO
+
+import streamlit as st
+
+from app.archive import is_bundle
+from app.panels.recording_works import download
+from app.wiring import archive
+from app.words import plain, sentences
+from engine.errors import StoreError
+from engine.store.report import size_words
+
+LARGEST_UPLOAD_MB = 1_024
+
+
+def show() -> None:
+    """Open a session bundle."""
+    with st.expander("Open a session from another machine", key="open-a-session"):
+        file = st.file_uploader(
+            "Session bundle", type=["zip"], key="session-file", max_upload_size=LARGEST_UPLOAD_MB,
+            help="What Export as Session bundle wrote. A larger one can be laid into the exports folder.",
+        )  # fmt: skip
+        if file is not None and st.button("Open the session", key="session-open"):
+            _open(file, file.name)
+            st.rerun()
+    if error := st.session_state.pop("session-error", None):
+        st.error(error)
+
+
+def show_exports() -> None:
+    """What lies in the exports folder."""
+    paths = {path.name: path for path in archive().exports()}
+    if not paths:
+        return
+    with st.expander(f"Exports ({len(paths)})", key="exports"):
+        name = str(st.selectbox("File", list(paths), key="export-file", format_func=lambda one: _label(paths, one)))
+        with st.container(horizontal=True):
+            if name in paths:
+                download(paths[name], "export")
+                if is_bundle(paths[name]) and st.button("Open as a recording", key="export-open"):
+                    _open(paths[name], name)
+                    st.rerun()
+                if st.button("🗑 Delete the file", key="export-delete"):
+                    _remove(name)
+                    st.rerun()
+
+
+def _label(paths: dict[str, Path], name: str) -> str:
+    path = paths.get(name)
+    return f"{name} ({size_words(path.stat().st_size)})" if path is not None and path.is_file() else name
+
+
+def _open(file: IO[bytes] | Path, name: str) -> None:
+    try:
+        archive().open_bundle(file, name)
+    except StoreError as error:
+        st.session_state["session-error"] = plain(sentences(str(error), error.hint))
+
+
+def _remove(name: str) -> None:
+    try:
+        archive().remove_export(name)
+    except StoreError as error:
+        st.session_state["session-error"] = plain(sentences(str(error), error.hint))

@@ -1,0 +1,51 @@
+"""The page's main part: the list of recordings and the one that is looked at, or why there is no store."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.panels import recording_choice, recording_details, recording_import, recording_store, recording_works
+from app.view import STREAMING
+from app.wiring import archive, engine, open_tape
+from app.words import plain, sentences, without_folders
+from engine.errors import EngineError, StoreError
+from engine.store.base import Recording
+
+MOST_SYMBOLS = 20
+
+
+def show() -> None:
+    """Draw it; a store that fails leaves the rest of the page alone."""
+    st.subheader("Recordings")
+    try:
+        store = archive().store()
+        recordings = store.recordings()
+        recording_store.show_findings(engine().recording.state())
+        recording_works.show()
+        chosen = recording_choice.show(recordings)
+        if chosen is not None:
+            recording_details.show(chosen)
+            _replay(chosen)
+        recording_import.show()
+        recording_import.show_exports()
+        recording_store.show(store)
+    except StoreError as error:
+        st.error(plain(without_folders(sentences(str(error), error.hint))))
+
+
+def _replay(recording: Recording) -> None:
+    """Open the Live Trading page on the recording when its button was pressed; the address holds which."""
+    if st.session_state.pop("replay-asked", None) != recording.id:
+        return
+    try:
+        name = open_tape(recording.id, 1.0)
+        symbols = [instrument.symbol for instrument in engine().connectors[name].instruments()][:MOST_SYMBOLS]
+    except EngineError as error:
+        st.error(plain(sentences(str(error), error.hint)))
+        return
+    for other in ("mode", "focus", "own_symbols"):
+        st.session_state.pop(other, None)
+    st.session_state["connector"], st.session_state["symbols"] = name, symbols
+    st.session_state["mode"] = STREAMING
+    query = [("connector", name), *[("symbols", symbol) for symbol in symbols], ("run", "1")]
+    st.switch_page("pages/live_trading.py", query_params=query)

@@ -1,0 +1,101 @@
+"""The Recordings page as its script draws it: stores that fail, recordings that were cut off, limits in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.panels.recording_store import limits
+from app.wiring import close_archive
+from engine.process import close_engine, services
+from engine.store.opening import open_store
+from engine.store.options import RecordOptions
+from tests.engine.store.events import KEY, START_NS, run_of, snapshot, trade
+
+MAIN = Path(__file__).resolve().parents[3] / "app" / "main.py"
+FIRST_RUN_S = 60.0
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder in which the process keeps its recordings; the process's engine ends with the test."""
+    monkeypatch.setenv("STORE_URL", f"duckdb:///{tmp_path}/tape.duckdb")
+    monkeypatch.setenv("EXPORTS_DIR", str(tmp_path / "exports"))
+    monkeypatch.setenv("CAPTURES_DIR", str(tmp_path / "captures"))
+    yield tmp_path
+    close_archive()
+    close_engine()
+    services.clear()
+
+
+def draw(**query: str) -> AppTest:
+    page = AppTest.from_file(str(MAIN), default_timeout=FIRST_RUN_S)
+    page.switch_page("pages/recordings.py")
+    for name, value in query.items():
+        page.query_params[name] = value
+    page.run()
+    assert not page.exception
+    return page
+
+
+def words(page: AppTest) -> str:
+    html = [element.proto.body for element in page.get("html")]
+    return " ".join([*html, *[str(element.value) for element in (*page.warning, *page.error, *page.caption)]])
+
+
+def plain_words(markdown: str) -> str:
+    return markdown.replace("\\", "")
+
+
+def leave_behind(folder: Path, *, end: bool) -> str:
+    """A recording in the store of a process that ended, or died."""
+    store = open_store(f"duckdb:///{folder}/tape.duckdb")
+    made = store.begin([KEY], at_ns=START_NS, note="the *big* one")
+    store.append(made.id, run_of([snapshot(), trade(1.0)]))
+    if end:
+        store.end(made.id, at_ns=START_NS + 10**9)
+    store.close()
+    return made.id
+
+
+def test_an_empty_store_says_so_and_offers_to_record(here: Path) -> None:
+    page = draw()
+    assert "Nothing was recorded yet." in words(page)
+    assert page.button(key="record").disabled, "nothing is chosen yet"
+    assert "replay" not in [button.key for button in page.button]
+
+
+def test_a_recording_that_was_cut_off_is_told_with_how_far_it_is_whole(here: Path) -> None:
+    name = leave_behind(here, end=False)
+    page = draw()
+    assert any(name.replace("-", "\\-") in warning.value and "cut off" in warning.value for warning in page.warning)
+    assert "cut off by a crash" in words(page)
+    assert not page.button(key="export").disabled
+
+
+def test_an_address_chooses_the_recording(here: Path) -> None:
+    older, _ = leave_behind(here, end=True), leave_behind(here, end=True)
+    page = draw(recording=older)
+    assert page.selectbox(key="recording").value == older
+    assert "not here" in words(draw(recording="20200101-000000-gone"))
+
+
+def test_a_store_that_is_no_store_leaves_the_rest_of_the_page_alone(here: Path) -> None:
+    (here / "tape.duckdb").write_bytes(b"these are not recordings" * 1000)
+    page = draw()
+    assert "tape.duckdb" in plain_words(page.error[0].value)
+    assert here.name not in page.error[0].value
+    assert page.button(key="record")
+
+
+def test_limits_are_told_with_the_names_of_their_settings() -> None:
+    told = limits(RecordOptions(keep_days=7.0, max_gb=2.0))
+    assert "deleted after 7 days (RECORD_KEEP_DAYS)" in told
+    assert "above 2 GB (RECORD_MAX_GB)" in told
+    free = limits(RecordOptions(keep_days=0.0, max_gb=0.0, depth_every_s=0.0, timeframes=()))
+    assert "whatever their age" in free
+    assert "without a limit of size" in free
+    assert "no market_depth (RECORD_DEPTH_EVERY_S) and no bars" in free
