@@ -51,8 +51,9 @@ def take(
     context.close()
 
 
-def record(browser: Browser, address: str) -> None:
-    """A short recording with a note, and one that runs, so that the page has something to show."""
+def record(browser: Browser, address: str) -> str:
+    """A short recording with a note, and one that runs, so that the page has something to show; the first one's id."""
+    first = ""
     page = open_page(browser, address + RECORDINGS, height=1130)
     for number, symbols in enumerate((("BTC/USDT", "ETH/USDT"), ("BTC/USDT",))):
         for symbol in symbols:
@@ -69,8 +70,11 @@ def record(browser: Browser, address: str) -> None:
         page.wait_for_timeout(RECORDED_S * 1000)
         if not number:
             press(page, "record-stop")
-            page.locator('tr[data-ending="stopped"]').wait_for(timeout=20_000)
+            row = page.locator('tr[data-ending="stopped"]')
+            row.wait_for(timeout=20_000)
+            first = row.get_attribute("data-recording") or ""
     page.context.close()
+    return first
 
 
 def main() -> None:
@@ -96,8 +100,7 @@ def main() -> None:
             take(browser, flow, "order_flow.png", 1280, 2700, "dark", FULL_CHART_S, FILLED)
             take(browser, flow, "order_flow_light.png", 1280, 1400, "light", SETTLED_S, FILLED)
             take(browser, flow, "order_flow_phone.png", 390, 1700, "dark", SETTLED_S, FILLED)
-            record(browser, address)
-            recordings = address + RECORDINGS
+            recordings = f"{address}{RECORDINGS}?recording={record(browser, address)}"
             take(browser, recordings, "recordings.png", 1280, 1000, "dark", SETTLED_S, RUNNING)
             take(browser, recordings, "recordings_light.png", 1280, 1000, "light", SETTLED_S, RUNNING)
             take(browser, recordings, "recordings_phone.png", 390, 844, "dark", SETTLED_S, RUNNING)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from app.recorded import feeds_words, gaps_table, length, quality_table
-from app.wiring import archive
+from app.wiring import archive, engine
 from app.words import plain, sentences
 from engine.errors import EngineError, StoreError
-from engine.store.base import Recording
+from engine.store.base import QualityNote, Recording
 from engine.store.exporting import ENDINGS, Kind
 from engine.store.report import moment, size_words
 
@@ -42,8 +42,15 @@ def show(recording: Recording) -> None:
         _confirm(recording)
     st.caption(_words(recording))
     store = archive().store()
-    quality = quality_table(recording, store.quality(recording.id))
+    quality = quality_table(recording, _now(recording) if running else store.quality(recording.id))
     st.html(f"<h4>Quality</h4>{quality}<h4>Gaps</h4>{gaps_table(store.gaps(recording.id))}")
+
+
+def _now(recording: Recording) -> list[QualityNote]:
+    """What the feeds of a recording that runs say of their quality at this moment."""
+    feeds = [(key, engine().hub.feed(key)) for key in recording.feeds]
+    at_ns = engine().clock.now_ns()
+    return [QualityNote(key, at_ns, feed.quality.report(at_ns)) for key, feed in feeds if feed is not None]
 
 
 def _words(recording: Recording) -> str:
