@@ -49,8 +49,12 @@ def environment(folder: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def address(folder: Path, environment: dict[str, str]) -> Iterator[str]:
-    with dashboard(folder / "app.log", environment) as served:
+    log = folder / "app.log"
+    with dashboard(log, environment) as served:
         yield served
+    said = log.read_text()
+    assert "Traceback" not in said
+    assert "leaked" not in said
 
 
 @pytest.fixture
@@ -80,23 +84,25 @@ def record(page: Page, browser: Browser, address: str) -> None:
     page.locator(".st-key-record-frames label").first.click()
     settle(page)
     page.locator(".st-key-record button:enabled").click()
-    expect(light(page, r"REC 00:0\d · \d+ events")).to_be_visible(timeout=10_000)
-    expect(light(page, r"RAW mock 00:0\d · \d+ frames")).to_be_visible(timeout=10_000)
-    expect(row(page, "running")).to_have_count(1, timeout=10_000)
+    expect(light(page, r"REC \d\d:\d\d · \d+ events")).to_be_visible(timeout=20_000)
+    expect(light(page, r"RAW mock \d\d:\d\d · \d+ frames")).to_be_visible(timeout=20_000)
+    expect(row(page, "running")).to_have_count(1, timeout=20_000)
     other = open_page(browser, f"{address}/across")
-    expect(light(other, r"REC 00:\d\d · [1-9]\d* events")).to_be_visible(timeout=10_000)
+    expect(light(other, r"REC \d\d:\d\d · [1-9]\d+ events")).to_be_visible(timeout=20_000)
     other.context.close()
-    expect(light(page, r"REC 00:0[3-9]")).to_be_visible(timeout=10_000)
+    expect(light(page, r"REC \d\d:\d\d · [1-9]\d+ events")).to_be_visible(timeout=20_000)
     press(page, "record-stop")
-    expect(row(page, "stopped")).to_have_count(1, timeout=10_000)
-    expect(page.locator(".td-rec")).to_have_count(0, timeout=10_000)
+    expect(row(page, "stopped")).to_have_count(1, timeout=20_000)
+    expect(page.locator(".td-rec")).to_have_count(0, timeout=20_000)
 
 
 def export(page: Page, kind: str, ending: str) -> Path:
     """What a person gets who exports and downloads."""
     choose(page, "export-kind", kind)
     press(page, "export")
-    done = page.locator('[class*="st-key-work-"]', has_text=ending).first
+    done = page.locator('[class*="st-key-work-"]', has_text=re.compile(rf"{re.escape(ending)}, [\d.]+"))
+    expect(done).to_have_count(1, timeout=20_000)
+    settle(page)  # the lists are drawn anew when a task ends
     with page.expect_download(timeout=20_000) as download:
         done.get_by_role("button", name="Download").click(timeout=20_000)
     return Path(download.value.path())
@@ -112,13 +118,13 @@ def test_a_life_of_a_recording(page: Page, browser: Browser, address: str, folde
 
     # Checked as the documents do.
     page.get_by_text("Check the tables", exact=True).click()
-    expect(page.locator('[data-check="count"]')).to_have_attribute("data-rows", re.compile("[1-9]"), timeout=10_000)
+    expect(page.locator('[data-check="count"]')).to_have_attribute("data-rows", re.compile("[1-9]"), timeout=20_000)
     expect(page.locator('[data-table="check-aggregated"]')).to_contain_text("BTC/USDT")
 
     # Exported.
     bundle = export(page, "Session bundle", ".tapedeck.zip")
     with Bundle(bundle) as opened:
-        assert opened.manifest.entries > 50
+        assert opened.manifest.entries > 10
         assert opened.settings()["FINNHUB_API_KEY"] == "***"
     with zipfile.ZipFile(bundle) as archive:
         assert not [name for name in archive.namelist() if SECRET.encode() in archive.read(name)]
@@ -130,13 +136,13 @@ def test_a_life_of_a_recording(page: Page, browser: Browser, address: str, folde
     page.get_by_text("Open a session from another machine").click()
     upload = page.locator(".st-key-session-file input[type=file]")
     upload.set_input_files({"name": "x.zip", "mimeType": "application/zip", "buffer": b"rubbish"})
-    page.locator(".st-key-session-open button").click(timeout=10_000)
-    expect(page.get_by_text("this file is no session bundle")).to_be_visible(timeout=10_000)
+    page.locator(".st-key-session-open button").click(timeout=20_000)
+    expect(page.get_by_text("this file is no session bundle")).to_be_visible(timeout=20_000)
     upload.set_input_files({"name": "s.zip", "mimeType": "application/zip", "buffer": bundle.read_bytes()})
-    expect(page.locator(".st-key-session-file")).to_contain_text("s.zip", timeout=10_000)
+    expect(page.locator(".st-key-session-file")).to_contain_text("s.zip", timeout=20_000)
     settle(page)
     press(page, "session-open")
-    expect(row(page, "stopped")).to_have_count(2, timeout=15_000)
+    expect(row(page, "stopped")).to_have_count(2, timeout=20_000)
     expect(page.locator('[data-table="recordings"]')).to_contain_text("copy of")
 
     # Deleted, after a question that names it.
@@ -149,16 +155,16 @@ def test_a_life_of_a_recording(page: Page, browser: Browser, address: str, folde
     expect(row(page, "stopped")).to_have_count(2)
     press(page, "delete")
     dialog.get_by_role("button", name="Delete for good").click()
-    expect(row(page, "stopped")).to_have_count(1, timeout=10_000)
+    expect(row(page, "stopped")).to_have_count(1, timeout=20_000)
 
     # Its raw frames.
     expect(page.locator('[data-table="flights"]')).to_contain_text("mock")
     press(page, "flight-pack")
-    expect(page.get_by_text(re.compile(r"\.frames\.zip, "))).to_be_visible(timeout=10_000)
+    expect(page.get_by_text(re.compile(r"\.frames\.zip, "))).to_be_visible(timeout=20_000)
     press(page, "flight-delete")
     expect(dialog).to_contain_text(re.compile(r"[1-9]\d* records of mock"))
     dialog.get_by_role("button", name="Delete for good").click()
-    expect(page.locator('[data-table="flights"]')).to_have_count(0, timeout=10_000)
+    expect(page.locator('[data-table="flights"]')).to_have_count(0, timeout=20_000)
     assert not list((folder / "captures").iterdir())
 
     # Played, and found again by its address.
@@ -181,6 +187,6 @@ def test_an_address_opens_its_recording_again_after_a_restart(
         card = tab.locator('.td-card[data-symbol="BTCUSDT"]')
         expect(card).to_contain_text("recording", timeout=20_000)
         tab.goto(f"{address}/recordings?recording=20200101-000000-gone")
-        expect(tab.get_by_text("The recording of this address is not here")).to_be_visible(timeout=10_000)
+        expect(tab.get_by_text("The recording of this address is not here")).to_be_visible(timeout=20_000)
         expect(row(tab, "stopped")).to_have_count(1)
         tab.context.close()

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.panels.recording_store import limits
-from app.wiring import close_archive
+from app.wiring import archive, close_archive, directory, engine
+from engine.errors import StoreError
 from engine.process import close_engine, services
 from engine.store.opening import open_store
 from engine.store.options import RecordOptions
+from engine.store.work import Outcome, ProgressCall
+from tests.app.support import wait_until
 from tests.engine.store.events import KEY, START_NS, run_of, snapshot, trade
 
 MAIN = Path(__file__).resolve().parents[3] / "app" / "main.py"
@@ -99,3 +103,57 @@ def test_limits_are_told_with_the_names_of_their_settings() -> None:
     assert "whatever their age" in free
     assert "without a limit of size" in free
     assert "no market_depth (RECORD_DEPTH_EVERY_S) and no bars" in free
+
+
+def test_long_work_has_a_bar_and_is_called_off_by_its_button(here: Path) -> None:
+    begun = Event()
+
+    def task(progress: ProgressCall) -> Outcome:
+        while True:
+            progress(3, 12, "events")
+            begun.set()
+
+    page = draw()
+    number = archive().works.start("Session *bundle*", task)
+    assert begun.wait(5.0)
+    page.run()
+    (bar,) = page.get("progress")
+    assert bar.proto.value == 25
+    assert "events 3 of 12" in plain_words(bar.proto.text)
+    page.button(key=f"work-cancel-{number}").click().run()
+    assert wait_until(lambda: archive().works.reports()[0].state == "cancelled", 5.0)
+    page.run()
+    assert any("called off, nothing of it is left" in text.value for text in page.markdown)
+    page.button(key=f"work-forget-{number}").click().run()
+    assert archive().works.reports() == []
+
+
+def test_a_failure_is_told_with_what_to_do_and_without_folders(here: Path) -> None:
+    def task(progress: ProgressCall) -> Outcome:
+        raise StoreError("/srv/me/data/x.csv.zip cannot be written: no room", hint="Make room.")
+
+    page = draw()
+    archive().works.start("CSV", task)
+    assert wait_until(lambda: archive().works.reports()[0].state == "failed", 5.0)
+    page.run()
+    told = " ".join([plain_words(text.value) for text in page.markdown])
+    assert "x.csv.zip cannot be written: no room. Make room." in told
+    assert "/srv/me" not in told
+
+
+def test_recording_is_switched_on_and_off_on_the_page(here: Path) -> None:
+    page = draw()
+    assert wait_until(lambda: directory().listing(engine().connectors["mock"]).state == "ready", 5.0)
+    page.run()
+    page.multiselect(key="record-symbols-mock").select("BTC/USDT")
+    page.text_input(key="record-note").input("a note")
+    page.run()
+    page.button(key="record").click().run()
+    recording = engine().recording.state().recording
+    assert recording is not None
+    assert (recording.feeds, recording.note) == ((("mock", "BTC/USDT", "stream"),), "a note")
+    assert page.button(key="replay").disabled
+    page.button(key="record-stop").click().run()
+    assert engine().recording.state().recording is None
+    assert not page.exception
+    assert [one.ending for one in archive().store().recordings()] == ["stopped"]
