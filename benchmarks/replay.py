@@ -124,7 +124,7 @@ def _measured(way: str, capture: Path, tape: Path) -> dict[str, object]:
     playable: Playable
     if way.startswith("tape"):
         store = open_store(f"duckdb:///{tape}", read_only=True)
-        playable = PlayableTape(store, store.recordings()[-1])
+        playable = PlayableTape(store, store.recordings()[-1], owned=True)
     else:
         playable = _capture(capture)
     run: Callable[[Playable], tuple[int, str]] = _through_the_line if way.endswith("line") else _without_threads
@@ -133,6 +133,7 @@ def _measured(way: str, capture: Path, tape: Path) -> dict[str, object]:
     begun_s, cpu_s = monotonic(), process_time()
     events, digest = run(playable)
     took_s, cost_s = monotonic() - begun_s, process_time() - cpu_s
+    playable.close()
     recorded_s = (playable.end_ns - playable.start_ns) / 1e9
     return {"recorded_s": recorded_s, "took_s": took_s, "cpu_s": cost_s, "events": events, "digest": digest}
 

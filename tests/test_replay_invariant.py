@@ -35,6 +35,7 @@ from engine.store.base import Entry, Store
 from engine.store.collector import Collector
 from engine.store.opening import open_store
 from engine.store.options import RecordOptions
+from engine.store.parquet_export import export_parquet
 from engine.store.play_capture import PlayableCapture
 from engine.store.play_tape import PlayableTape
 from engine.store.playable import Playable
@@ -191,10 +192,20 @@ def test_what_is_replayed_is_what_was_live_whatever_went_wrong(script: list[str]
 
 @settings(max_examples=3, deadline=None)
 @given(script=SCRIPTS, seed=st.integers(0, 2**32))
-def test_and_so_it_is_by_way_of_the_database(script: list[str], seed: int, tmp_path_factory: Folders) -> None:
-    with database(tmp_path_factory.mktemp("tape")) as store:
+def test_and_so_it_is_by_way_of_the_database_and_of_parquet_files(
+    script: list[str], seed: int, tmp_path_factory: Folders
+) -> None:
+    folder = tmp_path_factory.mktemp("tape")
+    with database(folder) as store:
         line, said, recorded = live(script, seed, store)
         assert replayed(recorded, KEYS, None) == (as_replayed(line), said)
+        export_parquet(store, recorded.recording.id, folder / "archive")
+    archive = open_store(f"parquet:///{folder / 'archive'}")
+    try:
+        recorded = PlayableTape(archive, archive.recordings()[0])
+        assert replayed(recorded, KEYS, None) == (as_replayed(line), said)
+    finally:
+        archive.close()
 
 
 @settings(max_examples=60, deadline=None)

@@ -20,6 +20,12 @@ export class FlowPanel extends CanvasPanel {
     return this.keys.length > 1 ? this.hub.feed(this.keys[1]).flow : null;
   }
 
+  /** Over a market that is well, that its analysis is not. */
+  overlay(nowMs) {
+    const reason = this.flow?.standing.failed;
+    return super.overlay(nowMs) ?? (reason ? { word: 'ANALYSIS FAILED', reason, dim: true } : null);
+  }
+
   /** Parts of the order flow that the picture shows. */
   get flowParts() {
     return [];

@@ -26,7 +26,7 @@ export class FlowState {
     this.bin = null;
     this.profile = null;
     this.levels = new Map();
-    this.standing = { state: 'EMPTY', regime: 'unknown', since: null, margin: null, walls: [], signals: [] };
+    this.standing = { failed: '', state: 'EMPTY', regime: 'unknown', since: null, margin: null, walls: [], signals: [] };
     this.walls = new Map();
   }
 

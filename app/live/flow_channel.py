@@ -70,8 +70,8 @@ class FlowChannel:
         )
 
     def _news(self, picture: FlowPicture, sent: FlowPicture | None) -> list[bytes]:
-        if sent is None:
-            return self._all()
+        if sent is None or picture.seconds_count < sent.seconds_count:
+            return self._all()  # also where the analysis began anew
         sections = [flow_frames.figures(picture.metrics), flow_frames.levels(picture.levels)]
         if standing := self._new_standing(picture):
             sections.append(flow_frames.standing(standing))
@@ -126,6 +126,7 @@ class FlowChannel:
         metrics = picture.metrics
         margin = metrics.margin
         shown = {
+            "failed": picture.failed,
             "state": metrics.state.value,
             "regime": metrics.regime.value,
             "since": None if metrics.regime_since_ns is None else metrics.regime_since_ns / 1e6,

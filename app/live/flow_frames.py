@@ -9,7 +9,8 @@
     EVENTS     JSON array of [number, kind, time ms, side, size, price, quality, evidence]
     PRINTS     JSON object: bin (price step), bars: [close ms or null, delta, highest, lowest, cells, stacked]
     PROFILE    JSON object: bin (price step), area: [poc, val, vah] or null, volumes: [[bin, volume] …]
-    STANDING   JSON object: state, regime, since, margin, walls: [[price, since ms] …], signals: active ones
+    STANDING   JSON object: failed (why the analysis stopped, or empty), state, regime, since, margin,
+               walls: [[price, since ms] …], signals: active ones
     BUBBLES    count × f64 × 4: time ms, price, size, side
 
 A size in HEAT is 0 where the book was not known, 1 for none, else 2 + 512 · (log2 of it + 40), rounded.

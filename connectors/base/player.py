@@ -111,6 +111,7 @@ class Player:
         """Something besides the next moment may have to be looked at."""
         self._feeds: dict[FeedKey, Feed] = {}
         self._streams: dict[FeedKey, tuple[ReplayStream, ...]] = {}
+        self._callbacks: dict[FeedKey, tuple[Callback, ...]] = {}
         self._newcomers: deque[ReplayStream] = deque()
         self._asked = 0
         self._changed = Condition(Lock())
@@ -127,10 +128,10 @@ class Player:
         """Begin to tell somebody a feed; who comes late is first told how it stands."""
         with self._changed:
             if self._thread is None:
-                self._feeds, self._streams = {}, {}
+                self._feeds, self._streams, self._callbacks = {}, {}, {}
                 self._newcomers.clear()
             stream = ReplayStream(self, key, symbol, self._feed(key), callback)
-            self._streams[key] = (*self._streams.get(key, ()), stream)
+            self._set_streams(key, (*self._streams.get(key, ()), stream))
             self._newcomers.append(stream)
             self._asked += 1
             self._wake()
@@ -144,7 +145,7 @@ class Player:
         """A stream has ended; the player stops with the last one, within 2 s."""
         with self._changed:
             left = tuple([other for other in self._streams.get(stream.key, ()) if other is not stream])
-            self._streams[stream.key] = left
+            self._set_streams(stream.key, left)
             if any(self._streams.values()):
                 return
             thread, self._thread = self._thread, None
@@ -153,6 +154,10 @@ class Player:
         if thread is not None and thread is not current_thread():
             thread.join(timeout=STOP_S)
         self.clock.reach(self.playable.start_ns)
+
+    def _set_streams(self, key: FeedKey, streams: tuple[ReplayStream, ...]) -> None:
+        self._streams[key] = streams
+        self._callbacks[key] = tuple([stream.callback for stream in streams if stream.callback is not None])
 
     def heed(self, pressure: Callable[[], float]) -> None:
         """Wait for these readers, too: `pressure` says how full the fullest of their queues is, 0 … 1."""
@@ -260,6 +265,7 @@ class Player:
             self.clock.reach(max(wish_ns, self.playable.start_ns))
             self._start_over(reason)
         way = self.playable.begin(self._feed)
+        take = way.take
         with closing(way.moments()) as moments:  # type: ignore[type-var]
             for at_ns, moment in moments:
                 if wish_ns is not None:
@@ -276,8 +282,9 @@ class Player:
                     self._wait_for_readers()
                 if (self._attention or self.clock.wait_s(at_ns) > 0.0) and not self._may_play(at_ns):
                     return False
-                published = way.take(moment)
-                self._tell(published)
+                published = take(moment)
+                if published:
+                    self._tell(published)
                 if self._step is not None:
                     self._stepped(published)
         if wish_ns is not None:
@@ -391,12 +398,10 @@ class Player:
     def _tell(self, published: Published) -> None:
         if self._stopping:
             return
-        streams = self._streams
+        callbacks = self._callbacks
         for key, event in published:
-            for stream in streams.get(key, ()):
-                callback = stream.callback
-                if callback is not None:
-                    callback(event)
+            for callback in callbacks.get(key, ()):
+                callback(event)
 
     def _feed(self, key: FeedKey) -> Feed:
         feed = self._feeds.get(key)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from engine.analysis.flow_border import FAILED, FlowBorder
 from engine.clock import Clock
 from engine.feed.feed import Feed
 from engine.feed.mailbox import FeedKey
@@ -31,8 +34,12 @@ BARS_SHOWN = 60
 SLOW_EVERY_NS = 1_000_000_000
 BACK_NS = 1_000_000_000
 SCORE_EVERY_NS = 10_000_000_000
+AGAIN_AFTER_NS = 30_000_000_000
+"""An analysis that has failed begins anew after so long."""
 LATE_NS = 500_000_000
 """A quiet market is told of the time so much later, so that no event that is still on its way comes too late."""
+
+log = logging.getLogger(__name__)
 
 
 class FootprintBar(Struct, frozen=True):
@@ -65,7 +72,8 @@ class SlowPicture(Struct, frozen=True):
 
 class FlowPicture(Struct, frozen=True):
     """All that is shown of one feed at one moment. `tick` is its price step, `levels` are prices near
-    the touch, `walls` price → since when, `terms` what a trade there costs and is worth."""
+    the touch, `walls` price → since when, `terms` what a trade there costs and is worth. `failed` says why the analysis
+    stopped (empty: it runs); the rest is then as it stood before."""
 
     number: int
     tick: float
@@ -80,10 +88,14 @@ class FlowPicture(Struct, frozen=True):
     slow: SlowPicture
     scores: tuple[Score, ...]
     terms: Terms = Terms()
+    failed: str = ""
 
 
 class FlowLine:
     """One analyzer and its records. `attach` puts it on a feed, `look` takes the picture; one thread calls both.
+
+    An analyzer that fails hears no more, with a line in the log; half a minute later `look` lets go of it and of the
+    feed, so that whoever attaches begins anew.
 
     `picture` is the newest, for any thread; None before the first.
     """
@@ -97,6 +109,10 @@ class FlowLine:
         self.feed: Feed | None = None
         self.picture: FlowPicture | None = None
         self.idle_since_ns: int | None = None
+        self.failed = ""
+        """Why the analysis stopped; empty while it runs."""
+        self._border: FlowBorder | None = None
+        self._again_ns = 0
         self.detections: deque[tuple[int, Detection]] = deque(maxlen=DETECTIONS_KEPT)
         self._detected = 0
         self._bars: SecondBars | None = None
@@ -122,9 +138,11 @@ class FlowLine:
             self._bars_shown, self._slow, self._scored_ns = (), None, 0
         else:
             analyzer.observer.on_reset(analyzer.observer.last_ns, "nobody was listening")
-        self.feed = feed
+            analyzer.observer.on_interruption(analyzer.observer.last_ns)
+        self.feed, self.failed = feed, ""
         analyzer.heatmap.watch(feed.clock.now_ns())
-        analyzer.lock = self._lock = feed.observe(analyzer.observer)
+        self._border = FlowBorder(self.key, analyzer.observer, self._fail)
+        analyzer.lock = self._lock = feed.observe(self._border)
 
     def detach(self) -> None:
         """Leave the feed."""
@@ -137,9 +155,19 @@ class FlowLine:
 
         A recording's clock may run ahead of its player: there only events tell the time.
         """
-        feed, analyzer = self.feed, self.analyzer
-        if feed is None or analyzer is None:
+        feed, analyzer, border = self.feed, self.analyzer, self._border
+        if feed is None or analyzer is None or border is None:
             return
+        if self.failed:
+            self._wait(feed)
+            return
+        try:
+            self._read(feed, analyzer, clock)
+        except Exception as error:  # the same border as in the feed's way
+            log.exception(FAILED, self.key)
+            border.fail(error)
+
+    def _read(self, feed: Feed, analyzer: FlowAnalyzer, clock: Clock | None) -> None:
         self._score(analyzer)
         with self._lock:
             now_ns = analyzer.observer.last_ns
@@ -149,6 +177,21 @@ class FlowLine:
             if self.leases:
                 analyzer.heatmap.watch(now_ns)
             self.picture = self._picture(analyzer, now_ns)
+
+    def _fail(self, error: Exception) -> None:
+        """The analysis has failed, on the feed's thread or on that of whoever looks."""
+        feed = self.feed
+        self._again_ns = AGAIN_AFTER_NS + (feed.clock.now_ns() if feed is not None else 0)
+        self.failed = f"{type(error).__name__}: {error}"
+
+    def _wait(self, feed: Feed) -> None:
+        """Say that the analysis has failed, and when its time has come, make room for a new one."""
+        if self.picture is not None and not self.picture.failed:
+            self._number += 1
+            self.picture = replace(self.picture, number=self._number, failed=self.failed)
+        if feed.clock.now_ns() >= self._again_ns:
+            self.detach()
+            self.analyzer = None
 
     def _make(self, tick: float, derive_quotes: bool) -> FlowAnalyzer:
         venue, symbol, _ = self.key

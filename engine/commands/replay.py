@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -24,10 +25,14 @@ from engine.store.finding import find_recording
 from engine.store.play_tape import PlayableTape
 from engine.store.playable import Playable
 from engine.strategy.evaluate import Evaluation, Trial, evaluate
+from engine.strategy.hooks import uses
 from engine.strategy.params import build
+from engine.strategy.runner import StrategyLike
 from engine.strategy.signal_stream import digest
 
 SIGNALS_PRINTED = 20
+RARELY = 50_000
+"""Objects between two visits of the garbage collector: events hold no cycles, and there are many."""
 NAN = float("nan")
 
 
@@ -68,19 +73,36 @@ def _replay(options: argparse.Namespace) -> int:
     cls = _strategy(options.strategy)
     values = dict([_parameter(text) for text in options.param])
     make = partial(build, cls, values)
-    make()  # what is wrong with a parameter is said before anything is played
+    strategy = make()  # what is wrong with a parameter is said before anything is played
+    if uses(strategy, "on_flow"):
+        print(
+            f"{options.strategy} listens to order flow, which is not part of this: it hears books and trades",
+            file=sys.stderr,
+        )
     playable = find_recording(
         options.recording, Path(settings.captures_dir), options.store or settings.store_url, frame_readers(),
         reader=options.connector,
     )  # fmt: skip
+    usual = gc.get_threshold()
+    gc.set_threshold(RARELY)
+    try:
+        outcome = _played(playable, options, make, values)
+    finally:
+        gc.set_threshold(*usual)
+        playable.close()
+    print(msgspec.json.format(msgspec.json.encode(outcome)).decode() if options.json else _as_text(outcome))
+    if outcome.losses and options.json:
+        print(f"not everything could be played: {outcome.losses}", file=sys.stderr)
+    return 0
+
+
+def _played(
+    playable: Playable, options: argparse.Namespace, make: Callable[[], StrategyLike], values: dict[str, float]
+) -> Outcome:
     way = _Way(playable, _chosen(playable, options.symbol))
     evaluation = evaluate(options.strategy, make, way.line(), fee_bps=options.fee_bps)
     recorded = _recorded(playable, options.strategy, evaluation)
-    outcome = Outcome(playable.title, values, evaluation, way.losses, recorded)
-    print(msgspec.json.format(msgspec.json.encode(outcome)).decode() if options.json else _as_text(outcome))
-    if way.losses and options.json:
-        print(f"not everything could be played: {way.losses}", file=sys.stderr)
-    return 0
+    return Outcome(playable.title, values, evaluation, way.losses, recorded)
 
 
 class _Way:

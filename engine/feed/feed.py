@@ -176,6 +176,8 @@ class Feed:
     def connection_lost(self) -> None:
         """The stream is gone: what it said no longer continues. The next snapshot begins anew; a polled book stays."""
         with self._lock:
+            if self.observer is not None:
+                self.observer.on_interruption(self.clock.now_ns())
             self.sync.reset()
             self.needs_snapshot = False
             if self._shows_polls():
@@ -250,7 +252,7 @@ class Feed:
                 quote.bid > 0.0 and quote.ask < _INFINITY
             ):
                 self._observed = sequence
-                observer.on_bbo(quote.received_ns, quote.bid, quote.bid_size, quote.ask, quote.ask_size)
+                observer.hear(quote)
         if sequence is not None:
             sync = self.sync
             if sync.live and sync.last is not None and sequence <= sync.last:
@@ -303,7 +305,7 @@ class Feed:
                 self.observer.on_lost_trades(self._trades.lost)
         quality.trades += 1
         if self.observer is not None:
-            self._observe_trade(self.observer, trade)
+            self.observer.hear(trade)
         if self._silent and place is not Place.LATE:
             return (*self._revive(trade.received_ns, trade.source), trade)
         return (trade,)
@@ -568,11 +570,6 @@ class Feed:
     def _shows_polls(self) -> bool:
         status = self.status
         return status is not None and status.source == "poll" and self._picture.exists
-
-    def _observe_trade(self, observer: Observer, trade: Trade) -> None:
-        observer.on_trade(
-            trade.received_ns, trade.price, trade.size, trade.aggressor, trade.exchange_ns, trade.trade_id
-        )  # fmt: skip
 
     def _drop_book(self) -> None:
         if self.observer is not None and any(self._book.levels):

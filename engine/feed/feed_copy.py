@@ -84,7 +84,7 @@ class FeedCopy(Feed):
     def _take_quote(self, quote: Quote) -> None:
         self.quality.observe(quote.received_ns, quote.exchange_ns)
         if self.observer is not None:
-            self.observer.on_bbo(quote.received_ns, quote.bid, quote.bid_size, quote.ask, quote.ask_size)
+            self.observer.hear(quote)
         self.quote = quote
 
     def _take_trade(self, trade: Trade) -> None:
@@ -98,7 +98,7 @@ class FeedCopy(Feed):
         if observer is not None:
             if place in (Place.AFTER_GAP, Place.LATE):
                 observer.on_lost_trades(self._trades.lost)
-            self._observe_trade(observer, trade)
+            observer.hear(trade)
 
     def _take_snapshot(self, snapshot: BookSnapshot, polled: bool) -> tuple[MarketEvent, ...]:
         quality, book, observer = self.quality, self._book, self.observer

@@ -14,6 +14,7 @@ from engine.flow.figures import BookFigures, flow_readings, trade_readings
 from engine.flow.flicker import Flicker
 from engine.flow.heatmap import Heatmap
 from engine.flow.integrated import IntegratedOfi
+from engine.flow.live_observer import LiveObserver
 from engine.flow.market_watch import MarketWatch
 from engine.flow.micro_price import MicroPrice
 from engine.flow.ofi import BestOfi, Impact, LevelOfi
@@ -132,7 +133,8 @@ class FlowAnalyzer:
         self.tape.on_detection = self._detected
         self.watch = MarketWatch(self.top, self.vacuum, self.board)
         # What reads others stands after them.
-        self.observer = Observer(
+        self.observer: Observer = LiveObserver(
+            self.top, self.board, self.tape,
             (
                 self.top, self.level_ofi, self.micro_price, self.flicker, self.book, self.band, self.vacuum,
                 self.heatmap, self.impacts, self.board, self.tape, self.watch,

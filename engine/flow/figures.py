@@ -148,8 +148,9 @@ def trade_readings(tape: Tape, t_ns: int, state: BookState, alive: bool) -> Read
     impact = tape.impact.bps_per_million(mid, tape.tick) if mid else None
     found["kyle_bps_per_million"] = impact, quality, min(tape.impact.intervals / 30.0, 1.0)
     area, width = tape.session.area(), (tape.session.bin_ticks or 0) * tape.tick
+    whole = Quality.PARTIAL if tape.session.partial else Quality.EXACT
     for name in ("poc", "val", "vah"):
-        found[name] = (getattr(area, name) * width if area else None), Quality.EXACT, 1.0
+        found[name] = (getattr(area, name) * width if area else None), whole, 1.0
     for name, side in (("bid", tape.resting.bid), ("ask", tape.resting.ask)):
         found[f"pull_rate_{name}"] = side.pull_rate, Quality.ESTIMATED, 1.0
         found[f"cancel_to_trade_{name}"] = side.tally.order_to_trade, Quality.ESTIMATED, 1.0

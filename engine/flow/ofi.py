@@ -8,11 +8,10 @@ levels. Deeper levels repeat the move of the touch where every price is occupied
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from operator import sub
+import numpy as np
 
 from engine.flow.section import Changes, Section
-from engine.flow.top import TopOfBook
+from engine.flow.top import TopOfBook, ask_flow, bid_flow
 from engine.flow.windows import Line, RollingLine
 from engine.market.book import Book, Column
 
@@ -20,6 +19,10 @@ LEVELS = 10
 IMPACT_S = 10
 IMPACT_INTERVALS = 180
 IMPACT_WARM = 30
+STATES_KEPT = 128
+"""After so many states of the book what flowed between them is counted."""
+Columns = tuple[Column, Column, Column, Column]
+"""Bid prices, bid sizes, ask prices and ask sizes, best first."""
 
 
 class BestOfi:
@@ -62,49 +65,99 @@ class BestOfi:
 
 
 class LevelOfi(Section):
-    """At each of the ten best levels of the book, from update to update."""
+    """At each of the ten best levels of the book, from update to update.
 
-    __slots__ = ("_known", "complete", "cumulative", "depth_sum", "events")
+    States of the book are only written down as they come; what flowed between them is worked out for many at once, when
+    it is asked for or when enough are kept.
+    """
+
+    __slots__ = ("_cumulative", "_depth_sum", "_kept", "_short", "complete", "events", "levels")
 
     def __init__(self, levels: int = LEVELS) -> None:
-        self.cumulative = [0.0] * levels
-        """By level, best first, since the beginning, in base units."""
-        self.depth_sum = 0.0
-        """The sum over the book states of the mean size per level and side."""
+        self.levels = levels
         self.events = 0
+        """How many book states there were."""
         self.complete = True
         """Whether every level was there in all states since somebody set this."""
-        self._known: tuple[Column, Column, Column, Column] | None = None
+        self._cumulative = [0.0] * levels
+        self._depth_sum = 0.0
+        self._kept: list[float] = []
+        """States with all levels, each by its four columns; the first is counted already. Empty: nothing is known."""
+        self._short: Columns | None = None
+        """The last state, where it lacks a level."""
+
+    @property
+    def cumulative(self) -> list[float]:
+        """By level, best first, since the beginning, in base units."""
+        self._settle()
+        return self._cumulative
+
+    @property
+    def depth_sum(self) -> float:
+        """The sum over the book states of the mean size per level and side."""
+        self._settle()
+        return self._depth_sum
 
     def on_book(self, t_ns: int, book: Book, changes: Changes | None) -> None:
-        cumulative = self.cumulative
-        count = len(cumulative)
-        known = self._known
-        bid_prices, bid_sizes, ask_prices, ask_sizes = self._known = book.best_columns(count)
-        self.depth_sum += (sum(bid_sizes) + sum(ask_sizes)) / (2 * count)
         self.events += 1
-        if changes is None or known is None:
-            self.complete &= len(bid_sizes) == len(ask_sizes) == count
-            return
-        # Written out, and not by the functions of the best level, for there are twenty levels in every update.
-        bought: Iterable[float] = map(sub, bid_sizes, known[1]) if bid_prices == known[0] else [
-            size - before if price == was else size if price > was else -before
-            for price, size, was, before in zip(bid_prices, bid_sizes, known[0], known[1], strict=False)
-        ]  # fmt: skip
-        sold: Iterable[float] = map(sub, ask_sizes, known[3]) if ask_prices == known[2] else [
-            size - before if price == was else size if price < was else -before
-            for price, size, was, before in zip(ask_prices, ask_sizes, known[2], known[3], strict=False)
-        ]  # fmt: skip
-        sums = [total + bid - ask for total, bid, ask in zip(cumulative, bought, sold, strict=False)]
-        if len(sums) == count:
-            self.cumulative = sums
-        else:
-            # A level that is missing on either side, before or after, is not known to have changed.
-            self.complete = False
-            self.cumulative = sums + cumulative[len(sums) :]
+        kept = self._kept
+        if kept and changes is not None:
+            before = len(kept)
+            if book.extend_by_best(self.levels, kept):
+                if before >= STATES_KEPT * 4 * self.levels:
+                    self._settle()
+                return
+            del kept[before:]
+        self._compare(book.best_columns(self.levels), begins=changes is None)
 
     def on_reset(self, t_ns: int, reason: str) -> None:
-        self._known = None
+        self._settle()
+        self._kept, self._short = [], None
+
+    def _settle(self) -> None:
+        """Count the states that are kept; the last one of them stays."""
+        kept, levels = self._kept, self.levels
+        width = 4 * levels
+        if len(kept) <= width:
+            return
+        states = np.array(kept).reshape(-1, 4, levels)
+        bids, bid_sizes, asks, ask_sizes = states[:, 0], states[:, 1], states[:, 2], states[:, 3]
+        bought = bid_sizes[1:] * (bids[1:] >= bids[:-1]) - bid_sizes[:-1] * (bids[1:] <= bids[:-1])
+        sold = ask_sizes[1:] * (asks[1:] <= asks[:-1]) - ask_sizes[:-1] * (asks[1:] >= asks[:-1])
+        # Row by row and onto the sum so far: how many are counted at once does not show in the last bits.
+        flows = np.vstack((self._cumulative, bought - sold))
+        self._cumulative = np.add.reduce(flows, axis=0).tolist()
+        sizes = (bid_sizes[1:].sum(axis=1) + ask_sizes[1:].sum(axis=1)) / (2 * levels)
+        self._depth_sum = float(np.add.accumulate(np.append(self._depth_sum, sizes))[-1])
+        del kept[:-width]
+
+    def _compare(self, now: Columns, *, begins: bool) -> None:
+        """Take a state that begins anew, or in which or before which a level is missing."""
+        self._settle()
+        known, levels = self._known(), self.levels
+        bids, bid_sizes, asks, ask_sizes = now
+        self._depth_sum += (sum(bid_sizes) + sum(ask_sizes)) / (2 * levels)
+        whole = len(bids) == len(asks) == levels
+        self._kept, self._short = ([*bids, *bid_sizes, *asks, *ask_sizes], None) if whole else ([], now)
+        if begins or known is None:
+            self.complete &= whole
+            return
+        # A level that is missing on either side, before or after, is not known to have changed.
+        self.complete = False
+        for level, (bid, size, was, before, ask, offered, was_ask, offered_before) in enumerate(
+            zip(bids, bid_sizes, known[0], known[1], asks, ask_sizes, known[2], known[3], strict=False)
+        ):
+            self._cumulative[level] += bid_flow(was, before, bid, size) - ask_flow(
+                was_ask, offered_before, ask, offered
+            )
+
+    def _known(self) -> Columns | None:
+        """The last state; None while nothing is known."""
+        kept, levels = self._kept, self.levels
+        if not kept:
+            return self._short
+        bids, bid_sizes, asks, ask_sizes = [tuple(kept[at : at + levels]) for at in range(0, 4 * levels, levels)]
+        return bids, bid_sizes, asks, ask_sizes
 
 
 class Impact:

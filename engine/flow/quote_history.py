@@ -24,7 +24,8 @@ class QuoteHistory:
     """
 
     __slots__ = (
-        "_from", "_held", "_until", "dropped", "keep_ns", "limit", "mid", "mids", "raw_ask", "raw_bid", "tick", "times",
+        "_ask_ticks", "_bid_ticks", "_from", "_held", "_until", "dropped", "keep_ns", "limit", "mid", "mids", "raw_ask",
+        "raw_bid", "tick", "times",
     )  # fmt: skip
 
     def __init__(self, tick: float, keep_ns: int = 3_000_000_000, limit: int = LONG) -> None:
@@ -34,6 +35,7 @@ class QuoteHistory:
         self.mid: float | None = None
         self.raw_bid = self.raw_ask = 0.0
         """The best prices as they came; 0 while unknown."""
+        self._bid_ticks = self._ask_ticks = 0.0
         self.dropped = 0
         self.times: list[int] = []
         self.mids: list[float | None] = []
@@ -49,9 +51,12 @@ class QuoteHistory:
 
     def changed(self, t_ns: int, bid: float, bid_size: float, ask: float, ask_size: float) -> None:
         """Take a best quote that differs from the one before it."""
-        self.raw_bid, self.raw_ask = bid, ask
+        if bid != self.raw_bid:
+            self.raw_bid, self._bid_ticks = bid, in_ticks(bid, self.tick)
+        if ask != self.raw_ask:
+            self.raw_ask, self._ask_ticks = ask, in_ticks(ask, self.tick)
         known = bid > 0.0 and ask > 0.0 and bid_size > 0.0 and ask_size > 0.0 and ask >= bid
-        self._set(t_ns, (in_ticks(bid, self.tick) + in_ticks(ask, self.tick)) / 2 if known else None)
+        self._set(t_ns, (self._bid_ticks + self._ask_ticks) / 2 if known else None)
 
     def on_reset(self, t_ns: int) -> None:
         """The book is unknown from here to the next quote."""

@@ -138,13 +138,14 @@ class _Side:
     def _without_trades(self, inside: Counted, levels: Levels, before: Sequence[float]) -> tuple[float, float]:
         """How much sizes grew, and changed in all, apart from what trades took off the levels of the update."""
         grown, change = inside.grown, inside.change
-        nets = {price: size - stood for (price, size), stood in zip(levels, before, strict=True)}
+        told = dict(levels)
         for price, size in self.taken.items():
             if price > inside.edge if self.rising else price < inside.edge:
                 continue
             self.tally.traded += size
-            net = nets.get(price)
-            if net is not None:
+            stands = told.get(price)
+            if stands is not None:
+                net = stands - before[levels.index((price, stands))]
                 grown += max(net + size, 0.0) - max(net, 0.0)
                 change += size
         return grown, change

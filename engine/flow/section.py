@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from engine.market.book import Book
-from engine.market.events import Levels
+from engine.market.events import Levels, Quote, Trade
 
 SECOND_NS = 1_000_000_000
 UNSET = 1 << 62
@@ -65,6 +65,9 @@ class Section:
     def on_lost_trades(self, count: int) -> None:
         """So many trades never came; below zero: so many of them came after all."""
 
+    def on_interruption(self, t_ns: int) -> None:
+        """The stream was lost for a while: nobody knows which trades there were."""
+
     def on_timer(self, t_ns: int) -> None:
         """A whole second has passed."""
 
@@ -113,6 +116,15 @@ class Observer:
         for take in self._bbo:
             take(t_ns, bid, bid_size, ask, ask_size)
 
+    def hear(self, event: Quote | Trade) -> None:
+        """A quote or a trade, as the line tells it."""
+        if type(event) is Quote:
+            self.on_bbo(event.received_ns, event.bid, event.bid_size, event.ask, event.ask_size)
+        elif type(event) is Trade:
+            self.on_trade(
+                event.received_ns, event.price, event.size, event.aggressor, event.exchange_ns, event.trade_id
+            )  # fmt: skip
+
     def on_book(self, t_ns: int, book: Book, changes: Changes | None) -> None:
         if t_ns > self._edge_ns:
             self._advance(t_ns)
@@ -138,6 +150,10 @@ class Observer:
     def on_lost_trades(self, count: int) -> None:
         for section in self.sections:
             section.on_lost_trades(count)
+
+    def on_interruption(self, t_ns: int) -> None:
+        for section in self.sections:
+            section.on_interruption(t_ns)
 
     def on_time(self, t_ns: int) -> None:
         """Time has come to `t_ns` although nothing happened: the edges before it pass."""

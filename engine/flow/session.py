@@ -18,7 +18,10 @@ class Session:
     """Anchored at each UTC midnight, or by `anchor`. The bin is the nice number of ticks nearest to 1 bp of the first
     price, and stays for the session: bars and profile share it."""
 
-    __slots__ = ("_closed", "_day", "_first", "bar", "bar_ns", "bars", "bin_ticks", "divergence", "tick")
+    __slots__ = (
+        "_closed", "_day", "_first", "_interrupted", "_missing", "bar", "bar_ns", "bars", "bin_ticks", "divergence",
+        "tick",
+    )  # fmt: skip
 
     def __init__(self, tick: float, bar_ns: int = MINUTE_NS, bin_ticks: int | None = None) -> None:
         self.tick = tick
@@ -33,6 +36,21 @@ class Session:
         """Volume by bin in the closed bars of the session."""
         self._day = -1
         self._first = bin_ticks is None
+        self._missing = 0
+        self._interrupted = False
+
+    @property
+    def partial(self) -> bool:
+        """Whether trades of the session are missing, or may be."""
+        return self._missing > 0 or self._interrupted
+
+    def gap(self, missing: int) -> None:
+        """So many trades were lost; below zero: so many of them came after all."""
+        self._missing = max(self._missing + missing, 0)
+
+    def interrupt(self) -> None:
+        """The stream was lost within the session: nobody knows how many trades there were."""
+        self._interrupted = self._day >= 0
 
     def on_second(self, t_ns: int, last: float | None) -> Detection | None:
         """A second has passed; at the end of a bar, the divergence that its close shows. `last` is the last price."""
@@ -55,6 +73,7 @@ class Session:
     def anchor(self) -> None:
         """Begin a new session: profile and divergence start from nothing."""
         self._closed = {}
+        self._missing, self._interrupted = 0, False
         self.bar = None
         self.divergence.clear()
         if self._first:

@@ -58,9 +58,8 @@ class SignalBoard(Section):
     """
 
     __slots__ = (
-        "_active", "_ask", "_bid", "_buy", "_count", "_high", "_histories", "_known", "_low", "_machines", "_sell",
-        "_signals", "_top", "_wake_ns", "changes", "changes_dropped", "ledger", "lost_ns", "mids", "rules", "symbol",
-        "venue",
+        "_active", "_ask", "_bid", "_buy", "_count", "_histories", "_known", "_machines", "_sell", "_signals", "_top",
+        "changes", "changes_dropped", "high", "ledger", "lost_ns", "low", "mids", "rules", "symbol", "venue", "wake_ns",
     )  # fmt: skip
 
     def __init__(
@@ -88,7 +87,7 @@ class SignalBoard(Section):
         self._machines: dict[tuple[SignalType, int], Hysteresis] = {}
         self._buy, self._sell = self._machine(_IMBALANCE, 1), self._machine(_IMBALANCE, -1)
         self._bid = self._ask = 0.0
-        self._low, self._high, self._wake_ns = 0.0, 0.0, 0
+        self.low, self.high, self.wake_ns = 0.0, 0.0, 0
         """While the imbalance stays between these and the time before that, there is nothing to do."""
         self._known = False
         self.lost_ns = 0
@@ -97,7 +96,7 @@ class SignalBoard(Section):
     def on_bbo(self, t_ns: int, bid: float, bid_size: float, ask: float, ask_size: float) -> None:
         total = bid_size + ask_size
         score = (bid_size - ask_size) / total if total > 0.0 else 0.0
-        if self._low < score < self._high and t_ns < self._wake_ns:
+        if self.low < score < self.high and t_ns < self.wake_ns:
             return
         if t_ns > self.ledger.due_ns:
             self._settle(t_ns)
@@ -137,7 +136,7 @@ class SignalBoard(Section):
                 self._end(kind, side, number, t_ns, "expired")
         if self._known:
             imbalance = self._top.imbalance
-            if imbalance is not None and t_ns >= self._wake_ns:
+            if imbalance is not None and t_ns >= self.wake_ns:
                 self._judge_imbalance(t_ns, imbalance)
             for (kind, side), score in scores.items():
                 said = self._machine(kind, side).step(t_ns, score) if score is not None else None
@@ -194,10 +193,10 @@ class SignalBoard(Section):
                 self._heard(t_ns, _IMBALANCE, -1, -score, said)
         low, high = buy.bounds
         sell_low, sell_high = sell.bounds
-        self._low = low if low > -sell_high else -sell_high
-        self._high = high if high < -sell_low else -sell_low
+        self.low = low if low > -sell_high else -sell_high
+        self.high = high if high < -sell_low else -sell_low
         # What is due is settled by the first quote after its moment, not by one at it.
-        self._wake_ns = min(buy.next_ns, sell.next_ns, self.ledger.due_ns + 1)
+        self.wake_ns = min(buy.next_ns, sell.next_ns, self.ledger.due_ns + 1)
 
     def _heard(self, t_ns: int, kind: SignalType, side: int, score: float, said: Said) -> None:
         """A score that lasts has said something."""
@@ -217,7 +216,7 @@ class SignalBoard(Section):
         if way is not None:
             earlier = self.ledger.confidence(kind, rule.expiry_s, strength)
             self.ledger.follow(kind, direction, strength, t_ns)
-            self._wake_ns = min(self._wake_ns, self.ledger.due_ns + 1)
+            self.wake_ns = min(self.wake_ns, self.ledger.due_ns + 1)
         signal = FlowSignal(
             self.venue, self.symbol, kind, way, side, score * direction if direction else score, strength, earlier,
             t_ns, mid, rule.expiry_s, number=self._count,
@@ -247,7 +246,7 @@ class SignalBoard(Section):
     def _settle(self, t_ns: int) -> None:
         half = (self._ask - self._bid) / (self._ask + self._bid) * 10_000.0 if self._known else 0.0
         self.ledger.settle(t_ns, self.mid, half, self._top.t_ns + SILENCE_NS)
-        self._wake_ns = min(self._wake_ns, self.ledger.due_ns + 1)
+        self.wake_ns = min(self.wake_ns, self.ledger.due_ns + 1)
 
     def _lose(self, t_ns: int, reason: str) -> None:
         """The book cannot be trusted from here on: what is active is over."""
@@ -255,7 +254,7 @@ class SignalBoard(Section):
             return
         self._known = False
         self.lost_ns = t_ns
-        self._low = self._high = 0.0
+        self.low = self.high = 0.0
         for (kind, side), machine in self._machines.items():
             number = self._active.get((kind, side))
             machine.step(t_ns, None)

@@ -191,6 +191,11 @@ class Tape(Section):
 
     def on_lost_trades(self, count: int) -> None:
         self.cvd.gap(count)
+        self.session.gap(count)
+
+    def on_interruption(self, t_ns: int) -> None:
+        self.cvd.interrupt()
+        self.session.interrupt()
 
     @property
     def quality(self) -> Quality:

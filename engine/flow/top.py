@@ -77,8 +77,8 @@ class TopOfBook(Section):
     """
 
     __slots__ = (
-        "_base", "_known", "_next_ns", "_row", "_rows", "_state", "ask", "ask_size", "ask_ticks", "bid", "bid_size",
-        "bid_ticks", "depth_sum", "events", "listeners", "marks", "ofi", "ofi_last", "ofi_since_ns", "spreads", "state",
+        "ask", "ask_size", "ask_ticks", "base", "bid", "bid_size", "bid_ticks", "depth_sum", "events", "known",
+        "listeners", "mark_ns", "marks", "ofi", "ofi_last", "ofi_since_ns", "place", "row", "rows", "spreads", "state",
         "states", "t_ns", "tick", "warm_ns",
     )  # fmt: skip
 
@@ -114,24 +114,28 @@ class TopOfBook(Section):
         self.states = QueueStates(half_life_s)
         self.listeners: list[Callable[[int, float, float], None]] = []
         """Told `(t_ns, bid, ask)` when a best price has changed, and for the first quote after a break."""
-        self._next_ns = 0
-        self._known = False
-        self._base = self._state = BESIDE
-        self._rows = self.states.still
-        self._row = self._rows[BESIDE]
+        self.mark_ns = 0
+        """From when on the next quote is preceded by a mark."""
+        self.known = False
+        """Whether the next quote may be compared with this one."""
+        self.base = self.place = BESIDE
+        """Where the states of this spread begin, and the present state."""
+        self.rows = self.states.still
+        self.row = self.rows[BESIDE]
+        """Transitions out of the present state, counted while the mid stands still."""
 
     def on_bbo(self, t_ns: int, bid: float, bid_size: float, ask: float, ask_size: float) -> None:
-        if t_ns >= self._next_ns:
-            self._mark(t_ns)
+        if t_ns >= self.mark_ns:
+            self.mark(t_ns)
         total = bid_size + ask_size
-        if bid == self.bid and ask == self.ask and self._known and 0.0 < total < _INFINITY:
+        if bid == self.bid and ask == self.ask and self.known and 0.0 < total < _INFINITY:
             event = self.ofi_last = bid_size - self.bid_size + self.ask_size - ask_size
             self.ofi += event
             self.depth_sum += total
             self.events += 1
-            state = self._state = self._base + int(BUCKETS * bid_size / total)
-            self._row[state] += self.states.weight
-            self._row = self._rows[state]
+            state = self.place = self.base + int(BUCKETS * bid_size / total)
+            self.row[state] += self.states.weight
+            self.row = self.rows[state]
         else:
             self._move(t_ns, bid, bid_size, ask, ask_size)
         self.bid_size, self.ask_size, self.t_ns = bid_size, ask_size, t_ns
@@ -147,15 +151,25 @@ class TopOfBook(Section):
 
     def _move(self, t_ns: int, bid: float, bid_size: float, ask: float, ask_size: float) -> None:
         """A price has changed, or nothing was known."""
-        mid2, known = self.bid_ticks + self.ask_ticks, self._known
-        flow = bid_flow(self.bid, self.bid_size, bid, bid_size) - ask_flow(self.ask, self.ask_size, ask, ask_size)
-        self.bid, self.ask = bid, ask
-        self.bid_ticks, self.ask_ticks = round(bid / self.tick), round(ask / self.tick)
-        state = self.state = state_of(bid, ask)
+        bid_ticks, ask_ticks, known = self.bid_ticks, self.ask_ticks, self.known
+        mid2 = bid_ticks + ask_ticks
+        if bid == self.bid:
+            flow = bid_size - self.bid_size
+        else:
+            flow = bid_flow(self.bid, self.bid_size, bid, bid_size)
+            self.bid = bid
+            bid_ticks = self.bid_ticks = round(bid / self.tick)
+        if ask == self.ask:
+            flow -= ask_size - self.ask_size
+        else:
+            flow -= ask_flow(self.ask, self.ask_size, ask, ask_size)
+            self.ask = ask
+            ask_ticks = self.ask_ticks = round(ask / self.tick)
+        state = self.state = BookState.OK if bid < ask else state_of(bid, ask)
         # Locked and crossed moments are no spreads: they would make the usual one look narrower than it is.
-        self.spreads.hold(t_ns, self.ask_ticks - self.bid_ticks if state is BookState.OK else None)
+        self.spreads.hold(t_ns, ask_ticks - bid_ticks if state is BookState.OK else None)
         total = bid_size + ask_size
-        if not (state.two_sided and 0.0 < total < _INFINITY):
+        if not (0.0 < total < _INFINITY and (state is BookState.OK or state.two_sided)):
             self._break()
         else:
             if known:
@@ -164,32 +178,32 @@ class TopOfBook(Section):
                 self.depth_sum += total
                 self.events += 1
             else:
-                self._known, self.ofi_last, self.ofi_since_ns = True, None, t_ns
-            self._go(bid_size / total, mid2, known)
+                self.known, self.ofi_last, self.ofi_since_ns = True, None, t_ns
+            base = self.base = base_of(ask_ticks - bid_ticks)
+            self._go(base + int(BUCKETS * (bid_size / total)), bid_ticks + ask_ticks - mid2, known)
         for listener in self.listeners:
             listener(t_ns, bid, ask)
 
-    def _go(self, share: float, mid2: int, known: bool) -> None:
-        """Count the way from the last state to the one of this spread and this share of the bid queue."""
-        self._base = base_of(self.ask_ticks - self.bid_ticks)
-        was, state = self._state, self._base + int(BUCKETS * share)
-        moved = self.bid_ticks + self.ask_ticks - mid2
+    def _go(self, state: int, moved: int, known: bool) -> None:
+        """Count the way from the last state to this one, while the mid `moved` by so many half ticks."""
         if known and moved:
-            self.states.move(was, state, moved)
+            self.states.move(self.place, state, moved)
         elif known:
-            self._row[state] += self.states.weight
-        self._state, self._row = state, self._rows[state]
+            self.row[state] += self.states.weight
+        self.place, self.row = state, self.rows[state]
 
     def _break(self) -> None:
         """No difference may be taken from here to the next quote."""
-        self._known, self.ofi_last, self.ofi_since_ns = False, None, None
-        self._base = self._state = BESIDE
-        self._row = self._rows[BESIDE]
+        self.known, self.ofi_last, self.ofi_since_ns = False, None, None
+        self.base = self.place = BESIDE
+        self.row = self.rows[BESIDE]
 
-    def _mark(self, t_ns: int) -> None:
+    def mark(self, t_ns: int) -> int:
+        """Note how things stand before the tenth of a second that `t_ns` is in; when to do so next."""
         end = t_ns // MARK_NS * MARK_NS
         self.marks.append(Mark(end, self.ofi, self.depth_sum, self.events))
-        self._next_ns = end + MARK_NS
+        self.mark_ns = end + MARK_NS
+        return self.mark_ns
 
     @property
     def spread_ticks(self) -> int | None:

@@ -89,7 +89,7 @@ class CumulativeDelta:
     A gap in the trades keeps the value and makes it partial until the next anchor; `missing` trades were lost.
     """
 
-    __slots__ = ("anchor_ns", "daily", "missing", "partial", "unsigned", "value")
+    __slots__ = ("_interrupted", "anchor_ns", "daily", "missing", "unsigned", "value")
 
     def __init__(self, *, daily: bool = True) -> None:
         self.daily = daily
@@ -97,8 +97,13 @@ class CumulativeDelta:
         self.value = 0.0
         self.unsigned = 0.0
         """Volume without a known side, which the value does not contain."""
-        self.partial = False
         self.missing = 0
+        self._interrupted = False
+
+    @property
+    def partial(self) -> bool:
+        """Whether trades since the anchor are missing, or may be."""
+        return self.missing > 0 or self._interrupted
 
     def add(self, t_ns: int, volume: Volume) -> None:
         """Take what traded in a stretch that ends at `t_ns`; a stretch that ends at midnight is still the old day's."""
@@ -114,10 +119,13 @@ class CumulativeDelta:
         """Begin anew at `t_ns`."""
         self.anchor_ns = t_ns
         self.value = self.unsigned = 0.0
-        self.partial = False
         self.missing = 0
+        self._interrupted = False
 
     def gap(self, missing: int) -> None:
         """So many trades were lost; below zero: so many of them came after all."""
         self.missing = max(self.missing + missing, 0)
-        self.partial = self.missing > 0
+
+    def interrupt(self) -> None:
+        """The stream was lost after the anchor: nobody knows how many trades there were."""
+        self._interrupted = self.anchor_ns is not None

@@ -212,6 +212,14 @@ class _Side:
         prices = tuple(near[:count]) if self.rising else tuple(near[: -count - 1 : -1])
         return prices, tuple(map(self.sizes.__getitem__, prices))
 
+    def extend_by_best(self, count: int, into: list[float]) -> bool:
+        """Append the prices, then the sizes of the best `count` levels (at most `depth`); whether there are so many."""
+        near = self.near
+        prices = near[:count] if self.rising else near[: -count - 1 : -1]
+        into += prices
+        into += map(self.sizes.__getitem__, prices)
+        return len(prices) == count
+
     def truncate(self, depth: int) -> list[float]:
         """Forget all but the best `depth` levels; the prices that went."""
         sizes, near = self.sizes, self.near
@@ -326,6 +334,11 @@ class Book:
     def best_columns(self, count: int) -> tuple[Column, Column, Column, Column]:
         """Bid prices, bid sizes, ask prices and ask sizes of the best `count` levels (at most `depth`), best first."""
         return *self._bids.best(count), *self._asks.best(count)
+
+    def extend_by_best(self, count: int, into: list[float]) -> bool:
+        """Append what `best_columns` gives; whether both sides have so many levels."""
+        bids = self._bids.extend_by_best(count, into)
+        return self._asks.extend_by_best(count, into) and bids
 
     def bids(self, depth: int | None = None) -> Levels:
         """The best `depth` bids (all for None), highest first."""

@@ -15,7 +15,6 @@ from engine.store.base import CandleBar, Entered, Entry, Gap, MarketDepth, Quali
 from engine.store.options import RecordOptions
 from engine.store.recording_queue import RecordingQueue
 
-BARS_EVERY_S = 5.0
 QUALITY_EVERY_S = 60.0
 
 
@@ -55,11 +54,11 @@ class Collector:
         self._hub, self._recording, self._queue, self._clock = hub, recording, queue, clock
         self._index = 0
         self._bars = BarMaker(recording.id, options.timeframes)
-        self._rhythms = Rhythm(options.depth_every_s), Rhythm(BARS_EVERY_S), Rhythm(QUALITY_EVERY_S)
+        self._rhythms = Rhythm(options.depth_every_s), Rhythm(QUALITY_EVERY_S)
         self._watch = clock.now_ns(), monotonic()
 
     def collect(self, *, last: bool = False) -> Batch:
-        """Everything that came since the last time. `last` ends all holes and bars."""
+        """Everything that came since the last time. `last` ends all holes."""
         taken, gaps = self._queue.drain()
         entries = [Entry(index, key, event) for index, (key, event) in enumerate(taken, self._index)]
         self._index += len(entries)
@@ -69,11 +68,11 @@ class Collector:
         gaps += self._jump()
         if last:
             gaps += self._queue.end_holes(self._clock.now_ns())
-        depth, bars, quality = [rhythm.due() for rhythm in self._rhythms]
+        depth, quality = [rhythm.due() for rhythm in self._rhythms]
         return Batch(
             taken, entries, gaps,
             self._depth() if depth else [],
-            self._bars.take() if bars or last else [],
+            self._bars.take(),
             self._quality() if quality or last else [],
         )  # fmt: skip
 

@@ -13,13 +13,14 @@ from typing import Any
 
 import duckdb
 import msgspec
+import numpy as np
 import pyarrow as pa
 
 from engine.errors import StoreError
 from engine.feed.mailbox import FeedKey
 from engine.feed.quality import QualityReport
 from engine.market.instrument import nearest_symbols
-from engine.store.base import CandleBar, Entry, Gap, MarketDepth, QualityNote, Recording, new_id
+from engine.store.base import CandleBar, Entry, Gap, MarketDepth, QualityNote, Recording, new_id, time_ns
 from engine.store.column_reader import from_columns
 from engine.store.columns import SCHEMAS, Columns, FeedName, to_columns
 from engine.store.duckdb_errors import explain
@@ -225,7 +226,8 @@ class DuckdbStore:
             return
         connection, low, high, first, last = self._connection, [], [], [], []
         for name, table in columns.tables.items():
-            connection.register("batch", table)
+            # Feed by feed: what is alike takes less room side by side. Whoever reads puts it in order again.
+            connection.register("batch", table.take(np.argsort(table["feed"].to_numpy(), kind="stable")))
             connection.execute(f"INSERT INTO {name} SELECT {number}, * FROM batch")
             connection.unregister("batch")
             numbers, times = table["idx"].to_numpy(), table["at_ns"].to_numpy()
@@ -351,9 +353,18 @@ class DuckdbStore:
         with self._reading():
             cursor = self._connection.cursor()
             names = cursor.execute("SELECT * FROM feeds WHERE recording = ?", [number]).fetchall()
+            waiting = [entry for one in self._waiting if one.recording_id == recording_id for entry in one.entries]
         feeds: dict[int, FeedName] = {row[1]: ((row[2], row[3], row[4]), row[5], row[6]) for row in names}
         where, chosen = _chosen(feeds, keys, start_ns, end_ns)
-        return self._pages(cursor, number, feeds, (where, chosen), (start_ns, end_ns, from_index))
+        left = [
+            entry
+            for entry in waiting
+            if (keys is None or entry.key in keys)
+            and (start_ns is None or time_ns(entry.event) >= start_ns)
+            and (end_ns is None or time_ns(entry.event) < end_ns)
+            and entry.index >= from_index
+        ]
+        return self._pages(cursor, number, feeds, (where, chosen), (start_ns, end_ns, from_index), left)
 
     def _pages(
         self,
@@ -362,7 +373,9 @@ class DuckdbStore:
         feeds: dict[int, FeedName],
         filtered: tuple[str, list[Any]],
         span: tuple[int | None, int | None, int],
+        left: Sequence[Entry],
     ) -> Iterator[Entry]:
+        """Page by page; then what could not be brought in (the disk is full) and has not been meanwhile."""
         where, chosen = filtered
         start_ns, end_ns, from_index = span
         try:
@@ -373,6 +386,7 @@ class DuckdbStore:
             ).fetchall()
             for begin in range(max(first, from_index), last + 1, PAGE):
                 yield from self._page(cursor, feeds, where, [number, begin, min(begin + PAGE, last + 1), *chosen])
+            yield from [entry for entry in left if entry.index > last]
         except duckdb.Error as error:
             raise explain(error, self._path) from error
         finally:

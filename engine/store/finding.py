@@ -8,13 +8,13 @@ from pathlib import Path
 
 from engine.errors import StoreError
 from engine.store.base import Recording, Store
+from engine.store.capture import captures_in
 from engine.store.opening import open_store
 from engine.store.play_capture import PlayableCapture
 from engine.store.play_tape import PlayableTape
 from engine.store.playable import Playable
 from engine.store.verify import FrameReader, recognise
 
-CAPTURE_ENDINGS = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 NEWEST = "newest"
 NAMES_SHOWN = 3
 
@@ -24,8 +24,9 @@ def find_recording(
 ) -> Playable:
     """What `name` stands for.
 
-    A capture (by its path, or by its name in the folder `captures`), a DuckDB file or a folder of Parquet files (their
-    newest recording), the id of a recording in the store at `store_url` or its beginning, or `newest` there.
+    A capture (a file or a folder of segments, by its path or by its name in the folder `captures`), a DuckDB file, a
+    folder of Parquet files or the URL of a store (their newest recording), the id of a recording in the store at
+    `store_url` or its beginning, or `newest` there.
 
     `reader` names who reads a capture; it is recognised otherwise.
 
@@ -33,8 +34,10 @@ def find_recording(
         StoreError: there is no such recording (the hint has near names), or it cannot be played.
     """
     path = Path(name).expanduser()
+    if "://" in name:
+        return _in_store(open_store(name, read_only=True), NEWEST)
     for file in (path, captures / name):
-        if file.is_file() and not file.name.endswith(".duckdb"):
+        if file.name in captures_in(file.parent) or (file.is_file() and not file.name.endswith(".duckdb")):
             return PlayableCapture(file, _reader(file, readers, reader))
     if path.is_dir() or path.name.endswith(".duckdb"):
         kind = "parquet" if path.is_dir() else "duckdb"
@@ -42,7 +45,7 @@ def find_recording(
     try:
         return _in_store(open_store(store_url, read_only=True), name)
     except StoreError as error:
-        near = get_close_matches(name, _captures(captures), n=NAMES_SHOWN, cutoff=0.4)
+        near = get_close_matches(name, captures_in(captures), n=NAMES_SHOWN, cutoff=0.4)
         hint = f"Did you mean {', '.join(near)}? {error.hint}".strip() if near else error.hint
         raise StoreError(f"{name!r} is neither a file nor a capture in {captures}, and {error}", hint=hint) from error
 
@@ -51,10 +54,10 @@ def _in_store(store: Store, name: str) -> PlayableTape:
     try:
         found = store.recordings()
         if name == NEWEST and found:
-            return PlayableTape(store, found[-1])
+            return PlayableTape(store, found[-1], owned=True)
         if name == NEWEST:
             raise StoreError(f"{store.place} holds no recording", hint="Record something first.")
-        return PlayableTape(store, _named(store, found, name))
+        return PlayableTape(store, _named(store, found, name), owned=True)
     except StoreError:
         store.close()
         raise
@@ -64,10 +67,6 @@ def _named(store: Store, found: list[Recording], name: str) -> Recording:
     """By its whole id, or by a beginning that only one has."""
     begins = [recording for recording in found if recording.id.startswith(name)]
     return begins[0] if len(begins) == 1 else store.recording(name)
-
-
-def _captures(folder: Path) -> list[str]:
-    return [path.name for path in folder.glob("*") if path.name.endswith(CAPTURE_ENDINGS)]
 
 
 def _reader(path: Path, readers: Mapping[str, FrameReader], name: str | None) -> FrameReader:

@@ -43,6 +43,9 @@ class PlayableCapture:
         reader = self.reader
         return Feed(key[0], key[1], reader.continuity, clock=clock, crossed_allowed=reader.crossed_allowed)
 
+    def close(self) -> None:
+        """Nothing is held between two passes."""
+
     def begin(self, feed_of: Callable[[FeedKey], Feed]) -> CapturePass:
         return CapturePass(self.path, self.reader.fresh(), feed_of)
 
@@ -83,7 +86,9 @@ class CapturePass:
     def moments(self) -> Iterator[tuple[int, Record]]:
         newest_ns = 0
         for record in read_capture(self._path, self.damage.append):
-            newest_ns = max(newest_ns, record.received_ns)
+            at_ns = record.received_ns
+            if at_ns > newest_ns:
+                newest_ns = at_ns
             yield newest_ns, record
 
     def take(self, record: Record) -> Published:

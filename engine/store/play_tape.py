@@ -37,10 +37,14 @@ class _Told(Struct, frozen=True):
 
 
 class PlayableTape:
-    """One recording in a store. Signals that it holds are not played: strategies speak again."""
+    """One recording in a store. Signals that it holds are not played: strategies speak again.
 
-    def __init__(self, store: Store, recording: Recording) -> None:
+    `owned`: the store was opened for this alone, and is closed with it.
+    """
+
+    def __init__(self, store: Store, recording: Recording, *, owned: bool = False) -> None:
         self.store = store
+        self._owned = owned
         self.recording = recording
         self.title = recording.note or recording.id
         self.feeds = recording.feeds
@@ -60,6 +64,10 @@ class PlayableTape:
 
     def make_feed(self, key: FeedKey, clock: Clock) -> Feed:
         return FeedCopy(key[0], key[1], clock=clock, source="replay")
+
+    def close(self) -> None:
+        if self._owned:
+            self.store.close()
 
     def begin(self, feed_of: Callable[[FeedKey], Feed]) -> TapePass:
         return TapePass(self, feed_of)

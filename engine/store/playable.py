@@ -56,6 +56,9 @@ class Playable(Protocol):
     def make_feed(self, key: FeedKey, clock: Clock) -> Feed:
         """The feed that this key's events will be pushed into; everything that it publishes says `replay`."""
 
+    def close(self) -> None:
+        """Let go of what it was opened with, where it was opened for playing alone."""
+
     def begin(self, feed_of: Callable[[FeedKey], Feed]) -> Pass:
         """A pass from the beginning. `feed_of` gives the feed of a key: as new, and always the same one.
 

@@ -13,12 +13,15 @@ from engine.feed.hub import Hub
 from engine.market.events import BookSnapshot, FeedState, FeedStatus, MarketEvent
 from engine.market.signal import Signal
 from engine.store.base import Entry
+from engine.store.capture import SEGMENT_ENDINGS
 from engine.store.opening import open_store
+from engine.store.parquet_export import export_parquet
 from engine.store.play_tape import PlayableTape
 from engine.strategy.host import StrategyHost
 from strategies.book_pressure import BookPressure
 from tests.app.support import wait_until
 from tests.connectors.base.replay_rig import KEY
+from tests.connectors.test_replay import recording
 from tests.engine.support import START_NS
 
 SECOND = 1_000_000_000
@@ -127,13 +130,30 @@ def test_words_for_people(recorded: str, store_url: str, capsys: pytest.CaptureF
     assert "sha256 of the signals: " in out
 
 
-def test_the_newest_recording_of_a_file_is_meant_by_the_file(
-    recorded: str, store_url: str, capsys: pytest.CaptureFixture[str]
+def test_the_newest_recording_of_a_file_an_archive_or_a_url_is_meant_by_its_name(
+    recorded: str, store_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in (store_url.removeprefix("duckdb:///"), "newest"):
+    store = open_store(store_url)
+    export_parquet(store, recorded, tmp_path / "archive")
+    store.close()
+    for name in (store_url.removeprefix("duckdb:///"), "newest", store_url, str(tmp_path / "archive")):
         status, out, _ = run(capsys, name, *ASKED, "--store", store_url, "--symbol", "BTCUSDT")
-        assert status == 0
+        assert status == 0, name
         assert "15 signals" in out
+
+
+def test_a_folder_of_segments_is_one_capture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = recording(tmp_path / "whole.jsonl", every_s=0.02)
+    lines = whole.read_text().splitlines(keepends=True)
+    (tmp_path / "monday").mkdir()
+    for number, part in enumerate((lines[:5], lines[5:])):
+        (tmp_path / "monday" / f"{number}{SEGMENT_ENDINGS[0]}").write_text("".join(part))
+    digests = set()
+    for name in (whole, tmp_path / "monday"):
+        status, out, _ = run(capsys, str(name), "--strategy", "book_pressure", "--param", "threshold=0.05")
+        assert (status, "11 updates" in out or "12 updates" in out) == (0, True)
+        digests.add(out.splitlines()[-1])
+    assert len(digests) == 1
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def postgres() -> Iterator[Server]:
     """A PostgreSQL server for all tests that want one."""
     programs = find_programs()
     if programs is None:
-        pytest.skip("no PostgreSQL: install it (Debian, Ubuntu: apt install postgresql)")
+        pytest.skip("no PostgreSQL: install it (Debian, Ubuntu: apt install postgresql util-linux)")
     server = Server(programs)
     yield server
     server.remove()

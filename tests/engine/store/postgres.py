@@ -9,9 +9,11 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
+from signal import SIGINT
+from threading import Event
+from time import monotonic
 
 START_S = 30
 USER = "tapedeck"
@@ -20,7 +22,9 @@ _names = count(1)
 
 
 def find_programs() -> Path | None:
-    """The folder of initdb and pg_ctl; None where PostgreSQL is not installed."""
+    """The folder of initdb and its like; None where PostgreSQL (or setpriv, which ends it with us) is not installed."""
+    if shutil.which("setpriv") is None:
+        return None
     named = shutil.which("initdb")
     folder = os.environ.get("POSTGRES_PROGRAMS", "/usr/lib/postgresql")
     installed = sorted(Path(folder).glob("*/bin/initdb"), key=_version, reverse=True)
@@ -40,6 +44,8 @@ class Server:
 
     def __init__(self, programs: Path) -> None:
         self._programs = programs
+        self._environment = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
+        self._pause = Event()
         self.folder = Path(tempfile.mkdtemp(prefix="tapedeck-postgres-"))
         self.port = _free_port()
         self._user = _ordinary_user()
@@ -58,18 +64,32 @@ class Server:
         return self.folder / "data"
 
     def start(self) -> None:
-        options = f"-p {self.port} -h 127.0.0.1 -k {self.folder} -F"
-        log = str(self.folder / "log")
-        self._control("start", "-w", "-t", str(START_S), "-l", log, "-o", options)
+        """Begin to serve. The server ends with the thread that calls this, however that ends."""
+        words = ("-D", str(self.data), "-p", str(self.port), "-h", "127.0.0.1", "-k", str(self.folder), "-F")
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*self._as_user("--pdeathsig=SIGINT"), str(self._programs / "postgres"), *words], cwd=self.folder,
+                env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+        ends_s = monotonic() + START_S
+        while not self._answers():
+            if self._process.poll() is not None or monotonic() >= ends_s:
+                raise RuntimeError(f"PostgreSQL does not answer: {(self.folder / 'log').read_text()[-600:]}")
+            self._pause.wait(0.02)
 
     def stop(self) -> None:
         """End the server; what it held stays."""
-        self._control("stop", "-m", "fast", "-w", "-t", str(START_S))
+        self._process.send_signal(SIGINT)
+        self._process.wait(START_S)
 
     def remove(self) -> None:
         """End the server and remove its folder."""
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _answers(self) -> bool:
+        words = [str(self._programs / "pg_isready"), "-h", "127.0.0.1", "-p", str(self.port), "-t", "5", "-q"]
+        return subprocess.run(words, env=self._environment, timeout=10, check=False).returncode == 0
 
     def url(self, schema: str = "", *, password: str = PASSWORD, database: str = "postgres") -> str:
         """The address; `schema` is where tables are made and looked for."""
@@ -85,16 +105,13 @@ class Server:
             connection.execute(f"CREATE SCHEMA {name}".encode())
         return name
 
-    def _control(self, *words: str) -> None:
-        self._run(str(self._programs / "pg_ctl"), "-D", str(self.data), *words)
+    def _as_user(self, *options: str) -> list[str]:
+        who = [f"--reuid={self._user}", "--regid=nogroup", "--clear-groups"] if self._user is not None else []
+        return ["setpriv", *who, *options] if who or options else []
 
     def _run(self, *words: str) -> None:
-        command: Sequence[str] = words
-        if self._user is not None:
-            command = ["setpriv", f"--reuid={self._user}", "--regid=nogroup", "--clear-groups", *words]
-        environment = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
         done = subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=False, stdin=subprocess.DEVNULL,
+            [*self._as_user(), *words], cwd=self.folder, env=self._environment, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=START_S + 10, check=False,
         )  # fmt: skip
         if done.returncode:
