@@ -21,17 +21,18 @@ class Successors:
 
     def __init__(self, new_feed: Callable[[str], Feed]) -> None:
         self._new_feed = new_feed
-        self._waiting: dict[str, dict[str, Feed]] = {}
+        self.waiting: dict[str, dict[str, Feed]] = {}
+        """The feeds of each of them, by symbol."""
         self._trades: deque[Trade] = deque(maxlen=KEPT_TRADES)
         self._told: deque[Hashable] = deque(maxlen=KEPT_TRADES)
 
     def begin(self, connection: str) -> None:
         """This connection was opened beside another."""
-        self._waiting[connection] = {}
+        self.waiting[connection] = {}
 
     def forget(self, connection: str) -> None:
         """It ended before it took over, if it was one."""
-        self._waiting.pop(connection, None)
+        self.waiting.pop(connection, None)
 
     def told(self, event: MarketEvent) -> None:
         """The connection that is heard brought this."""
@@ -40,15 +41,15 @@ class Successors:
 
     def push(self, record: Record, event: MarketEvent) -> bool:
         """Take what belongs to a successor; whether it did."""
-        if not self._waiting:
+        if not self.waiting:
             return False
         symbol = event.symbol
         if record.channel == "http":
-            wanting = [feed for feeds in self._waiting.values() if (feed := feeds.get(symbol)) and feed.needs_snapshot]
+            wanting = [feed for feeds in self.waiting.values() if (feed := feeds.get(symbol)) and feed.needs_snapshot]
             for feed in wanting:
                 feed.push(event)
             return bool(wanting)
-        feeds = self._waiting.get(record.connection)
+        feeds = self.waiting.get(record.connection)
         if feeds is None:
             return False
         if symbol not in feeds:
@@ -59,7 +60,7 @@ class Successors:
     def take_over(self, connection: str, feeds: Mapping[str, Feed]) -> Iterator[tuple[str, Sequence[MarketEvent]]]:
         """By symbol what is new to the feed that goes on, which has forgotten its book for it."""
         told = set(self._told)
-        for symbol, feed in self._waiting.pop(connection, {}).items():
+        for symbol, feed in self.waiting.pop(connection, {}).items():
             news: list[MarketEvent] = [one for one in self._trades if one.symbol == symbol and _key(one) not in told]
             book = feed.snapshot()
             if book is not None:

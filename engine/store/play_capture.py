@@ -9,12 +9,14 @@ from typing import Any, get_args
 
 from msgspec.structs import replace
 
-from engine.clock import Clock
+from engine.clock import Clock, ManualClock
 from engine.errors import DecodeError, StoreError
 from engine.feed.feed import Feed
 from engine.feed.mailbox import FeedKey
 from engine.market.events import FeedState, MarketEvent
 from engine.store.capture import Damage, Record, read_capture
+from engine.store.handovers import Successors
+from engine.store.notes import read_note
 from engine.store.playable import About, Published
 from engine.store.verify import FrameReader
 
@@ -82,6 +84,8 @@ class CapturePass:
         """What reads the frames of each recorded connection, by its name and address."""
         self._connections: dict[str, str] = {}
         self._tick_ns = 0
+        self._clock = ManualClock(0)
+        self._successors = Successors(self._aside)
 
     def moments(self) -> Iterator[tuple[int, Record]]:
         newest_ns = 0
@@ -94,12 +98,18 @@ class CapturePass:
     def take(self, record: Record) -> Published:
         if record.direction == "open":
             return self._reopened(record.connection)
+        if record.direction == "note":
+            return self._note(record)
+        self._clock.set(record.received_ns)
         published: list[tuple[FeedKey, MarketEvent]] = []
         feeds, connections, streamed = self._feeds, self._connections, record.channel == "ws"
+        successors = self._successors
         for item in self.items(record):
             if type(item) not in _EVENTS:
                 if item.kind == "restart":
                     published += self._broken(record.connection, item.reason)
+                continue
+            if successors.waiting and successors.push(record, item):
                 continue
             symbol = item.symbol
             key, feed = feeds.get(symbol) or self._meet(symbol)
@@ -107,6 +117,7 @@ class CapturePass:
                 connections[symbol] = record.connection
             for event in feed.push(replace(item, source="replay")):
                 published.append((key, event))
+                successors.told(event)
         if record.received_ns - self._tick_ns >= TICK_NS:
             published += self._tick(record.received_ns)
         return published
@@ -139,6 +150,31 @@ class CapturePass:
         except DecodeError:
             self.dropped_frames += 1
         return ()
+
+    def _note(self, record: Record) -> Published:
+        """The recorder's own words: frames that are missing, or a connection that takes the place of another."""
+        words, published = read_note(record), list[tuple[FeedKey, MarketEvent]]()
+        if "lost" in words:
+            published += self._broken(record.connection, f"the recorder lost {words['lost']} records here")
+        elif "beside" in words and str(words["beside"]) in self._connections.values():
+            self._successors.begin(record.connection)
+        elif "ended" in words:
+            self._successors.forget(record.connection)
+        elif "takes over" in words:
+            known = {symbol: feed for symbol, (_, feed) in self._feeds.items()}
+            for symbol, news in self._successors.take_over(record.connection, known):
+                key, feed = self._feeds.get(symbol) or self._meet(symbol)
+                self._connections[symbol] = record.connection
+                for item in news:
+                    published += [(key, event) for event in feed.push(replace(item, source="replay"))]
+        return published
+
+    def _aside(self, symbol: str) -> Feed:
+        """A feed that nobody hears, for a connection that has not yet taken over."""
+        reader = self._reader
+        return Feed(
+            reader.name, symbol, reader.continuity, clock=self._clock, crossed_allowed=reader.crossed_allowed
+        )  # fmt: skip
 
     def _meet(self, symbol: str) -> tuple[FeedKey, Feed]:
         key = (self._reader.name, symbol, STREAM)

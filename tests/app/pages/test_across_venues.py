@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from time import monotonic
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.app.pages.dashboard import choose, dashboard, launch, open_page, panel, press, settle
+from tests.app.pages.dashboard import choose, dashboard, open_page, panel, press, settle
 
 pytestmark = pytest.mark.browser
 
@@ -45,19 +45,6 @@ COLOURS = """
   return counts;
 }
 """
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright, chromium_path: str) -> Iterator[Browser]:
-    chromium = launch(playwright, chromium_path)
-    yield chromium
-    chromium.close()
 
 
 @pytest.fixture(scope="module")

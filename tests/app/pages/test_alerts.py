@@ -8,27 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.app.pages.dashboard import choose, dashboard, launch, open_page, press, settle
+from tests.app.pages.dashboard import choose, dashboard, open_page, press, settle
 from tests.engine.alerts.test_apprise_door import TOKEN, Hook
 
 pytestmark = pytest.mark.browser
 
 LIVE = "/?connector=mock&run=1&symbols=BTC/USDT"
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright, chromium_path: str) -> Iterator[Browser]:
-    chromium = launch(playwright, chromium_path)
-    yield chromium
-    chromium.close()
 
 
 def go(page: Page, name: str) -> None:

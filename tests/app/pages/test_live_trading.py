@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.app.pages.dashboard import (
     card,
     choose,
     dashboard,
     expect_state,
-    launch,
     open_page,
     panel,
     press,
@@ -29,19 +28,6 @@ pytestmark = pytest.mark.browser
 
 DEMO = "demo_binance_spot_btc_eth_20240808_650s.jsonl.gz"
 SYMBOL = "BTC/USDT"
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright, chromium_path: str) -> Iterator[Browser]:
-    chromium = launch(playwright, chromium_path)
-    yield chromium
-    chromium.close()
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from engine.store.bundle_reader import Bundle
-from tests.app.pages.dashboard import choose, dashboard, launch, open_page, press, settle
+from tests.app.pages.dashboard import choose, dashboard, open_page, press, settle
 from tests.app.test_archive import machine
 from tests.app.test_archive import record as leave
 
@@ -19,19 +19,6 @@ pytestmark = pytest.mark.browser
 
 WAIT_MS = 20_000
 SECRET = "f1nnhubK3y0000000777"
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright, chromium_path: str) -> Iterator[Browser]:
-    chromium = launch(playwright, chromium_path)
-    yield chromium
-    chromium.close()
 
 
 @pytest.fixture(scope="module")

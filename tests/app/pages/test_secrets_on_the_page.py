@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
-from tests.app.pages.dashboard import dashboard, expect_state, launch, open_page, press
+from tests.app.pages.dashboard import dashboard, expect_state, open_page, press
 from tests.fakes.finnhub import FakeFinnhub
 from tests.fakes.http_server import HttpResponse
 from tests.fakes.truth import SimulatorTruth
@@ -18,19 +17,6 @@ from tests.fakes.uniswap_pool import FakePool
 pytestmark = pytest.mark.browser
 
 FINNHUB_KEY, NODE_KEY = "f1nnhubK3y0000000777", "n0dek3yn0dek3yn0d3"
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright, chromium_path: str) -> Iterator[Browser]:
-    chromium = launch(playwright, chromium_path)
-    yield chromium
-    chromium.close()
 
 
 def test_no_key_is_on_the_page_or_in_the_log(browser: Browser, tmp_path: Path) -> None:
