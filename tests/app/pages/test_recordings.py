@@ -12,8 +12,6 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from engine.store.bundle_reader import Bundle
 from tests.app.pages.dashboard import choose, dashboard, open_page, press, settle
-from tests.app.test_archive import machine
-from tests.app.test_archive import record as leave
 
 pytestmark = pytest.mark.browser
 
@@ -161,20 +159,3 @@ def test_a_life_of_a_recording(page: Page, browser: Browser, address: str, folde
     expect(card).to_contain_text("recording", timeout=WAIT_MS)
     expect(card).to_have_attribute("data-updates", re.compile(r"\d{2,}"), timeout=WAIT_MS)
     assert "connector=replay" in page.url
-
-
-def test_an_address_opens_its_recording_again_after_a_restart(
-    browser: Browser, folder: Path, environment: dict[str, str], tmp_path: Path
-) -> None:
-    _, store = machine(tmp_path)
-    recording = leave(store)
-    store.close()
-    changed = {**environment, "STORE_URL": f"duckdb:///{tmp_path}/tape.duckdb"}
-    with dashboard(tmp_path / "app.log", changed) as address:
-        tab = open_page(browser, f"{address}/?connector=replay:{recording.id}&symbols=BTCUSDT&run=1")
-        card = tab.locator('.td-card[data-symbol="BTCUSDT"]')
-        expect(card).to_contain_text("recording", timeout=WAIT_MS)
-        tab.goto(f"{address}/recordings?recording=20200101-000000-gone")
-        expect(tab.get_by_text("The recording of this address is not here")).to_be_visible(timeout=WAIT_MS)
-        expect(row(tab, "stopped")).to_have_count(1, timeout=WAIT_MS)
-        tab.context.close()

@@ -35,11 +35,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     services.clear()
 
 
-def draw(**query: str) -> AppTest:
+def draw(name: str = "recordings", **query: str) -> AppTest:
     page = AppTest.from_file(str(MAIN), default_timeout=FIRST_RUN_S)
-    page.switch_page("pages/recordings.py")
-    for name, value in query.items():
-        page.query_params[name] = value
+    page.switch_page(f"pages/{name}.py")
+    for parameter, value in query.items():
+        page.query_params[parameter] = value
     page.run()
     assert not page.exception
     return page
@@ -85,6 +85,21 @@ def test_an_address_chooses_the_recording(here: Path) -> None:
     page = draw(recording=older)
     assert page.selectbox(key="recording").value == older
     assert "not here" in words(draw(recording="20200101-000000-gone"))
+
+
+def test_an_address_opens_its_recording_again_after_a_restart(here: Path) -> None:
+    name = leave_behind(here, end=True)
+    page = draw("live_trading", connector=f"replay:{name}", symbols=KEY[1], run="1")
+    assert page.selectbox(key="connector").value == f"replay:{name}"
+    replay = engine().connectors[f"replay:{name}"]
+    assert replay.capabilities.source == "replay"
+    assert [instrument.symbol for instrument in replay.instruments()] == [KEY[1]]
+
+
+def test_an_address_of_a_recording_that_is_gone_is_told_and_makes_no_store(here: Path) -> None:
+    page = draw("live_trading", connector="replay:20200101-000000-gone", run="1")
+    assert any("There is no connector" in warning.value for warning in page.warning)
+    assert not list(here.iterdir())
 
 
 def test_a_store_that_is_no_store_leaves_the_rest_of_the_page_alone(here: Path) -> None:
