@@ -16,11 +16,13 @@ from typing import Any
 
 from benchmarks.machine import rss_mb, slope
 from benchmarks.scale_line import SETTLE_S, Run, thread_cpu_s
+from engine.store.base import Recording
 from engine.store.desk import RecordingDesk
 from engine.store.options import RecordOptions
 
 LOOK_S = 5.0
 FULL_AFTER_S = 60.0
+END_WITHIN_S = 60.0
 
 
 class Recorded(Run):
@@ -52,6 +54,14 @@ class Recorded(Run):
             }  # fmt: skip
         return cost
 
+    def _stop(self) -> Recording:
+        """The recording once its end is written, however slow the disk."""
+        self.desk.stop()
+        found = self.desk.finished(END_WITHIN_S)
+        if found is None or found.ending == "running":
+            raise RuntimeError(f"the end of the recording was not written: {self.desk.state().error}")
+        return found
+
     def soak(self, minutes: float) -> dict[str, Any]:
         """The memory of the process while it records, from the first minute on."""
         self.desk.start(self.keys)
@@ -62,11 +72,11 @@ class Recorded(Run):
             if passed >= FULL_AFTER_S:
                 rows.append((passed / 60, rss_mb(os.getpid())))
         state = self.desk.state()
-        ended = self.desk.stop()
+        ended = self._stop()
         sizes = [size for _, size in rows]
         return {
             "minutes": minutes, "slope": slope(rows), "first": sizes[0], "last": sizes[-1], "most": max(sizes),
-            "events": ended.events if ended is not None else 0, "dropped": state.dropped, "bytes": state.bytes,
+            "events": ended.events, "dropped": state.dropped, "bytes": state.bytes,
         }  # fmt: skip
 
 

@@ -30,6 +30,9 @@ from engine.store.options import options_from
 LINE_EVERY_S = 10.0
 """How often a line is printed where there is no terminal that could overwrite it."""
 
+END_WITHIN_S = 60.0
+"""How long a slow disk may take to write the rest."""
+
 
 def add(commands: Any) -> None:
     """Describe the command and its options."""
@@ -111,7 +114,8 @@ def _record(options: argparse.Namespace) -> int:
         print(f"recording {recording.id} into {desk.store().place}", flush=True)
         _watch(hub, desk, keys, options.minutes)
         state = desk.state()
-        ended = desk.stop() or recording
+        desk.stop()
+        ended = desk.finished(END_WITHIN_S) or recording
         print(_summary(desk, ended, state))
         return int(bool(desk.state().error) or ended.gaps > 0 or ended.ending != "stopped")
     finally:

@@ -21,6 +21,8 @@ from engine.store.recorder import CHECK_EVERY_S, Listen, Recorder
 from engine.store.retention import enforce, outgrown
 
 REMOVED_KEPT = 20
+CLOSE_S = 5.0
+"""How long a slow disk may take to write the end of a recording when the program ends."""
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +65,8 @@ class RecordingDesk:
         self._hub, self._clock, self._listen = hub, clock, listen
         self._store: Store | None = None
         self._recorder: Recorder | None = None
+        self._last: Recorder | None = None
+        """The one that was stopped last; on a slow disk it may still be writing."""
         self._began_s = 0.0
         self._error = self._hint = ""
         self._removed: deque[str] = deque(maxlen=REMOVED_KEPT)
@@ -120,6 +124,7 @@ class RecordingDesk:
         """End the recording that runs, within 2 s; what it became, None where none ran."""
         with self._lock:
             recorder, self._recorder = self._recorder, None
+            self._last = recorder or self._last
         if recorder is None:
             return None
         recording = recorder.stop()
@@ -127,6 +132,15 @@ class RecordingDesk:
         self._error, self._hint = said.error, said.hint
         log.info("recording %s ended with %d events", recording.id, said.events)
         return recording
+
+    def finished(self, seconds: float = CLOSE_S) -> Recording | None:
+        """The recording that was stopped last, once its end is written; waits for that so many seconds at most."""
+        if self._last is None:
+            return None
+        self._last.wait(seconds)
+        said = self._last.progress()
+        self._error, self._hint = said.error, said.hint
+        return self._last.recording
 
     def state(self) -> RecordingState:
         """How things stand; never waits for the disk for long."""
@@ -152,6 +166,8 @@ class RecordingDesk:
     def close(self) -> None:
         """End the recording, if one runs, and let go of the store."""
         self.stop()
+        if self._last is not None and not self._last.wait(CLOSE_S):
+            log.error("recording %s is closed before its end was written", self._last.recording.id)
         with self._store_lock:
             store, self._store = self._store, None
         if store is not None:

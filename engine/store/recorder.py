@@ -120,6 +120,11 @@ class Recorder:
         self._thread.join(timeout=STOP_S)
         return self.recording
 
+    def wait(self, seconds: float) -> bool:
+        """Whether everything is written, after so many seconds at most."""
+        self._thread.join(timeout=seconds)
+        return not self._thread.is_alive()
+
     def _let_go(self) -> None:
         leave, self._leave = self._leave, []
         for end in leave:
@@ -224,6 +229,7 @@ class Recorder:
             lost = len(self._pending.entries) + len(self._queue)
             log.error("recording %s ends without its last %d events: %s", self.recording.id, lost, self._error)
             return
-        error = self._error
-        self.recording = self._store.end(self.recording.id, at_ns=self._clock.now_ns())
-        self._error = error
+        try:
+            self.recording = self._store.end(self.recording.id, at_ns=self._clock.now_ns())
+        except StoreError as error:
+            self._fail(error)

@@ -21,7 +21,7 @@ def there_and_back(entries: list[Entry]) -> tuple[list[Entry], dict[str, int]]:
     return sorted(found, key=lambda one: one.index), {name: len(table) for name, table in columns.tables.items()}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(entries=any_entries())
 def test_entries_come_back_bit_for_bit(entries: list[Entry]) -> None:
     assert exactly(there_and_back(entries)[0]) == exactly(entries)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 from msgspec.structs import replace
@@ -10,6 +11,7 @@ from engine.clock import ManualClock
 from engine.engine import Engine
 from engine.errors import StoreError
 from engine.market.signal import Signal
+from engine.store.base import Recording
 from engine.store.desk import RecordingDesk
 from engine.store.duckdb_store import DuckdbStore
 from engine.store.options import RecordOptions
@@ -63,7 +65,8 @@ def test_an_engine_records_what_runs_through_it_with_the_signals(engine: Engine,
     assert (state.recording.id, state.recording.note, state.error, state.dropped) == (recording.id, "a test", "", 0)
     assert (state.bytes or 0) > 0
     assert state.rate > 0
-    ended = engine.recording.stop()
+    engine.recording.stop()
+    ended = engine.recording.finished()
     assert ended is not None
     assert ended.ending == "stopped"
     events = [entry.event for entry in engine.recording.store().read(recording.id)]
@@ -139,7 +142,7 @@ def test_recordings_that_are_too_old_go_when_the_store_is_opened(
 def test_the_oldest_recordings_go_while_all_together_are_too_large(
     options: RecordOptions, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    oldest, newest = old_recording(options, 2, 150_000), old_recording(options, 1, 150_000)
+    oldest, newest = old_recording(options, 2, 60_000), old_recording(options, 1, 60_000)
     store = DuckdbStore(tmp_path / "data" / "tape.duckdb")
     room = store.size() * 0.75
     said = enforce(store, replace(options, max_gb=room / 1e9), START_NS)
@@ -176,3 +179,23 @@ def test_a_recording_refuses_when_its_place_does(engine: Engine, options: Record
     with pytest.raises(StoreError) as caught:
         engine.recording.start([BTC])
     assert "STORE_URL" in caught.value.hint
+
+
+def test_the_end_of_a_recording_is_written_although_the_disk_is_slow(
+    engine: Engine, connector: FakeConnector, options: RecordOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.store.recorder.STOP_S", 0.05)
+    slow, end = Event(), DuckdbStore.end
+
+    def end_slowly(self: DuckdbStore, recording_id: str, *, at_ns: int) -> Recording:
+        slow.wait(0.5)
+        return end(self, recording_id, at_ns=at_ns)
+
+    monkeypatch.setattr(DuckdbStore, "end", end_slowly)
+    desk = RecordingDesk(engine.hub, options, clock=connector.clock)
+    recording = desk.start([BTC])
+    desk.close()
+    store = DuckdbStore(Path(options.store_url[len("duckdb:///") :]))
+    assert store.found_cut_off == []
+    assert store.recording(recording.id).ending == "stopped"
+    store.close()

@@ -64,7 +64,7 @@ def record(store: StubbornStore, hub: Hub, clock: ManualClock) -> Iterator[Recor
 
     yield start
     for recorder in started:
-        recorder.stop()
+        finish(recorder)
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -72,6 +72,12 @@ def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert monotonic() < deadline, "it did not come to be in time"
         sleep(0.005)
+
+
+def finish(recorder: Recorder) -> None:
+    """Stop it and wait for the disk."""
+    recorder.stop()
+    assert recorder.wait(DEADLINE_S)
 
 
 def stored(store: StubbornStore, recorder: Recorder, key: FeedKey | None = None) -> list[object]:
@@ -96,7 +102,7 @@ def test_what_the_hub_publishes_is_recorded_in_its_order(
         btc.say(snapshot(1) if number == 1 else delta(number, bids=((99.0, float(number)),)))
         eth.say(trade(number, symbol="ETHUSDT"))
         btc.say(trade(number))
-    recorder.stop()
+    finish(recorder)
     assert [(one.key, one.event) for one in store.read(recorder.recording.id)] == [
         (update.key, update.event) for update in reader.drain()
     ]
@@ -113,7 +119,7 @@ def test_a_recording_that_begins_late_opens_with_the_status_and_the_whole_book(
     line.say(delta(2, bids=((99.5, 7.0),)))
     recorder = record(BTC)
     line.say(delta(3))
-    recorder.stop()
+    finish(recorder)
     status, book, last = stored(store, recorder)
     assert getattr(status, "state", None) is FeedState.LIVE
     assert isinstance(book, BookSnapshot)
@@ -137,7 +143,7 @@ def test_a_disk_that_is_full_for_a_while_costs_nothing_and_is_told(
     store.refusal = None
     btc.say(delta(3))
     until(lambda: not recorder.progress().error)
-    recorder.stop()
+    finish(recorder)
     found = [event for event in stored(store, recorder, BTC) if isinstance(event, BookDelta)]
     assert found == [delta(2), delta(3)]
     assert store.gaps(recorder.recording.id) == []
@@ -162,7 +168,7 @@ def test_a_disk_that_stays_full_leaves_a_gap_with_its_reason_while_the_feed_goes
     store.refusal = None
     until(lambda: not recorder.progress().error)
     btc.say(delta(200))
-    recorder.stop()
+    finish(recorder)
     told = [update.event for update in reader.drain() if isinstance(update.event, BookDelta)]
     assert told == [delta(number) for number in range(2, 201)]
     [gap] = store.gaps(recorder.recording.id)
@@ -195,7 +201,7 @@ def test_an_event_that_cannot_be_kept_costs_a_gap_and_the_recording_goes_on(
     until(lambda: recorder.progress().dropped > 0)
     btc.say(delta(2))
     btc.say(delta(3))
-    recorder.stop()
+    finish(recorder)
     [gap] = store.gaps(recorder.recording.id)
     assert "cannot be kept" in gap.reason
     assert [type(event).__name__ for event in stored(store, recorder)][-3:] == [
@@ -216,7 +222,7 @@ def test_signals_stand_among_the_events_of_their_feed(hub: Hub, store: StubbornS
     signal = Signal("echo", "binance", "BTCUSDT", "buy", 0.5, 100.0, START_NS, "because", 0.75)
     ears[0](BTC, signal)
     ears[0](ETH, signal)
-    recorder.stop()
+    finish(recorder)
     assert [event for event in stored(store, recorder) if isinstance(event, Signal)] == [signal]
     assert ears == []
 
@@ -230,7 +236,7 @@ def test_books_bars_and_quality_are_written_beside_the_events(
     btc.say(trade(1, 100.5, 2.0))
     btc.say(trade(2, 100.25, 1.0))
     until(lambda: len(store.market_depth("BTCUSDT")) >= 2)
-    recorder.stop()
+    finish(recorder)
     row = store.market_depth("BTCUSDT")[0]
     assert (row.bids, row.asks) == ("[[100.0,1.0],[99.0,2.0]]", "[[101.0,1.0],[102.0,2.0]]")
     assert (row.provider, row.mid_price, row.spread, row.imbalance) == ("binance", 100.5, 1.0, 0.0)
@@ -248,7 +254,7 @@ def test_a_jump_of_the_clock_is_a_gap_of_all_feeds(
     connector.streams[0].say(snapshot(1))
     clock.advance(3600)
     until(lambda: recorder.progress().gaps > 0)
-    recorder.stop()
+    finish(recorder)
     gap = store.gaps(recorder.recording.id)[0]
     assert (gap.key, gap.to_ns - gap.from_ns) == (None, 3600 * 10**9)
     assert "clock jumped by +" in gap.reason
@@ -269,7 +275,7 @@ def test_a_feed_without_books_is_recorded_after_a_gap_too(
     store.refusal = None
     until(lambda: not recorder.progress().error)
     btc.say(trade(200))
-    recorder.stop()
+    finish(recorder)
     found = stored(store, recorder)
     assert [getattr(found[-2], "state", None), found[-1]] == [FeedState.LIVE, trade(200)]
     [gap] = store.gaps(recorder.recording.id)
@@ -302,7 +308,7 @@ def test_what_could_not_be_written_in_the_end_leaves_a_recording_that_is_cut_off
     until(lambda: recorder.progress().events >= 2)
     store.refusal = REFUSED
     btc.say(delta(2))
-    recorder.stop()
+    finish(recorder)
     assert "ends without its last 1 events" in caplog.text
     store.close()
     again = StubbornStore(tmp_path / "tape.duckdb")
