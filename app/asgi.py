@@ -45,6 +45,7 @@ async def lifespan(application: st.App) -> AsyncIterator[dict[str, Any]]:
         services.pop("live_plane", None)
         close_archive()
         close_engine()
+        gc.unfreeze()  # or libraries in C++ complain, while Python ends, of what is still there
 
 
 app = st.App(str(ROOT / "app" / "main.py"), lifespan=lifespan, routes=plane.routes())

@@ -46,4 +46,6 @@ def _skew(feed: Feed) -> list[str]:
         return []
     side = "ahead of" if skew_ms > 0 else "behind"
     how = "" if measured else "at least "
+    if feed.status is not None and feed.status.source == "replay":
+        return [f"the recording machine's clock ran {how}{seconds(abs(skew_ms) / 1e3)} {side} the venue's"]
     return [f"this machine's clock runs {how}{seconds(abs(skew_ms) / 1e3)} {side} the venue's", f"→ {CLOCK_REMEDY}"]

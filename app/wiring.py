@@ -152,7 +152,7 @@ def reopen_recording(connector: str) -> bool:
         capture = settings().captures_dir / name
         if capture.exists() and capture.parent == settings().captures_dir and name not in ("", ".", ".."):
             open_capture(capture, 1.0)
-        else:
+        elif any(recording.id == name for recording in recordings()):
             open_tape(name, 1.0)
     except EngineError as error:
         log.info("%s cannot be opened again: %s", name, error)

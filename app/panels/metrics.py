@@ -80,5 +80,7 @@ def _skew(key: FeedKey, feed: Feed) -> str | None:
         return None
     side = "ahead of" if skew_ms > 0 else "behind"
     how = "measured" if measured else "at least: frames seem to arrive before they were sent"
+    if feed.status is not None and feed.status.source == "replay":
+        return f"{key[1]}: the recording machine's clock ran {abs(skew_ms):,.0f} ms {side} the venue's ({how})."
     remedy = f" {CLOCK_REMEDY}" if abs(skew_ms) >= NOTABLE_SKEW_MS else " Latencies contain it."
     return f"{key[1]}: this machine's clock runs {abs(skew_ms):,.0f} ms {side} the venue's ({how}).{remedy}"

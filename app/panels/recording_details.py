@@ -24,7 +24,7 @@ def show(recording: Recording) -> None:
     running = recording.ending == "running"
     with st.container(horizontal=True, vertical_alignment="bottom", key="recording-actions"):
         # What buttons do is done here and not in callbacks: those would be given what was chosen a moment before.
-        if st.button("▶️ Replay", key="replay", type="primary", disabled=not recording.events):
+        if st.button("▶️ Replay", key="replay", type="primary", disabled=running or not recording.events):
             st.session_state["replay-asked"] = recording.id
         kinds = [kind for kind in KINDS if kind in ENDINGS]
         kind = st.selectbox(
@@ -35,7 +35,7 @@ def show(recording: Recording) -> None:
             st.rerun()
         asked = st.button("🗑 Delete …", key="delete", disabled=running)
     if running:
-        st.caption("It is being recorded: stop it before it is exported or deleted.")
+        st.caption("It is being recorded: stop it before it is replayed, exported or deleted.")
     if error := st.session_state.pop("recording-error", None):
         st.error(error)
     if asked:

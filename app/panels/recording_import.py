@@ -14,7 +14,8 @@ from app.words import plain, sentences
 from engine.errors import StoreError
 from engine.store.report import size_words
 
-LARGEST_UPLOAD_MB = 1_024
+LARGEST_UPLOAD_MB = 200
+"""What the server takes at all (`server.maxUploadSize`); an upload lies in its memory."""
 
 
 def show() -> None:

@@ -378,6 +378,8 @@ class Player:
             self._ended = True
             if self._loop:
                 return
+        for key in self.playable.feeds:
+            self._feed(key)  # who comes later to one that never spoke is told of the end, too
         losses = f" ({self._losses})" if self._losses else ""
         hint = "Move it back, or stop and start again, to play it once more."
         self._say(FeedState.STOPPED, f"the recording has ended{losses}", hint)

@@ -48,13 +48,11 @@ def poll_interval_s(mode: str) -> float:
 class _Reader:
     """One receiver of one feed, and how far its opening snapshot already went: an update's number, or the update."""
 
-    __slots__ = ("opened_at", "receiver", "told")
+    __slots__ = ("opened_at", "receiver")
 
     def __init__(self, receiver: Receiver) -> None:
         self.receiver = receiver
         self.opened_at: int | BookSnapshot | BookDelta | None = None
-        self.told = False
-        """Whether it knows, since it lost its place, that there is no book to begin again with."""
 
     def knows(self, event: MarketEvent) -> bool:
         """Whether the opening snapshot, which ran ahead of what is being published, holds this event already."""
@@ -130,7 +128,7 @@ class Upstream:
                     self._readers = tuple([other for other in self._readers if other is not reader])
                     continue
                 if receiver.lost and self.key in receiver.lost:
-                    self._reopen(reader, feed)
+                    self._open(reader, feed, again=True)
 
     def add(self, receiver: Receiver) -> None:
         with self.lock:
@@ -146,23 +144,20 @@ class Upstream:
             if not self._readers:
                 self.idle_since_ns = now_ns
 
-    def _open(self, reader: _Reader, feed: Feed) -> bool:
-        """Begin a reader's line: the status and, if there is a book (then True), a snapshot."""
+    def _open(self, reader: _Reader, feed: Feed, *, again: bool = False) -> None:
+        """Begin a reader's line (`again`: it lost its place): the status and, if there is a book, a snapshot."""
         receiver = reader.receiver
         opening = feed.opening()
-        if feed.status is not None and not (reader.told and opening is None):
+        if feed.status is not None:
             receiver.put(self.key, feed.status, feed)
         if opening is None:
-            return False
+            if again:  # without a book there is none to begin with: trades go on, and a book begins with a snapshot
+                receiver.reopen(self.key)
+            return
         snapshot, newest = opening
         receiver.reopen(self.key)
         receiver.put(self.key, snapshot, feed)
         reader.opened_at = snapshot.sequence if snapshot.sequence is not None else newest
-        return True
-
-    def _reopen(self, reader: _Reader, feed: Feed) -> None:
-        """Begin again for a reader that lost its place; it is told the status once while there is no book."""
-        reader.told = not self._open(reader, feed)
 
 
 class Subscription:

@@ -35,5 +35,7 @@ def drafted(path: Path) -> Iterator[Path]:
 
 
 def _remove(draft: Path) -> None:
-    for path in (draft, draft.with_name(draft.name + ".wal")):
-        path.unlink(missing_ok=True)
+    """It and what a database keeps beside it."""
+    for path in draft.parent.iterdir():
+        if path.name.startswith(draft.name):
+            path.unlink(missing_ok=True)

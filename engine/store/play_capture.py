@@ -13,7 +13,7 @@ from engine.clock import Clock, ManualClock
 from engine.errors import DecodeError, StoreError
 from engine.feed.feed import Feed
 from engine.feed.mailbox import FeedKey
-from engine.market.events import FeedState, MarketEvent
+from engine.market.events import FeedState, MarketEvent, Trade
 from engine.store.capture import Damage, Record, read_capture
 from engine.store.handovers import Successors
 from engine.store.notes import read_note
@@ -100,10 +100,11 @@ class CapturePass:
             return self._reopened(record.connection)
         if record.direction == "note":
             return self._note(record)
-        self._clock.set(record.received_ns)
         published: list[tuple[FeedKey, MarketEvent]] = []
         feeds, connections, streamed = self._feeds, self._connections, record.channel == "ws"
         successors = self._successors
+        if successors.waiting:
+            self._clock.set(record.received_ns)
         for item in self.items(record):
             if type(item) not in _EVENTS:
                 if item.kind == "restart":
@@ -117,7 +118,8 @@ class CapturePass:
                 connections[symbol] = record.connection
             for event in feed.push(replace(item, source="replay")):
                 published.append((key, event))
-                successors.told(event)
+                if type(event) is Trade:
+                    successors.told(event)
         if record.received_ns - self._tick_ns >= TICK_NS:
             published += self._tick(record.received_ns)
         return published

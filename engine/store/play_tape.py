@@ -15,7 +15,7 @@ from engine.feed.feed_copy import FeedCopy
 from engine.feed.mailbox import FeedKey
 from engine.market.events import BookSnapshot, FeedState, FeedStatus, MarketEvent, Quote, Trade
 from engine.market.signal import Signal
-from engine.store.base import Gap, Recording, Store, time_ns
+from engine.store.base import Entry, Gap, Recording, Store, time_ns
 from engine.store.playable import About, Published
 
 LOOKED_AT = 1_000
@@ -27,13 +27,6 @@ class _Hole(Struct, frozen=True):
 
     key: FeedKey
     gap: Gap
-
-
-class _Told(Struct, frozen=True):
-    """An event of one feed."""
-
-    key: FeedKey
-    event: MarketEvent
 
 
 class PlayableTape:
@@ -95,43 +88,50 @@ class TapePass:
         self._torn: set[FeedKey] = set()
         self._gaps = 0
 
-    def moments(self) -> Iterator[tuple[int, _Told | _Hole]]:
+    def moments(self) -> Iterator[tuple[int, Entry | _Hole]]:
         store, recording = self._playable.store, self._playable.recording
         holes = _Holes(store.gaps(recording.id))
         newest_ns = 0
         for entry in store.read(recording.id):
             event = entry.event
+            if type(event) is Signal:
+                continue
             at_ns = time_ns(event)
-            newest_ns = max(newest_ns, at_ns)
+            if at_ns > newest_ns:
+                newest_ns = at_ns
             if holes.left:
                 for hole in holes.before(entry.key, at_ns):
                     yield newest_ns, hole
-            if type(event) is not Signal:
-                yield newest_ns, _Told(entry.key, event)  # type: ignore[arg-type]
+            yield newest_ns, entry
         for hole in holes.left:
             yield max(newest_ns, hole.gap.from_ns), hole
 
-    def take(self, moment: _Told | _Hole) -> Published:
+    def take(self, moment: Entry | _Hole) -> Published:
         key = moment.key
         feed = self._feeds.get(key)
         if feed is None:
             feed = self._feeds[key] = self._feed_of(key)
         if type(moment) is _Hole:
             return self._tear(key, feed, moment.gap)
-        event: MarketEvent = moment.event  # type: ignore[union-attr]
+        event: MarketEvent = moment.event  # type: ignore[union-attr, assignment]
         kind = type(event)
         if kind is FeedStatus:
             self._statuses[key] = event  # type: ignore[assignment]
             self._torn.discard(key)
         elif kind is BookSnapshot:
             self._had_book.add(key)
-        if self._torn and key in self._torn:
-            begins = kind is BookSnapshot or (kind in (Trade, Quote) and key not in self._had_book)
-            if begins and key in self._statuses:
-                self._torn.discard(key)
-                said = feed.push(self._statuses[key])
-                return [(key, published) for published in (*said, *feed.push(event))]
-        return [(key, published) for published in feed.push(event)]
+        if self._torn and self._begins_anew(key, kind):
+            return [(key, said) for said in (*feed.push(self._statuses[key]), *feed.push(event))]
+        return [(key, said) for said in feed.push(event)]
+
+    def _begins_anew(self, key: FeedKey, kind: type) -> bool:
+        """Whether a gap ends with this event, and what the feed had said of itself has to be told again."""
+        if key not in self._torn or key not in self._statuses:
+            return False
+        if kind is not BookSnapshot and (key in self._had_book or kind not in (Trade, Quote)):
+            return False
+        self._torn.discard(key)
+        return True
 
     def losses(self) -> str:
         return f"{self._gaps} gap{'s' if self._gaps > 1 else ''}" if self._gaps else ""

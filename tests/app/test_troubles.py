@@ -248,6 +248,14 @@ def test_a_clock_that_is_wrong_is_told_with_the_remedy() -> None:
     assert "NTP" in text
 
 
+def test_the_clock_of_a_recording_is_told_and_nobody_is_asked_to_set_it() -> None:
+    feed = make_feed()
+    feed.set_state(FeedState.LIVE, source="replay")
+    feed.quality.clock_offset_ns = -3_600_000_000_000
+
+    assert troubles(feed) == ["the recording machine's clock ran 60 min behind the venue's"]
+
+
 def test_a_clock_that_is_right_is_no_trouble() -> None:
     feed = make_feed()
     feed.push(quote(1))

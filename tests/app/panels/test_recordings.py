@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.panels.recording_store import limits
-from app.wiring import close_archive
+from app.wiring import archive, close_archive, directory, engine
+from engine.errors import StoreError
 from engine.process import close_engine, services
 from engine.store.opening import open_store
 from engine.store.options import RecordOptions
+from engine.store.work import Outcome, ProgressCall
+from tests.app.support import wait_until
 from tests.engine.store.events import KEY, START_NS, run_of, snapshot, trade
 
 MAIN = Path(__file__).resolve().parents[3] / "app" / "main.py"
@@ -31,11 +35,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     services.clear()
 
 
-def draw(**query: str) -> AppTest:
+def draw(name: str = "recordings", **query: str) -> AppTest:
     page = AppTest.from_file(str(MAIN), default_timeout=FIRST_RUN_S)
-    page.switch_page("pages/recordings.py")
-    for name, value in query.items():
-        page.query_params[name] = value
+    page.switch_page(f"pages/{name}.py")
+    for parameter, value in query.items():
+        page.query_params[parameter] = value
     page.run()
     assert not page.exception
     return page
@@ -83,6 +87,21 @@ def test_an_address_chooses_the_recording(here: Path) -> None:
     assert "not here" in words(draw(recording="20200101-000000-gone"))
 
 
+def test_an_address_opens_its_recording_again_after_a_restart(here: Path) -> None:
+    name = leave_behind(here, end=True)
+    page = draw("live_trading", connector=f"replay:{name}", symbols=KEY[1], run="1")
+    assert page.selectbox(key="connector").value == f"replay:{name}"
+    replay = engine().connectors[f"replay:{name}"]
+    assert replay.capabilities.source == "replay"
+    assert [instrument.symbol for instrument in replay.instruments()] == [KEY[1]]
+
+
+def test_an_address_of_a_recording_that_is_gone_is_told_and_makes_no_store(here: Path) -> None:
+    page = draw("live_trading", connector="replay:20200101-000000-gone", run="1")
+    assert any("There is no connector" in warning.value for warning in page.warning)
+    assert not list(here.iterdir())
+
+
 def test_a_store_that_is_no_store_leaves_the_rest_of_the_page_alone(here: Path) -> None:
     (here / "tape.duckdb").write_bytes(b"these are not recordings" * 1000)
     page = draw()
@@ -99,3 +118,57 @@ def test_limits_are_told_with_the_names_of_their_settings() -> None:
     assert "whatever their age" in free
     assert "without a limit of size" in free
     assert "no market_depth (RECORD_DEPTH_EVERY_S) and no bars" in free
+
+
+def test_long_work_has_a_bar_and_is_called_off_by_its_button(here: Path) -> None:
+    begun = Event()
+
+    def task(progress: ProgressCall) -> Outcome:
+        while True:
+            progress(3, 12, "events")
+            begun.set()
+
+    page = draw()
+    number = archive().works.start("Session *bundle*", task)
+    assert begun.wait(5.0)
+    page.run()
+    (bar,) = page.get("progress")
+    assert bar.proto.value == 25
+    assert "events 3 of 12" in plain_words(bar.proto.text)
+    page.button(key=f"work-cancel-{number}").click().run()
+    assert wait_until(lambda: archive().works.reports()[0].state == "cancelled", 5.0)
+    page.run()
+    assert any("called off, nothing of it is left" in text.value for text in page.markdown)
+    page.button(key=f"work-forget-{number}").click().run()
+    assert archive().works.reports() == []
+
+
+def test_a_failure_is_told_with_what_to_do_and_without_folders(here: Path) -> None:
+    def task(progress: ProgressCall) -> Outcome:
+        raise StoreError("/srv/me/data/x.csv.zip cannot be written: no room", hint="Make room.")
+
+    page = draw()
+    archive().works.start("CSV", task)
+    assert wait_until(lambda: archive().works.reports()[0].state == "failed", 5.0)
+    page.run()
+    told = " ".join([plain_words(text.value) for text in page.markdown])
+    assert "x.csv.zip cannot be written: no room. Make room." in told
+    assert "/srv/me" not in told
+
+
+def test_recording_is_switched_on_and_off_on_the_page(here: Path) -> None:
+    page = draw()
+    assert wait_until(lambda: directory().listing(engine().connectors["mock"]).state == "ready", 5.0)
+    page.run()
+    page.multiselect(key="record-symbols-mock").select("BTC/USDT")
+    page.text_input(key="record-note").input("a note")
+    page.run()
+    page.button(key="record").click().run()
+    recording = engine().recording.state().recording
+    assert recording is not None
+    assert (recording.feeds, recording.note) == ((("mock", "BTC/USDT", "stream"),), "a note")
+    assert page.button(key="replay").disabled
+    page.button(key="record-stop").click().run()
+    assert engine().recording.state().recording is None
+    assert not page.exception
+    assert [one.ending for one in archive().store().recordings()] == ["stopped"]

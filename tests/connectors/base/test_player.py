@@ -11,6 +11,7 @@ from connectors.base.player import Player
 from engine.errors import StoreError
 from engine.market.events import BookSnapshot, FeedState, FeedStatus
 from engine.store.base import Gap
+from engine.store.play_tape import PlayableTape
 from tests.connectors.base.replay_rig import (
     KEY,
     SECOND,
@@ -24,6 +25,7 @@ from tests.connectors.base.replay_rig import (
     wait_until,
 )
 from tests.engine.support import START_NS
+from tests.fakes.memory_store import MemoryStore
 
 OTHER = ("kraken", "BTC/USD", "stream")
 
@@ -223,6 +225,19 @@ def test_who_comes_late_is_told_how_things_stand() -> None:
     late.wait(lambda events: len(events) == 2)
     assert getattr(late.events[0], "state", None) is FeedState.LIVE
     assert books(late.events) == [102]
+    first.stop()
+    second.stop()
+
+
+def test_who_comes_after_the_end_is_told_of_it_also_where_nothing_was_recorded() -> None:
+    store = MemoryStore()
+    recording = store.begin([KEY, OTHER], at_ns=START_NS)
+    player = Player(PlayableTape(store, store.end(recording.id, at_ns=START_NS + SECOND)), None, pace=HurriedPace())
+    early, late = Ear(), Ear()
+    first = player.add(KEY, "BTCUSDT", early)
+    early.wait_end()
+    second = player.add(OTHER, "BTC/USD", late)
+    late.wait_end()
     first.stop()
     second.stop()
 

@@ -185,16 +185,20 @@ def test_a_slow_reader_drops_all_counts_it_and_reopens_with_a_snapshot(hub: Hub,
     assert events(slow) == [delta(121)]
 
 
-def test_a_slow_reader_of_a_feed_without_a_book_hears_its_status_once_not_with_every_event(
+def test_a_slow_reader_of_a_feed_without_a_book_hears_its_status_and_what_comes_after_the_drop(
     hub: Hub, connector: FakeConnector
 ) -> None:
-    slow = EventQueue(capacity=3)
+    slow = EventQueue(capacity=5)
     hub.subscribe([KEY], slow)
     stream = connector.streams[0]
     stream.say(delta(100))
-    for number in range(1, 20):
+    for number in range(1, 21):
         stream.say(trade(number))
-    assert len([event for event in events(slow) if isinstance(event, FeedStatus)]) == 1
+    assert slow.dropped > 10
+    line = events(slow)
+    assert isinstance(line[0], FeedStatus)
+    stream.say(trade(21))
+    assert events(slow) == [trade(21)]
     stream.say(snapshot(99))
     line = events(slow)
     assert assert_contiguous(line) == 100
