@@ -19,7 +19,7 @@ import msgspec
 from connectors.base.coroutines import OwnLoop
 from connectors.base.unified.errors import is_lost_book, kinds, translate
 from connectors.base.unified.listing import Listing
-from connectors.base.unified.wire import Told, WireNotice, encode, picture, prints
+from connectors.base.unified.wire import Told, WireNotice, encode, is_spoilt, picture, prints
 from engine.clock import Clock
 from engine.errors import Blocked, Disconnected, FeedError, InvalidSymbol, RateLimited, StreamUnsupported
 
@@ -204,6 +204,11 @@ class UnifiedLink:
             misses, spoke = 0, True
             if unified in self._exchange.orderbooks:
                 self._given[symbol] = unified
+            elif symbol in self._given:
+                continue  # dropped since it was given: half of an update that it could not read may be in it
+            if is_spoilt(book):
+                self._fail(Disconnected(f"{self._venue}: the book of {symbol} holds an impossible price"))
+                return
             self._put(picture(symbol, book))
 
     async def _watch_trades(self, symbol: str, unified: str) -> None:

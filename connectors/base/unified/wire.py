@@ -5,6 +5,7 @@ The library hands out one living book per symbol and goes on changing it: rows a
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -67,6 +68,15 @@ decode = msgspec.json.Decoder(Wire).decode
 def picture(symbol: str, book: Mapping[str, Any], depth: int = DEPTH) -> WireBook:
     """A copy of a book's best levels."""
     return WireBook(symbol, levels(book["bids"], depth), levels(book["asks"], depth), stamp_ns(book.get("timestamp")))
+
+
+def is_spoilt(book: Mapping[str, Any]) -> bool:
+    """Whether an impossible price stands in a book (its sides are sorted); what it replaced is lost."""
+    return any(side and not (0.0 < side[0][0] < math.inf and 0.0 < side[-1][0] < math.inf) for side in _sides(book))
+
+
+def _sides(book: Mapping[str, Any]) -> tuple[Sequence[Sequence[Any]], Sequence[Sequence[Any]]]:
+    return book["bids"], book["asks"]
 
 
 def levels(side: Sequence[Sequence[Any]], depth: int = DEPTH) -> Levels:

@@ -66,6 +66,14 @@ class CcxtAdapter(BinanceAdapter):
 
         return CcxtRig(symbols, **options)
 
+    def edits(self) -> Mapping[str, Any]:
+        def negative(fields: dict[str, Any]) -> None:
+            # Only what is copied out of the library's book is looked at: a level that everybody sees.
+            best = self.rig.feed(self.symbol).view.best_bid
+            fields["b"] = [*fields["b"], [f"{best:.8f}", "-1.00000000"]]
+
+        return {**super().edits(), "negative": negative}
+
     def refuse(self, status: int, retry_after_s: int | None = None, times: int | None = 1) -> None:
         super().refuse(status, None if retry_after_s is None else round(retry_after_s / SHORTER), times)
 

@@ -287,3 +287,19 @@ def test_a_name_that_takes_long_to_look_up_delays_no_end(monkeypatch: pytest.Mon
     own.close(None, 1.0)
     assert time.monotonic() - begun < 1.5
     release.set()
+
+
+@pytest.mark.parametrize(
+    ("bids", "asks", "spoilt"),
+    [
+        ([[2.0, 1.0], [1.0, 1.0]], [[3.0, 1.0], [4.0, 1.0]], False),
+        ([[2.0, 1.0], [-1.0, 1.0]], [[3.0, 1.0], [4.0, 1.0]], True),
+        ([[2.0, 1.0], [1.0, 1.0]], [[3.0, 1.0], [float("inf"), 1.0]], True),
+        ([[2.0, 1.0]], [[-3.0, 1.0], [4.0, 1.0]], True),
+        ([], [], False),
+    ],
+)
+def test_an_impossible_price_is_noticed_wherever_it_stands(
+    bids: list[list[float]], asks: list[list[float]], spoilt: bool
+) -> None:
+    assert wire.is_spoilt({"bids": bids, "asks": asks}) is spoilt
