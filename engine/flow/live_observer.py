@@ -1,7 +1,7 @@
 """The observer of a live feed: quotes that change nothing but a size, which most do, are taken in one step.
 
 Told section by section, such a quote costs four calls and as many looks at the same four figures. Here the parts that
-it concerns are brought up to date at once; what comes of it is the same to the last bit (docs/decisions/0019).
+it concerns are brought up to date at once; what comes of it is the same to the last bit (docs/decisions/0017).
 """
 
 from __future__ import annotations

@@ -25,7 +25,9 @@ from engine.store.column_reader import from_columns
 from engine.store.columns import SCHEMAS, Columns, FeedName, to_columns
 from engine.store.duckdb_errors import explain
 from engine.store.duckdb_schema import TABLES_OF_A_RECORDING, VERSION, check, prepare, version_of
+from engine.store.feed_numbers import FeedNumbers
 from engine.store.journal import Journal, Written
+from engine.store.sampled_rows import SampledRows
 
 MOST_WAITING = 20_000
 BRING_IN_EVERY_S = 10.0
@@ -50,26 +52,7 @@ FROM recordings LEFT JOIN endings ON recording = number
 log = logging.getLogger(__name__)
 
 
-class _Feeds:
-    """The feeds of one recording and their numbers."""
-
-    def __init__(self, known: dict[FeedName, int]) -> None:
-        self.known = known
-        self.new: list[FeedName] = []
-
-    def number(self, name: FeedName) -> int:
-        found = self.known.get(name)
-        if found is None:
-            found = self.known[name] = len(self.known)
-            self.new.append(name)
-        return found
-
-    def of_key(self, key: FeedKey | None) -> int:
-        """The number under which gaps and quality of a key stand; -1 for all feeds."""
-        return -1 if key is None else self.number((key, key[0], key[1]))
-
-
-class DuckdbStore:
+class DuckdbStore(SampledRows):
     """See `Store` in engine/store/base.py."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
@@ -81,7 +64,7 @@ class DuckdbStore:
         self._path = path
         self._read_only = read_only
         self._lock = RLock()
-        self._feeds: dict[int, _Feeds] = {}
+        self._feeds: dict[int, FeedNumbers] = {}
         self._numbers: dict[str, int] = {}
         self._closed = self._spoiled = False
         self._waiting: list[Written] = []
@@ -148,7 +131,7 @@ class DuckdbStore:
                 "INSERT INTO recordings VALUES (?, ?, ?, ?, ?)",
                 [number, made, at_ns, note, msgspec.json.encode(versions).decode()],
             )
-            numbered = _Feeds({})
+            numbered = FeedNumbers()
             for key in feeds:
                 numbered.of_key(key)
             self._add_feeds(number, numbered)
@@ -184,7 +167,7 @@ class DuckdbStore:
         self._brought_in_s = monotonic()
         if not self._waiting or self._journal is None:
             return
-        numbered: dict[int, _Feeds] = {}
+        numbered: dict[int, FeedNumbers] = {}
         with self._transaction() as connection:
             # The library may have reported a failure although it had written everything: then it is there already.
             known = self._last_serial()
@@ -201,9 +184,9 @@ class DuckdbStore:
     def _last_serial(self) -> int:
         return int(self._one("SELECT coalesce(max(serial), 0) FROM brought_in"))
 
-    def _add_parts(self, number: int, parts: Sequence[Written]) -> _Feeds:
+    def _add_parts(self, number: int, parts: Sequence[Written]) -> FeedNumbers:
         """Add what belongs to one recording; its feeds, some of them perhaps new."""
-        feeds = _Feeds(dict(self._feeds_of(number).known))
+        feeds = self._feeds_of(number).copy()
         entries = [entry for part in parts for entry in part.entries]
         self._add_columns(number, to_columns(entries, feeds.number), len(entries))
         for gap in [gap for part in parts for gap in part.gaps]:
@@ -240,7 +223,7 @@ class DuckdbStore:
             [number, min(low), max(high), min(first), max(last), events, columns.level_rows],
         )
 
-    def _add_feeds(self, number: int, feeds: _Feeds) -> None:
+    def _add_feeds(self, number: int, feeds: FeedNumbers) -> None:
         for name in feeds.new:
             (venue, symbol, mode), event_venue, event_symbol = name
             self._connection.execute(
@@ -429,23 +412,6 @@ class DuckdbStore:
             ).fetchall()
         return [(known.get(feed), *rest) for feed, *rest in rows]
 
-    def market_depth(
-        self, symbol: str | None = None, *, since_ms: int | None = None, recording: str | None = None, limit: int = 1000
-    ) -> list[MarketDepth]:
-        return self._newest(MarketDepth, "market_depth", {"symbol": symbol, "recording": recording}, since_ms, limit)
-
-    def candle_bars(
-        self,
-        symbol: str | None = None,
-        timeframe: str | None = None,
-        *,
-        since_ms: int | None = None,
-        recording: str | None = None,
-        limit: int = 1000,
-    ) -> list[CandleBar]:
-        wanted = {"symbol": symbol, "timeframe": timeframe, "recording": recording}
-        return self._newest(CandleBar, "candle_bars", wanted, since_ms, limit)
-
     def _newest(
         self, kind: type[Any], table: str, wanted: dict[str, str | None], since_ms: int | None, limit: int
     ) -> list[Any]:
@@ -506,13 +472,13 @@ class DuckdbStore:
             self._numbers[recording_id] = int(rows[0][0])
             return self._numbers[recording_id]
 
-    def _feeds_of(self, number: int) -> _Feeds:
+    def _feeds_of(self, number: int) -> FeedNumbers:
         with self._guard():
             found = self._feeds.get(number)
             if found is None:
                 rows = self._connection.execute("SELECT * FROM feeds WHERE recording = ?", [number]).fetchall()
                 known = {((row[2], row[3], row[4]), row[5], row[6]): int(row[1]) for row in rows}
-                found = self._feeds[number] = _Feeds(known)
+                found = self._feeds[number] = FeedNumbers(known)
             return found
 
     def _one(self, query: str) -> Any:

@@ -17,10 +17,11 @@ from pyarrow import fs
 from engine.errors import StoreError
 from engine.feed.mailbox import FeedKey
 from engine.market.instrument import nearest_symbols
-from engine.store.base import CandleBar, Entry, Gap, MarketDepth, QualityNote, Recording
+from engine.store.base import Entry, Gap, MarketDepth, QualityNote, Recording
 from engine.store.column_reader import from_columns
 from engine.store.columns import SCHEMAS
 from engine.store.parquet_export import RECORDINGS, Contents
+from engine.store.sampled_rows import SampledRows
 
 PAGE = 10_000
 CONNECT_S, ANSWER_S = 5.0, 30.0
@@ -28,7 +29,7 @@ _HINT = "An archive only reads: name a duckdb:/// or postgresql:// place in STOR
 _contents = msgspec.json.Decoder(Contents).decode
 
 
-class ParquetStore:
+class ParquetStore(SampledRows):
     """See `Store` in engine/store/base.py; everything that would change the archive raises StoreError."""
 
     def __init__(self, url: str) -> None:
@@ -99,24 +100,6 @@ class ParquetStore:
                 yield from page
         except (OSError, pa.ArrowException) as error:
             raise self._explain(error) from error
-
-    def market_depth(
-        self, symbol: str | None = None, *, since_ms: int | None = None, recording: str | None = None, limit: int = 1000
-    ) -> list[MarketDepth]:
-        wanted = {"symbol": symbol, "recording": recording}
-        return self._newest(MarketDepth, "market_depth", wanted, since_ms, limit)
-
-    def candle_bars(
-        self,
-        symbol: str | None = None,
-        timeframe: str | None = None,
-        *,
-        since_ms: int | None = None,
-        recording: str | None = None,
-        limit: int = 1000,
-    ) -> list[CandleBar]:
-        wanted = {"symbol": symbol, "timeframe": timeframe, "recording": recording}
-        return self._newest(CandleBar, "candle_bars", wanted, since_ms, limit)
 
     def _newest(
         self, kind: type[Any], name: str, wanted: dict[str, str | None], since_ms: int | None, limit: int

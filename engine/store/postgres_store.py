@@ -34,6 +34,7 @@ from engine.store.postgres_schema import (
     TABLES_OF_A_RECORDING,
     VERSION,
 )
+from engine.store.sampled_rows import SampledRows
 
 PAGE = 10_000
 """How many entries are read at a time."""
@@ -51,7 +52,7 @@ FROM recordings LEFT JOIN endings e ON e.recording = number
 log = logging.getLogger(__name__)
 
 
-class PostgresStore:
+class PostgresStore(SampledRows):
     """See `Store` in engine/store/base.py."""
 
     def __init__(self, url: str, *, read_only: bool = False) -> None:
@@ -362,23 +363,6 @@ class PostgresStore:
         known = {feed: key for (key, _, _), feed in self._feeds_of(number).known.items()}
         rows = self._door.rows(f"SELECT feed, {columns} FROM {table} WHERE recording = %s ORDER BY {order}", [number])
         return [(known.get(feed), *rest) for feed, *rest in rows]
-
-    def market_depth(
-        self, symbol: str | None = None, *, since_ms: int | None = None, recording: str | None = None, limit: int = 1000
-    ) -> list[MarketDepth]:
-        return self._newest(MarketDepth, "market_depth", {"symbol": symbol, "recording": recording}, since_ms, limit)
-
-    def candle_bars(
-        self,
-        symbol: str | None = None,
-        timeframe: str | None = None,
-        *,
-        since_ms: int | None = None,
-        recording: str | None = None,
-        limit: int = 1000,
-    ) -> list[CandleBar]:
-        wanted = {"symbol": symbol, "timeframe": timeframe, "recording": recording}
-        return self._newest(CandleBar, "candle_bars", wanted, since_ms, limit)
 
     def _newest(
         self, kind: type[Any], table: str, wanted: dict[str, str | None], since_ms: int | None, limit: int
