@@ -119,7 +119,10 @@ check "lint" "$venv/bin/ruff" check .
 check "types" "$python" -m mypy
 check "layers" "$python" "$venv/bin/lint-imports" --no-cache
 printf '\nPassed so far: %s\n' "${passed[*]}"
-# Pages are judged by the clock, so nothing else runs beside them; the others share the machine, a file at a time.
-[[ "$scope" == fast ]] || check "browser tests" limited 900 "$python" -m pytest -m browser
+# What is judged by the clock has the machine to itself; the others share it, a file at a time.
+if [[ "$scope" == all ]]; then
+    check "browser tests" limited 900 "$python" -m pytest -m browser
+    check "fault tests" limited 900 "$python" -m pytest tests/contract
+fi
 # Last, so that a good run ends with pytest's own closing line.
-check "tests" limited 1500 "$python" -m pytest -m "$selection" --numprocesses 2 --dist loadfile
+check "tests" limited 1500 "$python" -m pytest -m "$selection" --ignore tests/contract --numprocesses 2 --dist loadfile

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, get_args
 
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 
 from engine.clock import Clock, ManualClock
 from engine.errors import DecodeError, StoreError
@@ -116,7 +116,8 @@ class CapturePass:
             key, feed = feeds.get(symbol) or self._meet(symbol)
             if streamed:
                 connections[symbol] = record.connection
-            for event in feed.push(replace(item, source="replay")):
+            force_setattr(item, "source", "replay")  # fresh from the decoder: nobody else has it
+            for event in feed.push(item):
                 published.append((key, event))
                 if type(event) is Trade:
                     successors.told(event)

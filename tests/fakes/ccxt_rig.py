@@ -18,7 +18,7 @@ from tests.fakes.rig import Rig, hasty
 from tests.fakes.truth import HISTORY, SimulatorTruth, Snapshot, Top, Update
 from tests.fakes.witness import Seen
 
-WAIT_S = 1.5
+WAIT_S = 2.5
 """The library's silence that is borne here; two of them end a connection."""
 QUICK: Mapping[str, Any] = {"connect_per_s": 20.0, "connect_burst": 10, "backoff_cap_s": 1.0, "rest_per_s": 50.0}
 SHORT: Mapping[str, Any] = {"fallback_s": 3.0, "hold_s": 1.0, "resubscribe_s": 2.0}
