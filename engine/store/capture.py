@@ -103,7 +103,13 @@ def segments(path: Path) -> list[Path]:
         return [path]
     found = sorted(one for one in path.iterdir() if one.name.endswith(SEGMENT_ENDINGS))
     if not found:
-        raise StoreError(f"{path} holds no recorded frames", hint="Name a capture file, or a folder of segments.")
+        inner = ", ".join(captures_in(path)[-3:])
+        hint = (
+            f"Name one of the captures in it, such as {inner}."
+            if inner
+            else "Name a capture file, or a folder of them."
+        )
+        raise StoreError(f"{path} holds no recorded frames", hint=hint)
     return found
 
 
