@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app.panels.capture import SPEEDS
 from app.wiring import replay_controls
@@ -35,14 +36,15 @@ def _deck(controls: ReplayControls) -> None:
         "Replay speed", list(SPEEDS), key=SPEED, required=True, on_change=_turn, args=(controls,),
         help="1× is the time of the recording; max goes as fast as the readers can.",
     )  # fmt: skip
-    pause, event, book = st.columns(3)
+    pause, event, book, again = st.columns(4)
     if state.paused:
         pause.button("▶", key="replay-resume", width="stretch", on_click=controls.resume)
     else:
         pause.button("⏸", key="replay-pause", width="stretch", on_click=controls.pause)
     event.button("Event", key="replay-step", width="stretch", on_click=controls.step, args=("event",))
     book.button("Book", key="replay-step-book", width="stretch", on_click=controls.step, args=("book",))
-    _slider(controls, state)
+    if state.end_ns - state.start_ns >= SHORTEST_S * _SECOND_NS:
+        _places(again, controls, state)
     st.session_state[LOOP] = state.loop
     st.toggle("Loop", key=LOOP, on_change=_loop, args=(controls,), help="The end is followed by the beginning.")
 
@@ -64,13 +66,21 @@ def speed_name(speed: float | None) -> str | None:
     return next((name for name, value in SPEEDS.items() if value == speed), None)
 
 
-def _slider(controls: ReplayControls, state: ReplayState) -> None:
-    if state.end_ns - state.start_ns < SHORTEST_S * _SECOND_NS:
-        return
+def _places(again: DeltaGenerator, controls: ReplayControls, state: ReplayState) -> None:
+    """Where it is, and where to go.
+
+    Two things: a slider that followed the replay would send its last place back as if somebody had chosen it.
+    """
+    st.progress(min(max((state.at_ns - state.start_ns) / (state.end_ns - state.start_ns), 0.0), 1.0))
     first, last = _time(state.start_ns), _time(state.end_ns) + timedelta(seconds=1)
-    st.session_state[AT] = min(max(_time(state.at_ns), first), last)
+    if not first <= st.session_state.get(AT, first) <= last:
+        del st.session_state[AT]  # it was chosen in another recording
     st.slider(
-        "Moment (UTC)", first, last, step=timedelta(seconds=1), format="HH:mm:ss", key=AT, on_change=_seek,
+        "Go to (UTC)", first, last, first, step=timedelta(seconds=1), format="HH:mm:ss", key=AT, on_change=_seek,
+        args=(controls, state.start_ns),
+    )  # fmt: skip
+    again.button(
+        "↺", key="replay-again", width="stretch", help="Go once more to the moment of the slider.", on_click=_seek,
         args=(controls, state.start_ns),
     )  # fmt: skip
 

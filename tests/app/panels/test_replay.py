@@ -91,16 +91,29 @@ def test_every_button_does_its_part(deck: Deck) -> None:
     ]  # fmt: skip
 
 
-def test_the_slider_follows_the_replay_and_moves_it(deck: Deck) -> None:
+def test_the_slider_moves_the_replay_and_stays_where_it_was_put(deck: Deck) -> None:
     tab = shown(deck)
-    slider = tab.slider(key="replay-at")
-    assert slider.value == datetime(2023, 11, 14, 22, 14, 21)  # noqa: DTZ001 - the slider knows no zones
-    slider.set_value(datetime(2023, 11, 14, 22, 16, 1)).run()  # noqa: DTZ001
+    chosen = datetime(2023, 11, 14, 22, 16, 1)  # noqa: DTZ001 - the slider knows no zones
+    assert tab.slider(key="replay-at").value == datetime(2023, 11, 14, 22, 13, 20)  # noqa: DTZ001
+    tab.slider(key="replay-at").set_value(chosen).run()
     assert deck.pressed == [("seek", 161.0)]
-    deck.shown = replace(STATE, at_ns=START_NS + 300 * SECOND)
+    for second in range(170, 300, 10):
+        deck.shown = replace(STATE, at_ns=START_NS + second * SECOND)
+        tab.run()
+    assert tab.slider(key="replay-at").value == chosen
+    assert deck.pressed == [("seek", 161.0)], "what moves by itself moves nothing"
+    tab.button(key="replay-again").click().run()
+    assert deck.pressed == [("seek", 161.0)] * 2
+
+
+def test_a_place_chosen_in_another_recording_is_forgotten(deck: Deck) -> None:
+    tab = shown(deck)
+    tab.slider(key="replay-at").set_value(datetime(2023, 11, 14, 22, 16, 1)).run()  # noqa: DTZ001
+    later = 3_600 * SECOND
+    deck.shown = replace(STATE, start_ns=START_NS + later, at_ns=START_NS + later, end_ns=STATE.end_ns + later)
     tab.run()
-    assert tab.slider(key="replay-at").value == datetime(2023, 11, 14, 22, 18, 20)  # noqa: DTZ001
-    assert deck.pressed == [("seek", 161.0)]
+    assert not tab.exception
+    assert tab.slider(key="replay-at").value == datetime(2023, 11, 14, 23, 13, 20)  # noqa: DTZ001
 
 
 def test_a_recording_of_a_moment_has_no_slider(deck: Deck) -> None:
