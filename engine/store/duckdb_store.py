@@ -29,8 +29,8 @@ from engine.store.feed_numbers import FeedNumbers
 from engine.store.journal import Journal, Written
 from engine.store.sampled_rows import SampledRows
 
-MOST_WAITING = 20_000
-BRING_IN_EVERY_S = 10.0
+MOST_WAITING = 40_000
+BRING_IN_EVERY_S = 30.0
 """So many events, or seconds, until what is in the journal is brought into the database."""
 REWRITTEN_ROWS = 500_000
 PAGE = 10_000
@@ -38,9 +38,11 @@ PAGE = 10_000
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "threads": 1,
     "memory_limit": "1GB",
-    # What is committed lies in the log beside the file until so much has come together: fewer, larger visits.
-    "checkpoint_threshold": "64MB",
+    # What is committed stays in memory, and in the log beside the file, until so much has come together.
+    "checkpoint_threshold": "16MB",
 }
+_KEPT = "16MB"
+"""What the library may keep of the file in memory between two visits; else a long recording fills it to its limit."""
 _LIST = """
 SELECT number, id, started_ns, ended_ns, coalesce(ending, 'running'), note, versions,
     (SELECT coalesce(sum(events), 0) FROM flushes WHERE recording = number),
@@ -180,6 +182,16 @@ class DuckdbStore(SampledRows):
         self._feeds |= numbered
         self._waiting, self._events_waiting = [], 0
         self._journal.clear()
+        self._forget_blocks()
+
+    def _forget_blocks(self) -> None:
+        """Let go of what was read and written; only room that somebody needs now is kept."""
+        try:
+            self._connection.execute(f"SET memory_limit = '{_KEPT}'")
+        except duckdb.OutOfMemoryException:
+            log.debug("%s: more than %s is in use", self.place, _KEPT)
+        finally:
+            self._connection.execute(f"SET memory_limit = '{_CONFIG['memory_limit']}'")
 
     def _last_serial(self) -> int:
         return int(self._one("SELECT coalesce(max(serial), 0) FROM brought_in"))
