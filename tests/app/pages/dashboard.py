@@ -138,3 +138,13 @@ def updates(page: Page, symbol: str) -> int:
 def panel(page: Page, name: str) -> Locator:
     """The root of a canvas panel."""
     return page.locator(f'.st-key-{name} [data-panel="{name}"]')
+
+
+def tracebacks(log: str) -> list[str]:
+    """What failed, by the server's log.
+
+    One fault is Streamlit's own and left out: where a tab's script begins anew while the one before is on its way out,
+    both may touch the tab's state, and listing its keys fails; the newer script draws the page again.
+    """
+    found = log.split("Traceback ")[1:]
+    return [one for one in found if not ("filtered_state" in one and "changed size during iteration" in one)]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.app.pages.dashboard import choose, dashboard, open_page, press, settle
+from tests.app.pages.dashboard import choose, dashboard, open_page, press, settle, tracebacks
 from tests.engine.alerts.test_apprise_door import TOKEN, Hook
 
 pytestmark = pytest.mark.browser
@@ -54,7 +54,7 @@ def address(hook: Hook, rules: Path) -> Iterator[str]:
     }  # fmt: skip
     with dashboard(log, environment) as served:
         yield served
-    assert "Traceback" not in log.read_text()
+    assert tracebacks(log.read_text()) == []
     assert TOKEN not in log.read_text()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.app.pages.dashboard import choose, dashboard, open_page, panel, press, settle
+from tests.app.pages.dashboard import choose, dashboard, open_page, panel, press, settle, tracebacks
 from tests.shared import capture
 
 pytestmark = pytest.mark.browser
@@ -45,7 +45,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log = tmp_path_factory.mktemp("flow") / "app.log"
     with dashboard(log, {"MOCK_SEED": "7", "MOCK_RATE": "40", "HUB_LINGER_S": "1"}) as served:
         yield served
-    assert "Traceback" not in log.read_text()
+    assert tracebacks(log.read_text()) == []
 
 
 @pytest.fixture

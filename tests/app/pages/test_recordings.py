@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from engine.store.bundle_reader import Bundle
-from tests.app.pages.dashboard import choose, dashboard, open_page, press, settle
+from tests.app.pages.dashboard import choose, dashboard, open_page, press, settle, tracebacks
 
 pytestmark = pytest.mark.browser
 
@@ -39,7 +39,7 @@ def address(folder: Path, environment: dict[str, str]) -> Iterator[str]:
     with dashboard(log, environment) as served:
         yield served
     said = log.read_text()
-    assert "Traceback" not in said
+    assert tracebacks(said) == []
     assert "leaked" not in said
 
 
