@@ -18,6 +18,7 @@ from engine.errors import StoreError
 from engine.feed.mailbox import FeedKey
 from engine.feed.quality import QualityReport
 from engine.market.events import MarketEvent
+from engine.market.instrument import nearest_symbols
 from engine.market.signal import Signal
 
 Entered = MarketEvent | Signal
@@ -216,6 +217,13 @@ class Store(Protocol):
 def new_id(at_ns: int) -> str:
     """The id of a recording that begins at `at_ns` (UTC): `20240808-120509-3f2a9c`; sorts by time, fit for a file."""
     return f"{datetime.fromtimestamp(at_ns // 1_000_000_000, UTC):%Y%m%d-%H%M%S}-{token_hex(3)}"
+
+
+def unknown(recording_id: str, known: Sequence[str], place: str) -> StoreError:
+    """The error of a store that has no recording of that id, with the near ones."""
+    near = nearest_symbols(recording_id, known)
+    hint = f"Did you mean {', '.join(near)}?" if near else f"There are {len(known)} recordings in {place}."
+    return StoreError(f"there is no recording {recording_id!r}", hint=hint)
 
 
 def time_ns(event: Entered) -> int:

@@ -19,8 +19,7 @@ import pyarrow as pa
 from engine.errors import StoreError
 from engine.feed.mailbox import FeedKey
 from engine.feed.quality import QualityReport
-from engine.market.instrument import nearest_symbols
-from engine.store.base import CandleBar, Entry, Gap, MarketDepth, QualityNote, Recording, new_id, time_ns
+from engine.store.base import CandleBar, Entry, Gap, MarketDepth, QualityNote, Recording, new_id, time_ns, unknown
 from engine.store.column_reader import from_columns
 from engine.store.columns import SCHEMAS, Columns, FeedName, to_columns
 from engine.store.duckdb_errors import explain
@@ -331,9 +330,7 @@ class DuckdbStore(SampledRows):
         for one in found:
             if one.id == recording_id:
                 return one
-        near = nearest_symbols(recording_id, [one.id for one in found])
-        hint = f"Did you mean {', '.join(near)}?" if near else f"There are {len(found)} recordings in {self.place}."
-        raise StoreError(f"there is no recording {recording_id!r}", hint=hint)
+        raise unknown(recording_id, [one.id for one in found], self.place)
 
     def read(
         self,

@@ -16,8 +16,7 @@ from pyarrow import fs
 
 from engine.errors import StoreError
 from engine.feed.mailbox import FeedKey
-from engine.market.instrument import nearest_symbols
-from engine.store.base import Entry, Gap, MarketDepth, QualityNote, Recording
+from engine.store.base import Entry, Gap, MarketDepth, QualityNote, Recording, unknown
 from engine.store.column_reader import from_columns
 from engine.store.columns import SCHEMAS
 from engine.store.parquet_export import RECORDINGS, Contents
@@ -165,9 +164,7 @@ class ParquetStore(SampledRows):
         names = self._names()
         if recording_id in names:
             return self._read_contents(recording_id)
-        near = nearest_symbols(recording_id, names)
-        hint = f"Did you mean {', '.join(near)}?" if near else f"There are {len(names)} recordings in {self.place}."
-        raise StoreError(f"there is no recording {recording_id!r}", hint=hint)
+        raise unknown(recording_id, names, self.place)
 
     def _read_contents(self, recording_id: str) -> Contents:
         path = f"{self._base}/{RECORDINGS}/{recording_id}.json"
