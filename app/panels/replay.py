@@ -36,7 +36,8 @@ def _deck(controls: ReplayControls) -> None:
         "Replay speed", list(SPEEDS), key=SPEED, required=True, on_change=_turn, args=(controls,),
         help="1× is the time of the recording; max goes as fast as the readers can.",
     )  # fmt: skip
-    pause, event, book, again = st.columns(4)
+    pause, again = st.columns(2)
+    event, book = st.columns(2)
     if state.paused:
         pause.button("▶", key="replay-resume", width="stretch", on_click=controls.resume)
     else:
