@@ -165,7 +165,7 @@ class Channel:
         if feed is not None and now_ns >= self._quality_due_ns:
             stagger = (self.number % 20) * STAGGER_NS if self._quality is None else 0
             self._quality_due_ns = now_ns + QUALITY_EVERY_NS + stagger
-            self._quality = frames.quality_section(feed.quality.report(now_ns))
+            self._quality = frames.quality_section(feed.quality.report(self._clock_ns(now_ns)))
             sections.append(self._quality)
         return sections
 
@@ -205,6 +205,12 @@ class Channel:
             }
         )
 
+    def _clock_ns(self, now_ns: int) -> int:
+        """What the browser counts ages from and ends the chart at: of a recording its own time, else ours."""
+        feed, status = self._feed, self._status
+        recorded = feed is not None and status is not None and status.source == "replay"
+        return feed.clock.now_ns() if feed is not None and recorded else now_ns
+
     def _header(self, kind: int, now_ns: int) -> frames.Header:
         feed, status = self._feed, self._status
         bid, bid_size, ask, ask_size = _top(feed)
@@ -212,7 +218,7 @@ class Channel:
         source = view.source if view is not None else status.source if status is not None else "stream"
         return frames.Header(
             kind, self.number, self.seq, status.state if status is not None else FeedState.CONNECTING, source,
-            self._price_decimals, self._size_decimals, now_ns,
+            self._price_decimals, self._size_decimals, self._clock_ns(now_ns),
             feed.quality.last_ns if feed is not None else None, *self._stamps,
             feed.quality.updates if feed is not None else 0, bid, bid_size, ask, ask_size,
         )  # fmt: skip
