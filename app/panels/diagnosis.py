@@ -20,8 +20,7 @@ def show(session: LiveSession, view: View) -> None:
     """A button; the answers come as they are found, and nothing else waits for them."""
     with st.expander("Why no data?", key="why-no-data"):
         st.caption("Checks the five usual causes now, with this venue, these symbols and this machine.")
-        if st.button("Check now", key="why-check"):
-            st.session_state["why"] = _ask(session, view)
+        st.button("Check now", key="why-check", on_click=_check, args=(session, view))
         asked: Future[list[Cause]] | None = st.session_state.get("why")
         if asked is None:
             return
@@ -33,9 +32,10 @@ def show(session: LiveSession, view: View) -> None:
             st.markdown(f"{MARKS[cause.fine]} **{cause.question}** {plain(cause.found)}{remedy}")
 
 
-def _ask(session: LiveSession, view: View) -> Future[list[Cause]]:
+def _check(session: LiveSession, view: View) -> None:
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="why-no-data")
     try:
-        return pool.submit(look_into, session, view, engine().connectors[view.connector], directory())
+        found = pool.submit(look_into, session, view, engine().connectors[view.connector], directory())
+        st.session_state["why"] = found
     finally:
         pool.shutdown(wait=False)

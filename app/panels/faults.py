@@ -11,6 +11,7 @@ from app.wiring import engine
 from connectors.base.faults import CARDS, PER_SYMBOL, Fault, FaultBoard
 
 FASTEST = 5_000
+ALL = "all symbols"
 AT_NEXT_CONNECTION = frozenset({Fault.REFUSE_STREAM, Fault.HANDSHAKE_REFUSED, Fault.ACK_MISSING, Fault.ACK_REFUSED})
 AT_NEXT_BOOK = frozenset(
     {Fault.STALE_SNAPSHOT, Fault.SNAPSHOT_ERROR, Fault.SNAPSHOT_HTML, Fault.SNAPSHOT_SLOW, Fault.REFUSE_REST}
@@ -51,21 +52,28 @@ def _break(boards: Mapping[str, FaultBoard], name: str, symbols: Sequence[str]) 
     fault = Fault(str(st.selectbox("Fault", list(board.supported), key="fault", format_func=_name)))
     card = CARDS[fault]
     st.caption(" ".join([card.text, _when(fault)]).strip())
-    symbol = str(
-        st.selectbox("For", ["all symbols", *(symbols if fault in PER_SYMBOL else ())], key=f"fault-symbol-{name}")
-    )
-    value = (
+    st.selectbox("For", [ALL, *(symbols if fault in PER_SYMBOL else ())], key=f"fault-symbol-{name}")
+    if card.parameter:
         st.number_input(card.parameter.capitalize(), value=card.default, key=f"value-{fault}")
-        if card.parameter
-        else None
-    )
     now, off = st.columns(2)
-    if now.button("Once" if card.once else "Switch on", key="fault-on", width="stretch"):
-        board.set(fault, symbol="" if symbol == "all symbols" else symbol, value=value)
-    if off.button("Clear all", key="fault-clear", width="stretch"):
-        for one in boards.values():
-            one.clear()
+    now.button("Once" if card.once else "Switch on", key="fault-on", width="stretch", on_click=_set, args=(board, name))
+    off.button("Clear all", key="fault-clear", width="stretch", on_click=_clear, args=(boards,))
     _burning(boards)
+
+
+# In callbacks, which run before the page does: a page that is drawn anew meanwhile loses no click.
+
+
+def _set(board: FaultBoard, name: str) -> None:
+    """Switch on what is chosen at this moment."""
+    fault, symbol = Fault(str(st.session_state["fault"])), str(st.session_state.get(f"fault-symbol-{name}", ALL))
+    value = st.session_state.get(f"value-{fault}", CARDS[fault].default) if CARDS[fault].parameter else None
+    board.set(fault, symbol="" if symbol == ALL else symbol, value=value)
+
+
+def _clear(boards: Mapping[str, FaultBoard]) -> None:
+    for one in boards.values():
+        one.clear()
 
 
 @st.fragment(run_every=2.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -15,6 +16,8 @@ from engine.store.flight_list import Flight
 from engine.store.report import moment, size_words
 
 LOOK_EVERY_S = 2.0
+ASKED = "flight-asked"
+"""Which recording of frames the question before its deletion is about, while it is open."""
 
 
 def show() -> None:
@@ -29,13 +32,11 @@ def show() -> None:
         found = flights.get(name)
         if found is None:
             return
-        if st.button("Pack as one file", key="flight-pack", disabled=name in writing):
-            _pack(found)
-            st.rerun()
-        asked = st.button("🗑 Delete …", key="flight-delete", disabled=name in writing)
+        st.button("Pack as one file", key="flight-pack", disabled=name in writing, on_click=_pack)
+        st.button("🗑 Delete …", key="flight-delete", disabled=name in writing, on_click=_ask)
     if error := st.session_state.pop("flight-error", None):
         st.error(error)
-    if asked:
+    if st.session_state.get(ASKED) == name:
         _confirm(found)
 
 
@@ -49,26 +50,49 @@ def _table() -> None:
     st.html(f"<h4>Raw frames</h4>{flights_table(archive().flights(), _writing())}")
 
 
-def _pack(found: Flight) -> None:
+# What buttons do is done in callbacks: they run before the page does, so a page that is drawn anew loses no click.
+
+
+def _chosen() -> Flight | None:
+    """The one chosen at this moment, which the page may not have been drawn with yet."""
+    return next((flight for flight in archive().flights() if flight.name == st.session_state.get("flight")), None)
+
+
+def _pack() -> None:
+    _try(archive().pack_flight)
+
+
+def _ask() -> None:
+    st.session_state[ASKED] = st.session_state.get("flight")
+
+
+def _forget() -> None:
+    st.session_state.pop(ASKED, None)
+
+
+def _delete() -> None:
+    _forget()
+    _try(archive().delete_flight)
+
+
+def _try(work: Callable[[Flight], int]) -> None:
+    found = _chosen()
+    if found is None:
+        return
     try:
-        archive().pack_flight(found)
+        work(found)
     except StoreError as error:
         st.session_state["flight-error"] = plain(sentences(str(error), error.hint))
 
 
-@st.dialog("Delete these raw frames?")
+@st.dialog("Delete these raw frames?", on_dismiss=_forget)
 def _confirm(found: Flight) -> None:
     st.markdown(
         f"**{plain(found.name)}**: {found.records:,} records of {plain(found.manifest.connector)}, recorded from "
         f"{moment(found.manifest.started_ns)}, {size_words(found.size_bytes)}. This cannot be undone."
     )
     with st.container(horizontal=True):
-        if st.button("Delete for good", key="flight-delete-really", type="primary"):
-            try:
-                archive().delete_flight(found)
-            except StoreError as error:
-                st.error(plain(sentences(str(error), error.hint)))
-                return
-            st.rerun()
-        if st.button("Keep them", key="flight-delete-not"):
-            st.rerun()
+        done = st.button("Delete for good", key="flight-delete-really", type="primary", on_click=_delete)
+        kept = st.button("Keep them", key="flight-delete-not", on_click=_forget)
+    if done or kept:
+        st.rerun()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from app.recorded import feeds_words, gaps_table, length, quality_table
 from app.wiring import archive, engine
 from app.words import plain, sentences
-from engine.errors import EngineError, StoreError
+from engine.errors import EngineError
 from engine.store.base import QualityNote, Recording
 from engine.store.exporting import ENDINGS, Kind
 from engine.store.report import moment, size_words
 
 KINDS: dict[Kind, str] = {"bundle": "Session bundle", "csv": "CSV", "parquet": "Parquet", "duckdb": "DuckDB"}
+REPLAY_ASKED, DELETE_ASKED = "replay-asked", "delete-asked"
+"""Which recording is to be replayed, and which one the question before its deletion is about while it is open."""
 KIND_HELP = (
     "Session bundle: everything in one file that opens on another machine. CSV: tables for spreadsheets. "
     "Parquet: by venue, symbol and date. DuckDB: a store with this recording alone."
@@ -23,22 +27,17 @@ def show(recording: Recording) -> None:
     """Buttons first, then quality and gaps."""
     running = recording.ending == "running"
     with st.container(horizontal=True, vertical_alignment="bottom", key="recording-actions"):
-        # What buttons do is done here and not in callbacks: those would be given what was chosen a moment before.
-        if st.button("▶️ Replay", key="replay", type="primary", disabled=running or not recording.events):
-            st.session_state["replay-asked"] = recording.id
+        useless = running or not recording.events
+        st.button("▶️ Replay", key="replay", type="primary", disabled=useless, on_click=_ask, args=(REPLAY_ASKED,))
         kinds = [kind for kind in KINDS if kind in ENDINGS]
-        kind = st.selectbox(
-            "Export as", kinds, key="export-kind", format_func=KINDS.__getitem__, help=KIND_HELP, width=200
-        )
-        if st.button("Export", key="export", disabled=running):
-            _export(kind, recording)
-            st.rerun()
-        asked = st.button("🗑 Delete …", key="delete", disabled=running)
+        st.selectbox("Export as", kinds, key="export-kind", format_func=KINDS.__getitem__, help=KIND_HELP, width=200)
+        st.button("Export", key="export", disabled=running, on_click=_export)
+        st.button("🗑 Delete …", key="delete", disabled=running, on_click=_ask, args=(DELETE_ASKED,))
     if running:
         st.caption("It is being recorded: stop it before it is replayed, exported or deleted.")
     if error := st.session_state.pop("recording-error", None):
         st.error(error)
-    if asked:
+    if st.session_state.get(DELETE_ASKED) == recording.id:
         _confirm(recording)
     st.caption(_words(recording))
     store = archive().store()
@@ -63,14 +62,39 @@ def _words(recording: Recording) -> str:
     )
 
 
-def _export(kind: Kind, recording: Recording) -> None:
+# What buttons do is done in callbacks: they run before the page does, so a page that is drawn anew loses no click.
+
+
+def _ask(what: str) -> None:
+    """Remember what was asked for, and of which recording: the one chosen at this moment."""
+    st.session_state[what] = st.session_state.get("recording")
+
+
+def _forget() -> None:
+    st.session_state.pop(DELETE_ASKED, None)
+
+
+def _export() -> None:
+    kind: Kind = st.session_state["export-kind"]
+    _try(lambda recording: archive().export(kind, recording))
+
+
+def _delete() -> None:
+    _forget()
+    _try(archive().delete)
+
+
+def _try(work: Callable[[Recording], int]) -> None:
+    chosen = st.session_state.get("recording")
     try:
-        archive().export(kind, recording)
-    except StoreError as error:
+        found = next((one for one in archive().store().recordings() if one.id == chosen), None)
+        if found is not None:
+            work(found)
+    except EngineError as error:
         st.session_state["recording-error"] = plain(sentences(str(error), error.hint))
 
 
-@st.dialog("Delete this recording?")
+@st.dialog("Delete this recording?", on_dismiss=_forget)
 def _confirm(recording: Recording) -> None:
     """Names what goes; nothing goes without the second button."""
     st.markdown(
@@ -80,12 +104,7 @@ def _confirm(recording: Recording) -> None:
         "and candle\\_bars. Exports stay. This cannot be undone."
     )
     with st.container(horizontal=True):
-        if st.button("Delete for good", key="delete-really", type="primary"):
-            try:
-                archive().delete(recording)
-            except EngineError as error:
-                st.error(plain(sentences(str(error), error.hint)))
-                return
-            st.rerun()
-        if st.button("Keep it", key="delete-not"):
-            st.rerun()
+        done = st.button("Delete for good", key="delete-really", type="primary", on_click=_delete)
+        kept = st.button("Keep it", key="delete-not", on_click=_forget)
+    if done or kept:
+        st.rerun()

@@ -25,9 +25,8 @@ def show() -> None:
             "Session bundle", type=["zip"], key="session-file", max_upload_size=LARGEST_UPLOAD_MB,
             help="What Export as Session bundle wrote. A larger one can be laid into the exports folder.",
         )  # fmt: skip
-        if file is not None and st.button("Open the session", key="session-open"):
-            _open(file, file.name)
-            st.rerun()
+        if file is not None:
+            st.button("Open the session", key="session-open", on_click=_open_upload)
     if error := st.session_state.pop("session-error", None):
         st.error(error)
 
@@ -42,17 +41,28 @@ def show_exports() -> None:
         with st.container(horizontal=True):
             if name in paths:
                 download(paths[name], "export")
-                if is_bundle(paths[name]) and st.button("Open as a recording", key="export-open"):
-                    _open(paths[name], name)
-                    st.rerun()
-                if st.button("🗑 Delete the file", key="export-delete"):
-                    _remove(name)
-                    st.rerun()
+                if is_bundle(paths[name]):
+                    st.button("Open as a recording", key="export-open", on_click=_open_export)
+                st.button("🗑 Delete the file", key="export-delete", on_click=_remove)
 
 
 def _label(paths: dict[str, Path], name: str) -> str:
     path = paths.get(name)
     return f"{name} ({size_words(path.stat().st_size)})" if path is not None and path.is_file() else name
+
+
+# What buttons do is done in callbacks: they run before the page does, so a page that is drawn anew loses no click.
+
+
+def _open_upload() -> None:
+    if (file := st.session_state.get("session-file")) is not None:
+        _open(file, file.name)
+
+
+def _open_export() -> None:
+    name = str(st.session_state["export-file"])
+    if (path := next((one for one in archive().exports() if one.name == name), None)) is not None:
+        _open(path, name)
 
 
 def _open(file: IO[bytes] | Path, name: str) -> None:
@@ -62,8 +72,8 @@ def _open(file: IO[bytes] | Path, name: str) -> None:
         st.session_state["session-error"] = plain(sentences(str(error), error.hint))
 
 
-def _remove(name: str) -> None:
+def _remove() -> None:
     try:
-        archive().remove_export(name)
+        archive().remove_export(str(st.session_state["export-file"]))
     except StoreError as error:
         st.session_state["session-error"] = plain(sentences(str(error), error.hint))

@@ -27,23 +27,19 @@ def show() -> None:
     st.subheader("Record")
     recording, frames = engine().recording.state().recording, _frames_running()
     if recording is not None or frames:
-        if st.button("⏹ Stop recording", key="record-stop", type="primary", width="stretch"):
-            _stop()
-            st.rerun()
+        st.button("⏹ Stop recording", key="record-stop", type="primary", width="stretch", on_click=_stop)
         if recording is not None:
             st.caption(plain(f"Tape of {', '.join(map(feed_name, recording.feeds[:MOST_SYMBOLS]))}"))
         for venue in frames:
             st.caption(plain(f"Raw frames of {venue}"))
     else:
+        _draw_choice()
         keys = _keys()
         tape = st.toggle("Tape (events)", True, key="record-tape", help=TAPE_HELP)
-        venues = list(dict.fromkeys([key[0] for key in keys]))
-        frames_of = _frames(venues)
-        note = st.text_input("Note", key="record-note", max_chars=LONGEST_NOTE, placeholder="what this is about")
-        empty = not keys or not (tape or frames_of)
-        if st.button("● Record", key="record", type="primary", width="stretch", disabled=empty):
-            _start(keys if tape else [], frames_of, note)
-            st.rerun()
+        _draw_frames(keys)
+        st.text_input("Note", key="record-note", max_chars=LONGEST_NOTE, placeholder="what this is about")
+        empty = not keys or not (tape or _frames_of(keys))
+        st.button("● Record", key="record", type="primary", width="stretch", disabled=empty, on_click=_start)
     if error := st.session_state.pop("record-error", None):
         st.error(error)
 
@@ -52,45 +48,40 @@ def _frames_running() -> list[str]:
     return [venue for venue, state in engine().flight.states().items() if state.running]
 
 
-def _frames(venues: Sequence[str]) -> list[str]:
-    """The venues whose frames are wanted and can be recorded."""
+def _draw_frames(keys: Sequence[FeedKey]) -> None:
     if not st.toggle("Raw frames", False, key="record-frames", help=FRAMES_HELP):
-        return []
-    able = engine().flight.venues()
-    without = [venue for venue in venues if venue not in able]
+        return
+    without = sorted({venue for venue, _, _ in keys} - set(engine().flight.venues()))
     if without:
         st.caption(plain(f"{', '.join(without)}: there are no raw frames to record."))
-    return [venue for venue in venues if venue in able]
 
 
-def _keys() -> list[FeedKey]:
+def _draw_choice() -> None:
     running = sorted([key for key, readers in engine().hub.running().items() if readers])
     options = [RUNNING, CHOSEN] if running else [CHOSEN]
     way = st.radio("Of", options, key="record-way")
     if way == RUNNING:
-        picked = st.multiselect(
-            "Feeds", running, running, key="record-feeds", format_func=lambda key: feed_name(tuple(key))
-        )
-        return [(str(venue), str(symbol), str(mode)) for venue, symbol, mode in picked]
-    return _chosen()
+        st.multiselect("Feeds", running, running, key="record-feeds", format_func=lambda key: feed_name(tuple(key)))
+    else:
+        _draw_venue()
 
 
-def _chosen() -> list[FeedKey]:
+def _draw_venue() -> None:
     connectors = engine().connectors
     names = [name for name in sorted(connectors) if not name.startswith("replay:")]
     first = names.index("mock") if "mock" in names else 0
     name = str(st.selectbox("Venue", names, first, key="record-venue", required=True))
     can = connectors[name].capabilities
     listing = directory().listing(connectors[name])
-    symbols = st.multiselect(
+    st.multiselect(
         "Symbols", list(listing.instruments), key=f"record-symbols-{name}", max_selections=MOST_SYMBOLS,
         accept_new_options=True, select_all=False, placeholder="As the venue spells them",
     )  # fmt: skip
     if listing.state == "loading":
         _wait_for_listing(name)
     modes = [STREAMING] * can.streaming + [POLLING] * can.polling
-    mode = st.radio("Mode", modes, key=f"record-mode-{name}", horizontal=True) if len(modes) > 1 else modes[0]
-    return [(name, str(symbol), "stream" if mode == STREAMING else "poll:1") for symbol in symbols]
+    if len(modes) > 1:
+        st.radio("Mode", modes, key=f"record-mode-{name}", horizontal=True)
 
 
 @st.fragment(run_every=0.5)
@@ -100,8 +91,33 @@ def _wait_for_listing(name: str) -> None:
     st.caption(f"Loading what {plain(name)} lists …")
 
 
-def _start(keys: Sequence[FeedKey], frames_of: Sequence[str], note: str) -> None:
-    running = engine()
+# What is chosen at this moment: the button's callback runs before the page is drawn with it.
+
+
+def _keys() -> list[FeedKey]:
+    """The feeds that are to be recorded."""
+    chosen = st.session_state
+    if chosen.get("record-way") == RUNNING:
+        return [(str(venue), str(symbol), str(mode)) for venue, symbol, mode in chosen.get("record-feeds", ())]
+    name = str(chosen.get("record-venue", ""))
+    if name not in engine().connectors:
+        return []
+    streams = engine().connectors[name].capabilities.streaming
+    mode = chosen.get(f"record-mode-{name}", STREAMING if streams else POLLING)
+    symbols = chosen.get(f"record-symbols-{name}", ())
+    return [(name, str(symbol), "stream" if mode == STREAMING else "poll:1") for symbol in symbols]
+
+
+def _frames_of(keys: Sequence[FeedKey]) -> list[str]:
+    """The venues whose frames are wanted and can be recorded."""
+    able = engine().flight.venues() if st.session_state.get("record-frames") else ()
+    return [venue for venue in dict.fromkeys([key[0] for key in keys]) if venue in able]
+
+
+def _start() -> None:
+    running, found = engine(), _keys()
+    keys, frames_of = found if st.session_state.get("record-tape") else [], _frames_of(found)
+    note = str(st.session_state.get("record-note", ""))
     try:
         # The frames first: they begin with the connection, which the tape may be the one to open.
         for venue in frames_of:

@@ -21,6 +21,8 @@ def show() -> None:
     """Bars of what runs, and the ends of what ended; the page is drawn anew when something ends."""
     if not archive().works.reports():
         return
+    # The page is being drawn with what has ended already: drawing it anew is for what ends later.
+    st.session_state["works-running"] = _running()
     if _running():
         st.fragment(_draw, run_every=LOOK_EVERY_S)()
     else:

@@ -35,7 +35,7 @@ def show() -> None:
 
 def _replay(recording: Recording) -> None:
     """Open the Live Trading page on the recording when its button was pressed; the address holds which."""
-    if st.session_state.pop("replay-asked", None) != recording.id:
+    if st.session_state.pop(recording_details.REPLAY_ASKED, None) != recording.id:
         return
     try:
         name = open_tape(recording.id, 1.0)
