@@ -39,10 +39,10 @@ def rows_of(store: Store, recording_id: str) -> Rows:
     )  # fmt: skip
 
 
-def in_runs(items: Iterable[Item], size: int = BATCH_ROWS) -> Iterator[list[Item]]:
-    """The items in lists of that size, the last one shorter; none where there are none."""
+def in_runs(items: Iterable[Item], size: int | None = None) -> Iterator[list[Item]]:
+    """The items in lists of that size (None: `BATCH_ROWS`), the last one shorter; none where there are none."""
     left = iter(items)
-    while run := list(islice(left, size)):
+    while run := list(islice(left, size or BATCH_ROWS)):
         yield run
 
 
