@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from connectors.base.playback.clock import Pace
-from connectors.base.playback.player import Player, ReplayControls, ReplayStream
+from connectors.base.playback.controls import ReplayControls
+from connectors.base.playback.player import Player, ReplayStream
 from engine.connector import Callback, Capabilities
 from engine.errors import InvalidSymbol, StoreError, StreamUnsupported
 from engine.feed.mailbox import FeedKey

@@ -53,7 +53,7 @@ BASE_FLOORS = (
     ("connectors.base.transport",),
     tuple(
         f"connectors.base.{name}"
-        for name in ("binance", "ctrader", "futu", "unified", "uniswap", "simulation", "playback")
+        for name in ("binance", "ctrader", "futu", "kraken", "unified", "uniswap", "simulation", "playback")
     ),
 )
 

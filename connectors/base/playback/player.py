@@ -7,11 +7,9 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import closing
 from threading import Condition, Lock, Thread, current_thread
-from typing import Literal, Protocol
-
-from msgspec import Struct
 
 from connectors.base.playback.clock import OurPace, Pace, ReplayClock
+from connectors.base.playback.controls import ReplayState, Step
 from engine.connector import Callback
 from engine.feed.feed import Feed
 from engine.feed.mailbox import FeedKey
@@ -31,45 +29,7 @@ FULL = 0.25
 PATIENCE_S = 5.0
 """A reader that takes nothing for so long is not waited for any more."""
 
-Step = Literal["event", "book"]
-
 log = logging.getLogger(__name__)
-
-
-class ReplayState(Struct, frozen=True):
-    """How a replay stands. Times are the recording's, UTC ns; `speed` None is as fast as possible.
-
-    `seeking` while it is on its way to another place; `ended` after the last event; `error` is empty while it works.
-    """
-
-    title: str
-    start_ns: int
-    end_ns: int
-    at_ns: int
-    speed: float | None
-    paused: bool
-    loop: bool
-    seeking: bool
-    ended: bool
-    error: str
-
-
-class ReplayControls(Protocol):
-    """What a page may do with a replay. Every method returns at once and may be called from any thread."""
-
-    def state(self) -> ReplayState: ...
-
-    def set_speed(self, speed: float | None) -> None: ...
-
-    def pause(self) -> None: ...
-
-    def resume(self) -> None: ...
-
-    def step(self, what: Step = "event") -> None: ...
-
-    def seek(self, at_ns: int) -> None: ...
-
-    def set_loop(self, loop: bool) -> None: ...
 
 
 class ReplayStream:
