@@ -17,7 +17,7 @@ from engine.errors import ConfigError
 from tests.connectors.futu_rig import SYMBOL, Rig
 from tests.fakes.futu import FakeOpenD
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 LOAD = """
 import os
 from connectors.base.futu import door as futu_door
