@@ -30,11 +30,11 @@ from engine.feed.mailbox import FeedKey, Mailbox
 from engine.market.events import FeedState, FeedStatus, MarketEvent
 from engine.plugins import frame_readers
 from engine.store.base import Entry
+from engine.store.captures.play import PlayableCapture
+from engine.store.captures.verify import recognise
 from engine.store.opening import open_store
-from engine.store.play_capture import PlayableCapture
 from engine.store.play_tape import PlayableTape
 from engine.store.playable import Playable
-from engine.store.verify import recognise
 from engine.strategy.evaluate import evaluate
 from engine.strategy.host import StrategyHost
 from engine.strategy.signal_stream import digest_of_runs

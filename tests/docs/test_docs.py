@@ -31,7 +31,7 @@ from engine.feed.sync import WholeBooks
 from engine.market.events import BookDelta, BookSnapshot, FeedState, FeedStatus, MarketEvent, Trade
 from engine.plugins import discover
 from engine.settings import _VENUE_PREFIXES, VARIABLES
-from engine.store.verify import recognise, verify
+from engine.store.captures.verify import recognise, verify
 from engine.strategy.params import parameters
 from tests.fakes.http_server import HttpRequest, HttpResponse
 from tests.fakes.websocket_server import FakeServer, Session

@@ -1,0 +1,1 @@
+"""What the book of one symbol says: prices, sizes and their changes."""

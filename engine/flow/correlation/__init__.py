@@ -1,0 +1,1 @@
+"""How prices of several symbols move together."""

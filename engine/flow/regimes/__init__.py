@@ -1,0 +1,1 @@
+"""What kind of market it is: how much and how straight prices move, and when that changed."""

@@ -1,0 +1,1 @@
+"""From scores to signals, and what came of them."""

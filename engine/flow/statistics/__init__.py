@@ -1,0 +1,1 @@
+"""Pure mathematics over streams and samples of numbers; knows nothing of markets."""

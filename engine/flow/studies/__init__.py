@@ -1,0 +1,1 @@
+"""Whole recordings looked at afterwards; not for live feeds."""

@@ -1,0 +1,1 @@
+"""Captures: raw frames in files; read, judged, and played through their venue's own decoder."""

@@ -1,0 +1,1 @@
+"""Entries as columns and back, and what all stores that keep them so have in common."""

@@ -1,0 +1,1 @@
+"""Recordings in one DuckDB file: its tables, its journal, what its failures mean."""

@@ -1,0 +1,1 @@
+"""A recording as one file for elsewhere: session bundles, tables, archives."""

@@ -1,0 +1,1 @@
+"""Recordings as Parquet files: written once, read back as the same recording."""
