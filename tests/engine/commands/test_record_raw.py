@@ -23,9 +23,9 @@ def test_raw_frames_of_a_recording_are_sound_and_hold_what_the_store_holds(
     assert f"raw frames of mock into {place}" in said
     assert "raw records of mock" in said
     assert main(["verify", str(place), "--json"]) == 0
-    said = capsys.readouterr()
-    report = json.loads(said.out)
-    assert (report["connector"], said.err) == ("mock", "")
+    printed = capsys.readouterr()
+    report = json.loads(printed.out)
+    assert (report["connector"], printed.err) == ("mock", "")
     [found] = report["symbols"].values()
     assert found["applied"] > 5
 
