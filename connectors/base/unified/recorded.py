@@ -16,11 +16,12 @@ import msgspec
 from connectors.base.tapping import TRANSLATED
 from connectors.base.unified.errors import is_lost_book
 from connectors.base.unified.listing import Listing
+from connectors.base.unified.okx_checksum import CheckedBooks, with_checksums
 from connectors.base.unified.wire import decode, events, picture, prints
 from connectors.base.venue import Decode
 from engine.connector import Capabilities
 from engine.errors import DecodeError
-from engine.feed.sync import WholeBooks
+from engine.feed.sync import Continuity, WholeBooks
 from engine.market.events import MarketEvent
 
 HOSTS: Mapping[str, tuple[str, ...]] = {
@@ -74,7 +75,6 @@ class RecordedExchange:
     a trade's side is the maker's.
     """
 
-    continuity = WholeBooks()
     crossed_allowed = False
 
     def __init__(self, exchange_id: str, make: Callable[[], tuple[Any, type[Exception]]], maker: bool) -> None:
@@ -82,6 +82,7 @@ class RecordedExchange:
         self.capabilities = Capabilities(
             streaming=True, polling=False, depth=100, trades=True, note="Read through ccxt's own message handlers."
         )
+        self.continuity: Continuity = CheckedBooks() if exchange_id == "okx" else WholeBooks()
         self._id = exchange_id
         self._make = make
         self._maker = maker
@@ -137,7 +138,7 @@ class RecordedExchange:
             exchange.handle_message(client, message)
             for symbol in list(self._wanted):  # as a task would: not before the handler has kept this message
                 self._synchronise(symbol)
-            return self._take()
+            return with_checksums(self._take(), message) if self._id == "okx" else self._take()
         except DecodeError:
             raise
         except (self._fault, ValueError, TypeError, LookupError, AttributeError) as error:
