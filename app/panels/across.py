@@ -92,12 +92,12 @@ def gap_line(view: AcrossView, whole: ConsolidatedView, gap: Gap, places: int) -
     buy, sell = whole.venues[gap.buy].member, whole.venues[gap.sell].member
     fees = view.fees.get(buy.venue), view.fees.get(sell.venue)
     net = gap.net_bps(*fees)
-    costs = "fees not known, net –" if net is None else f"fees {fees[0]:g} + {fees[1]:g} bps → net {net:+.2f} bps"
+    costs = "net – (fees not known)" if net is None else f"net {net:+.2f} bps after fees {fees[0]:g} + {fees[1]:g} bps"
     return (
         f"<div><b>GAP</b> buy {_offer(gap.buy, buy.venue, gap.ask, gap.ask_size, places)} → "
         f"sell {_offer(gap.sell, sell.venue, gap.bid, gap.bid_size, places)} • "
-        f"<b>gross {number(gap.gross, places)} {escape(quote)} ({gap.gross_bps:.2f} bps)</b> • "
-        f"at most {amount(gap.quantity)} {escape(base)} • {escape(costs)}</div>"
+        f"<b>gross {number(gap.gross, places)} {escape(quote)} ({gap.gross_bps:.2f} bps)</b> • {escape(costs)} • "
+        f"at most {amount(gap.quantity)} {escape(base)}</div>"
     )
 
 

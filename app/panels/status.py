@@ -114,9 +114,10 @@ def _header(session: LiveSession, view: View, feeds: dict[FeedKey, Feed | None])
 
 
 def headline(view: View, feeds: list[Feed | None], active: int, total: int, buffered: int) -> str:
-    """LIVE only while something is: a page without current data says so."""
-    way = "WebSocket" if view.mode == STREAMING else "REST Polling"
+    """LIVE only while something is, and by the way that it comes: a page without current data says so."""
     if active:
+        streamed = view.mode == STREAMING and any(feed is not None and feed.state is FeedState.LIVE for feed in feeds)
+        way = "WebSocket" if streamed else "REST Polling"
         return f"🔴 LIVE ({way}) – {buffered:,} updates"
     marks = [icon(feed) for feed in feeds]
     if "❌" in marks:
@@ -139,7 +140,7 @@ def _card(session: LiveSession, key: FeedKey, feed: Feed | None) -> str:
     quality = feed.quality
     mark = icon(feed)
     tone = {"✅": "good", "⚠️": "warn", "❌": "bad"}.get(mark, "wait")
-    source = SOURCES.get(status.source, status.source) if status is not None else UNKNOWN
+    source = _source(key, status)
     age_s = quality.age_s(now_ns)
     numbers = (
         f"{'no data yet' if age_s is None else f'{seconds(age_s)} old'} • {quality.updates:,} updates • "
@@ -151,6 +152,15 @@ def _card(session: LiveSession, key: FeedKey, feed: Feed | None) -> str:
         f'<i>{word(feed)}</i><span class="td-numbers">{escape(numbers)}</span>'
         f"{_trouble(session, key, feed)}</div>"
     )
+
+
+def _source(key: FeedKey, status: FeedStatus | None) -> str:
+    """Where the data come from; what a simulated venue's stream says of itself is not taken for a market's."""
+    if status is None:
+        return UNKNOWN
+    connector = engine().connectors.get(key[0])
+    own = connector.capabilities.source if connector is not None and status.source == "stream" else status.source
+    return SOURCES.get(own, own)
 
 
 def _trouble(session: LiveSession, key: FeedKey, feed: Feed) -> str:
