@@ -5,6 +5,7 @@ This fragment is the one place that drains the tab's mailbox.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 import streamlit as st
@@ -113,7 +114,7 @@ def _header(session: LiveSession, view: View, feeds: dict[FeedKey, Feed | None])
     )
 
 
-def headline(view: View, feeds: list[Feed | None], active: int, total: int, buffered: int) -> str:
+def headline(view: View, feeds: Sequence[Feed | None], active: int, total: int, buffered: int) -> str:
     """LIVE only while something is, and by the way that it comes: a page without current data says so."""
     if active:
         streamed = view.mode == STREAMING and any(feed is not None and feed.state is FeedState.LIVE for feed in feeds)
