@@ -7,7 +7,7 @@ opens with the feed's status and a snapshot, whenever it comes.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from threading import Event, Lock, Thread
 
@@ -296,7 +296,8 @@ class Hub:
             upstreams = list(self._upstreams.values())
             self._upstreams.clear()
         # A connector ends all of its streams at once; after that each stream has nothing left to wait for.
-        for end in [*[one.close for one in self.connectors.values()], *[partial(_stop, one) for one in upstreams]]:
+        ends: list[Callable[[], None]] = [one.close for one in self.connectors.values()]
+        for end in [*ends, *[partial(_stop, one) for one in upstreams]]:
             try:
                 end()
             except Exception:  # the border: one connector's fault keeps no other from ending
