@@ -152,7 +152,7 @@ def make_strategies() -> tuple[dict[str, type], list[PluginError]]:
 
 def _log(errors: Sequence[PluginError]) -> None:
     for error in errors:
-        log.warning("%s %s", error, error.hint)
+        log.warning("%s. %s", error, error.hint)
 
 
 def _connector(name: str, make: Callable[[Mapping[str, str]], Any], settings: Mapping[str, str]) -> Connector:

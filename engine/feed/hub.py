@@ -296,8 +296,9 @@ class Hub:
             upstreams = list(self._upstreams.values())
             self._upstreams.clear()
         # A connector ends all of its streams at once; after that each stream has nothing left to wait for.
-        ends: list[Callable[[], None]] = [one.close for one in self.connectors.values()]
-        for end in [*ends, *[partial(_stop, one) for one in upstreams]]:
+        ends: list[Callable[[], object]] = [one.close for one in self.connectors.values()]
+        ends += [partial(_stop, one) for one in upstreams]
+        for end in ends:
             try:
                 end()
             except Exception:  # the border: one connector's fault keeps no other from ending
