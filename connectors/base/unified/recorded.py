@@ -194,20 +194,24 @@ class RecordedExchange:
 
     def _told(self, symbol: str, trades: Any) -> Sequence[Any]:
         """The trades of one message, however often the library woke their watchers over it."""
-        assert self._listing is not None
         fresh = trades.getLimit(symbol, None) or 0
         subscribed_ns = None if symbol in self._spoke else self._first_ns
         self._spoke.add(symbol)
         news = trades[-fresh:] if fresh else []
-        told = prints(self._listing.own(symbol), news, maker=self._maker, subscribed_ns=subscribed_ns)
+        told = prints(self._name(symbol), news, maker=self._maker, subscribed_ns=subscribed_ns)
         return events(told, self.name, self._now_ns)
 
     def _own(self, book: Any) -> str:
-        assert self._listing is not None
         symbol = book.get("symbol")
         if symbol is None:
             symbol = next(name for name, one in self._exchange.orderbooks.items() if one is book)
-        return self._listing.own(symbol)
+        return self._name(symbol)
+
+    def _name(self, unified: str) -> str:
+        """The symbol as the recorded frames spell it: Gemini's are in capitals, of which the library knows nothing."""
+        assert self._listing is not None
+        own = self._listing.own(unified)
+        return own.upper() if self._id == "gemini" else own
 
     # Snapshots that the library fetches: it asks once some updates are kept, the recording answers when it did
 

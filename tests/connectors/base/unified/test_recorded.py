@@ -59,8 +59,6 @@ def truths(name: str) -> dict[str, Any]:
 
 def ours(name: str, symbol: str) -> str:
     """The symbol by which the connector calls what the truths call `symbol`."""
-    if name == GEMINI:
-        return symbol.lower()
     if name == BYBIT:
         kind, _, plain_symbol = symbol.partition(":")
         return plain_symbol if kind == "spot" else f"{plain_symbol.removesuffix('USDT')}/USDT:USDT"
