@@ -99,14 +99,13 @@ def _header(session: LiveSession, view: View, feeds: dict[FeedKey, Feed | None])
     active = sum(feed.state.has_data for feed in running)
     total = sum(feed.quality.updates for feed in running)
     buffered = sum(buffer.events for buffer in session.buffers.values())
-    words = headline(view, list(feeds.values()), active, total, buffered)
+    source = engine().connectors[view.connector].capabilities.source
+    words = headline(view, list(feeds.values()), active, total, buffered, played=source == "replay")
     polling = sum(feed.state is FeedState.POLLING for feed in running) if view.mode == STREAMING else 0
     extra = f" • 🔁 {polling} polled instead of streamed" if polling else ""
-    invented = (
-        any(feed.status is not None and feed.status.source == "mock" for feed in running)
-        or engine().connectors[view.connector].capabilities.source == "mock"
-    )
+    invented = any(feed.status is not None and feed.status.source == "mock" for feed in running) or source == "mock"
     badge = '<span class="td-badge">SIMULATED MARKET</span>' if invented else ""
+    badge = '<span class="td-badge">RECORDING</span>' if source == "replay" else badge
     st.html(
         f'<div class="td-header"><span class="td-live">{escape(words)}</span>'
         f'<span class="td-count">🔌 {active}/{len(feeds)} connections active • {total:,} total updates{extra}</span>'
@@ -114,8 +113,15 @@ def _header(session: LiveSession, view: View, feeds: dict[FeedKey, Feed | None])
     )
 
 
-def headline(view: View, feeds: Sequence[Feed | None], active: int, total: int, buffered: int) -> str:
-    """LIVE only while something is, and by the way that it comes: a page without current data says so."""
+def headline(
+    view: View, feeds: Sequence[Feed | None], active: int, total: int, buffered: int, *, played: bool = False
+) -> str:
+    """LIVE only while something is, and by the way that it comes: a page without current data says so.
+
+    A recording that is `played` is never called live.
+    """
+    if active and played:
+        return f"▶️ REPLAY – {buffered:,} updates"
     if active:
         streamed = view.mode == STREAMING and any(feed is not None and feed.state is FeedState.LIVE for feed in feeds)
         way = "WebSocket" if streamed else "REST Polling"

@@ -48,6 +48,11 @@ def test_polling_is_called_polling() -> None:
     assert headline(VIEW, [*fallen_back, feed_in(FeedState.LIVE)], 2, 3, 3) == "🔴 LIVE (WebSocket) – 3 updates"
 
 
+def test_a_recording_is_never_called_live() -> None:
+    assert headline(VIEW, [feed_in(FeedState.LIVE)], 1, 3, 3, played=True) == "▶️ REPLAY – 3 updates"
+    assert headline(VIEW, [feed_in(FeedState.STOPPED)], 0, 3, 3, played=True) == "⏹ Ended – 3 updates"
+
+
 def test_one_broken_connection_is_one_note() -> None:
     changes = [change(f"S{number}", FeedState.RECONNECTING, "connection lost") for number in range(20)]
     assert notes(changes, {}, VIEW) == ["🔌 S0, S1, S2, S3 and 16 more: connection lost"]
