@@ -25,8 +25,8 @@ from benchmarks.tape import DEMO, ROOT
 from connectors.replay import replay_connectors
 from engine.clock import ManualClock
 from engine.feed.feed import Feed
-from engine.feed.hub import Hub
 from engine.feed.mailbox import FeedKey, Mailbox
+from engine.hub import Hub
 from engine.market.events import FeedState, FeedStatus, MarketEvent
 from engine.plugins import frame_readers
 from engine.store.base import Entry

@@ -35,7 +35,7 @@ FLOORS = (
     ("engine.feed.feed_copy",),
     ("engine.feed.mailbox",),
     ("engine.connector",),
-    ("engine.feed.hub",),
+    ("engine.hub",),
     ("engine.analysis",),
     ("engine.trading", "engine.strategy", "engine.alerts", "engine.bus", "engine.store"),
     ("engine.plugins", "engine.flow_export"),
@@ -62,10 +62,10 @@ BASE_FLOORS = (
 FLOW_FLOORS = (
     ("engine.flow.state", "engine.flow.ticks", "engine.flow.section"),
     ("engine.flow.readings",),
-    ("engine.flow.statistics.inference",),
-    ("engine.flow.book", "engine.flow.trades", "engine.flow.correlation.matrix", "engine.flow.regimes"),
+    ("engine.flow.statistics",),
+    ("engine.flow.book", "engine.flow.trades", "engine.flow.correlation", "engine.flow.regimes"),
     ("engine.flow.detectors", "engine.flow.studies"),
-    ("engine.flow.signals.flow_signal", "engine.flow.session"),
+    ("engine.flow.signals", "engine.flow.session"),
     ("engine.flow.tape",),
     ("engine.flow.figures", "engine.flow.live_observer", "engine.flow.market_watch", "engine.flow.second_bars"),
     ("engine.flow.analyzer",),
@@ -77,8 +77,8 @@ FLOW_FLOORS = (
 STORE_FLOORS = (
     ("engine.store.base", "engine.store.drafts", "engine.store.work", "engine.store.playable"),
     ("engine.store.copying", "engine.store.report", "engine.store.play_tape"),
-    ("engine.store.captures", "engine.store.columns.entries", "engine.store.recording"),
-    ("engine.store.duckdb_file", "engine.store.postgres", "engine.store.parquet", "engine.store.flight.recorder"),
+    ("engine.store.captures", "engine.store.columns", "engine.store.recording"),
+    ("engine.store.duckdb_file", "engine.store.postgres", "engine.store.parquet", "engine.store.flight"),
     ("engine.store.opening",),
     ("engine.store.desk", "engine.store.exports", "engine.store.finding", "engine.store.poller"),
 )

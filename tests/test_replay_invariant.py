@@ -24,9 +24,9 @@ from connectors.replay import replay_connectors
 from engine.clock import ManualClock
 from engine.feed.feed import Feed
 from engine.feed.feed_copy import FeedCopy
-from engine.feed.hub import Hub
 from engine.feed.mailbox import EventQueue, FeedKey, Update
 from engine.feed.sync import RangeContinuity
+from engine.hub import Hub
 from engine.market.book import BookView
 from engine.market.events import FeedState, FeedStatus, MarketEvent, Trade
 from engine.market.signal import Signal

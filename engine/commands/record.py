@@ -16,8 +16,8 @@ from msgspec.structs import replace
 
 from engine.connector import Connector
 from engine.errors import ConfigError
-from engine.feed.hub import STREAM, Hub, poll_interval_s
 from engine.feed.mailbox import FeedKey
+from engine.hub import STREAM, Hub, poll_interval_s
 from engine.plugins import make_connector
 from engine.settings import Settings, load_settings
 from engine.smoke import spelled

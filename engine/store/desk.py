@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from engine.clock import SYSTEM_CLOCK, Clock
 from engine.errors import StoreError
-from engine.feed.hub import Hub
 from engine.feed.mailbox import FeedKey
+from engine.hub import Hub
 from engine.market.orders import ExecutionReport
 from engine.store.base import Recording, Store
 from engine.store.opening import open_store, there_is_one

@@ -9,8 +9,8 @@ import pytest
 
 from connectors.replay import ReplayConnector, replay_connectors
 from engine.errors import InvalidSymbol, StoreError, StreamUnsupported
-from engine.feed.hub import Hub
 from engine.feed.mailbox import EventQueue
+from engine.hub import Hub
 from engine.market.events import BookDelta, BookSnapshot, FeedState, FeedStatus, MarketEvent, Trade
 from engine.plugins import discover, frame_readers
 from engine.store.captures.play import PlayableCapture

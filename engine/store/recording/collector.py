@@ -7,8 +7,8 @@ from time import monotonic
 from msgspec import Struct
 
 from engine.clock import JUMP_NS, Clock
-from engine.feed.hub import Hub
 from engine.feed.mailbox import FeedKey
+from engine.hub import Hub
 from engine.market.events import Trade
 from engine.store.base import CandleBar, Entered, Entry, Gap, MarketDepth, QualityNote, Recording
 from engine.store.recording.bars import BarMaker, depth_of

@@ -16,8 +16,8 @@ from msgspec import Struct
 
 from engine.clock import Clock
 from engine.errors import StoreError
-from engine.feed.hub import Hub
 from engine.feed.mailbox import FeedKey
+from engine.hub import Hub
 from engine.market.orders import ExecutionReport
 from engine.market.signal import Signal
 from engine.store.base import Recording, Store, Unwritable

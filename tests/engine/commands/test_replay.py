@@ -9,7 +9,7 @@ import pytest
 
 from connectors.replay import replay_connectors
 from engine.__main__ import main
-from engine.feed.hub import Hub
+from engine.hub import Hub
 from engine.market.events import BookSnapshot, FeedState, FeedStatus, MarketEvent
 from engine.market.signal import Signal
 from engine.store.base import Entry

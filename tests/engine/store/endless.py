@@ -12,7 +12,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from engine.clock import ManualClock
-from engine.feed.hub import Hub
+from engine.hub import Hub
 from engine.store.duckdb_file.store import DuckdbStore
 from engine.store.recording.options import RecordOptions
 from engine.store.recording.recorder import Recorder

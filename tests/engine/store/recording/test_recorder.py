@@ -9,9 +9,9 @@ import pytest
 from engine.clock import ManualClock
 from engine.errors import ConfigError, StoreError
 from engine.feed.feed import Feed
-from engine.feed.hub import Hub
 from engine.feed.mailbox import EventQueue, FeedKey
 from engine.feed.sync import NoBook
+from engine.hub import Hub
 from engine.market.events import BookDelta, BookSnapshot, FeedState
 from engine.market.signal import Signal
 from engine.store.recording.options import RecordOptions

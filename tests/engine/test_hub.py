@@ -8,8 +8,8 @@ import pytest
 from engine.clock import ManualClock
 from engine.errors import Blocked, ConfigError, FeedError, StreamUnsupported
 from engine.feed.feed import Feed
-from engine.feed.hub import Hub
 from engine.feed.mailbox import EventQueue, FeedKey, Mailbox
+from engine.hub import Hub
 from engine.market.events import BookDelta, BookSnapshot, FeedState, FeedStatus, MarketEvent
 from tests.engine.support import DEADLINE_S, START_NS, FakeConnector, FakeStream, delta, snapshot, trade
 
