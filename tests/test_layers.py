@@ -90,7 +90,7 @@ DOORS = {
     "ccxt": ("connectors.ccxt_any", "engine.trading.live"),
     "futu": ("connectors.base.futu.door",),
     "apprise": ("engine.alerts.apprise_door",),
-    "duckdb": ("engine.store.duckdb_file.store",),
+    "duckdb": ("engine.store.duckdb_file.door",),
     "psycopg": ("engine.store.postgres.door",),
     "redis": ("engine.bus.redis_bus",),
     "dotenv": ("engine.settings",),

@@ -11,12 +11,6 @@ from engine.store.base import CandleBar, MarketDepth
 PAGE_ROWS = 5_000
 """About so many rows are in memory at a time; more where more of them bear the same millisecond."""
 NO_LIMIT = 2**31 - 1
-PAGE_ENDS = """
-SELECT max(ts_utc) FROM (
-    SELECT ts_utc, floor((row_number() OVER (ORDER BY ts_utc) - 1) / {rows}) AS page FROM {table} WHERE recording = {id}
-) AS numbered GROUP BY page ORDER BY 1
-"""
-"""Asks a database for the ends of pages; `{id}` is the mark of a value."""
 
 
 class SampledRows(ABC):

@@ -19,11 +19,10 @@ from engine.errors import StoreError
 from engine.feed.mailbox import FeedKey
 from engine.store.base import Entry, Gap, MarketDepth, QualityNote, Recording, unknown
 from engine.store.columns.entries import SCHEMAS
-from engine.store.columns.reader import from_columns
 from engine.store.columns.sampled_rows import PAGE_ROWS, SampledRows
+from engine.store.columns.tables import pages
 from engine.store.parquet.export import RECORDINGS, Contents
 
-PAGE = 10_000
 CONNECT_S, ANSWER_S = 5.0, 30.0
 _HINT = "An archive only reads: name a duckdb:/// or postgresql:// place in STORE_URL to record."
 _contents = msgspec.json.Decoder(Contents).decode
@@ -90,14 +89,12 @@ class ParquetStore(SampledRows):
                 for name, paths in contents.files.items()
                 if name in SCHEMAS
             }
-            for begin in range(from_index, contents.last_index + 1, PAGE):
-                page: list[Entry] = []
-                place = (pc.field("idx") >= begin) & (pc.field("idx") < begin + PAGE)
-                for name, table in tables.items():
-                    found = table.to_table(filter=place & chosen, use_threads=False)
-                    page += from_columns(name, found, feeds)
-                page.sort(key=_index)
-                yield from page
+
+            def part(name: str, begin: int, end: int) -> pa.Table:
+                place = (pc.field("idx") >= begin) & (pc.field("idx") < end)
+                return tables[name].to_table(filter=place & chosen, use_threads=False)
+
+            yield from pages([*tables], (from_index, contents.last_index), feeds, part)
         except (OSError, pa.ArrowException) as error:
             raise self._explain(error) from error
 
@@ -227,7 +224,3 @@ def _filesystem(url: str) -> tuple[fs.FileSystem, str]:
         connect_timeout=CONNECT_S, request_timeout=ANSWER_S,
     )  # fmt: skip
     return found, f"{parts.netloc}{unquote(parts.path)}".rstrip("/")
-
-
-def _index(entry: Entry) -> int:
-    return entry.index

@@ -9,8 +9,7 @@ from __future__ import annotations
 import logging
 import platform
 from collections.abc import Collection, Iterator, Sequence
-from itertools import groupby
-from operator import itemgetter
+from contextlib import AbstractContextManager
 from typing import Any
 
 import msgspec
@@ -18,12 +17,10 @@ import pyarrow as pa
 
 from engine.errors import StoreError
 from engine.feed.mailbox import FeedKey
-from engine.feed.quality import QualityReport
-from engine.store.base import CandleBar, Entry, Gap, MarketDepth, QualityNote, Recording, new_id, unknown
-from engine.store.columns.entries import SCHEMAS, Columns, FeedName, to_columns
+from engine.store.base import CandleBar, Entry, Gap, MarketDepth, QualityNote, Recording, new_id
+from engine.store.columns.entries import SCHEMAS, Columns, to_columns
 from engine.store.columns.feed_numbers import FeedNumbers
-from engine.store.columns.reader import from_columns
-from engine.store.columns.sampled_rows import PAGE_ENDS, PAGE_ROWS, SampledRows
+from engine.store.columns.tables import RecordingTables, pages
 from engine.store.postgres.binary import from_rows, kept, meant, to_copy
 from engine.store.postgres.door import Door
 from engine.store.postgres.schema import (
@@ -31,38 +28,23 @@ from engine.store.postgres.schema import (
     HYPERTABLES,
     MAKE_HYPERTABLE,
     MIGRATIONS,
-    REPORT_TABLES,
     REPORTS_SINCE,
     TABLES,
     TABLES_OF_A_RECORDING,
     VERSION,
 )
 
-PAGE = 10_000
-"""How many entries are read at a time."""
 MIGRATION_MS = 1_800_000
 """How long one step to a newer version of the tables may take."""
-_FIRST_MS, _LAST_MS = -(2**63), 2**63 - 1
 _OURS = "hashtext(current_schema() || ' tapedeck')"
 """The first half of our advisory locks' numbers; the second is the recording's, or 0 for making the tables."""
-_LIST = """
-SELECT number, id, started_ns, ended_ns, coalesce(ending, 'running'), note, versions,
-    (SELECT coalesce(sum(events), 0)::bigint FROM flushes f WHERE f.recording = number),
-    (SELECT coalesce(sum(level_rows), 0)::bigint FROM flushes f WHERE f.recording = number),
-    (SELECT count(*) FROM gaps g WHERE g.recording = number),
-    (SELECT max(last_ns) FROM flushes f WHERE f.recording = number),
-    (SELECT coalesce(sum(bytes), 0)::bigint FROM flushes f WHERE f.recording = number), {reports}
-FROM recordings LEFT JOIN endings e ON e.recording = number
-"""
-_REPORTS = """
-    (SELECT coalesce(sum(orders), 0)::bigint FROM flushes f WHERE f.recording = number),
-    (SELECT coalesce(sum(fills), 0)::bigint FROM flushes f WHERE f.recording = number)
-"""
 log = logging.getLogger(__name__)
 
 
-class PostgresStore(SampledRows):
+class PostgresStore(RecordingTables):
     """See `Store` in engine/store/base.py."""
+
+    SIZE = "(SELECT coalesce(sum(bytes), 0)::bigint FROM flushes f WHERE f.recording = number)"
 
     def __init__(self, url: str, *, read_only: bool = False) -> None:
         """Connect to `postgresql://user:password@host:port/database`; tables are made where there are none.
@@ -72,12 +54,8 @@ class PostgresStore(SampledRows):
         Raises:
             StoreError: the server cannot be used, or the tables there are not ours.
         """
-        self._feeds: dict[int, FeedNumbers] = {}
-        self._numbers: dict[str, int] = {}
+        super().__init__()
         self._running: set[int] = set()
-        self.found_cut_off: list[Recording] = []
-        self._with_reports = True
-        """Whether there are tables of orders and fills."""
         self.hypertables = False
         """Whether TimescaleDB keeps the large tables."""
         self._door = Door(url, self._lock_running)
@@ -155,17 +133,15 @@ class PostgresStore(SampledRows):
 
     def _look_back(self) -> None:
         """End what was running when its process died."""
-        for row in self._door.rows(f"{self._list()} WHERE ending IS NULL ORDER BY number"):
+        for number, recording_id, ended_ns in self._unended():
             with self._door.transaction() as connection:
                 # Held until the transaction is over: no other process that opens now ends it a second time.
-                if not self._one(f"SELECT pg_try_advisory_xact_lock({_OURS}, %s)", [row[0]]):
+                if not self._one(f"SELECT pg_try_advisory_xact_lock({_OURS}, %s)", [number]):
                     continue
-                ended_ns = row[10] if row[10] is not None else row[2]
                 statement = "INSERT INTO endings VALUES (%s, %s, 'cut off') ON CONFLICT DO NOTHING"
-                if not connection.execute(statement, [row[0], ended_ns]).rowcount:
+                if not connection.execute(statement, [number, ended_ns]).rowcount:
                     continue
-            self.found_cut_off.append(self.recording(row[1]))
-            log.warning("%s: recording %s was cut off; it is whole until its last flush", self.place, row[1])
+            self._was_cut_off(recording_id)
 
     # Writing.
 
@@ -309,25 +285,6 @@ class PostgresStore(SampledRows):
 
     # Reading.
 
-    def _list(self) -> str:
-        return _LIST.format(reports=_REPORTS if self._with_reports else "0, 0")
-
-    def recordings(self) -> list[Recording]:
-        rows = self._door.rows(f"{self._list()} ORDER BY started_ns, number")
-        found = self._door.rows("SELECT recording, venue, symbol, mode FROM feeds ORDER BY recording, feed")
-        keys = {
-            number: tuple(dict.fromkeys([(venue, symbol, mode) for _, venue, symbol, mode in group]))
-            for number, group in groupby(found, itemgetter(0))
-        }
-        return [_recording(row, keys.get(row[0], ())) for row in rows]
-
-    def recording(self, recording_id: str) -> Recording:
-        found = self.recordings()
-        for one in found:
-            if one.id == recording_id:
-                return one
-        raise unknown(recording_id, [one.id for one in found], self.place)
-
     def read(
         self,
         recording_id: str,
@@ -338,86 +295,26 @@ class PostgresStore(SampledRows):
         from_index: int = 0,
     ) -> Iterator[Entry]:
         number = self._number(recording_id)
-        rows = self._door.rows("SELECT * FROM feeds WHERE recording = %s", [number])
-        feeds: dict[int, FeedName] = {row[1]: ((row[2], row[3], row[4]), row[5], row[6]) for row in rows}
+        feeds = self._feed_names(number)
         wanted = [number for number, (key, _, _) in feeds.items() if keys is None or key in keys]
-        reports = "coalesce(sum(orders + fills), 0)::bigint" if self._with_reports else "0"
-        ((first, last, reported),) = self._door.rows(
-            f"SELECT coalesce(min(first_idx), 0), coalesce(max(last_idx), -1), {reports} "
-            "FROM flushes WHERE recording = %s "
-            "AND last_ns >= coalesce(%s::bigint, last_ns) AND first_ns < coalesce(%s::bigint, first_ns + 1)",
-            [number, start_ns, end_ns],
-        )
-        tables = [name for name in SCHEMAS if reported or name not in REPORT_TABLES]
-        return self._pages(number, tables, feeds, (max(first, from_index), last), (wanted, start_ns, end_ns))
+        ((first, last, reported),) = self._rows(self._span_query(), [number, start_ns, end_ns])
 
-    def _pages(
-        self, number: int, tables: Sequence[str], feeds: dict[int, FeedName], span: tuple[int, int],
-        chosen: tuple[list[int], int | None, int | None],
-    ) -> Iterator[Entry]:  # fmt: skip
-        first, last = span
-        for begin in range(first, last + 1, PAGE):
-            page: list[Entry] = []
-            for name in tables:
-                page += from_columns(
-                    name, self._part(name, SCHEMAS[name], (number, begin, min(begin + PAGE, last + 1)), chosen), feeds
-                )
-            page.sort(key=_index)
-            yield from page
+        def part(name: str, begin: int, end: int) -> pa.Table:
+            return self._part(name, (number, begin, end), (wanted, start_ns, end_ns))
+
+        return pages(self._tables(reported), (max(first, from_index), last), feeds, part)
 
     def _part(
-        self, name: str, schema: pa.Schema, span: tuple[int, int, int], chosen: tuple[list[int], int | None, int | None]
+        self, name: str, span: tuple[int, int, int], chosen: tuple[list[int], int | None, int | None]
     ) -> pa.Table:
         wanted, start_ns, end_ns = chosen
         rows = self._door.rows(
-            f"SELECT {', '.join(schema.names)} FROM {name} WHERE recording = %s AND idx >= %s AND idx < %s "
+            f"SELECT {', '.join(SCHEMAS[name].names)} FROM {name} WHERE recording = %s AND idx >= %s AND idx < %s "
             "AND feed = ANY(%s) AND at_ns >= coalesce(%s::bigint, at_ns) AND at_ns < coalesce(%s::bigint, at_ns + 1) "
             "ORDER BY idx",
             [*span, wanted, start_ns, end_ns],
         )
-        return from_rows(rows, schema)
-
-    def gaps(self, recording_id: str) -> list[Gap]:
-        rows = self._rows_of("gaps", recording_id, "from_ns, to_ns, lost, reason", "from_ns")
-        return [Gap(key, from_ns, to_ns, lost, meant(reason)) for key, from_ns, to_ns, lost, reason in rows]
-
-    def quality(self, recording_id: str) -> list[QualityNote]:
-        rows = self._rows_of("quality", recording_id, "at_ns, report", "at_ns")
-        return [
-            QualityNote(key, at_ns, msgspec.json.decode(text, type=QualityReport))
-            for key, at_ns, text in rows
-            if key is not None
-        ]
-
-    def _rows_of(self, table: str, recording_id: str, columns: str, order: str) -> list[tuple[Any, ...]]:
-        """Rows with the feed's key (None for all feeds) in the place of its number."""
-        number = self._number(recording_id)
-        known = {feed: key for (key, _, _), feed in self._feeds_of(number).known.items()}
-        rows = self._door.rows(f"SELECT feed, {columns} FROM {table} WHERE recording = %s ORDER BY {order}", [number])
-        return [(known.get(feed), *rest) for feed, *rest in rows]
-
-    def _newest(
-        self,
-        kind: type[Any],
-        table: str,
-        wanted: dict[str, str | None],
-        since_ms: int | None,
-        limit: int,
-        until_ms: int | None = None,
-    ) -> list[Any]:
-        conditions = {name: value for name, value in wanted.items() if value is not None}
-        where = "".join([f" AND {name} = %s" for name in conditions])
-        rows = self._door.rows(
-            f"SELECT {', '.join(kind.__struct_fields__)} FROM {table} "
-            f"WHERE ts_utc BETWEEN %s AND %s{where} ORDER BY ts_utc DESC, symbol LIMIT %s",
-            [_FIRST_MS if since_ms is None else since_ms, _LAST_MS if until_ms is None else until_ms,
-             *conditions.values(), limit],
-        )  # fmt: skip
-        return [kind(*[meant(value) if isinstance(value, str) else value for value in row]) for row in rows]
-
-    def _page_ends(self, table: str, recording_id: str) -> list[int]:
-        query = PAGE_ENDS.format(table=table, rows=PAGE_ROWS, id="%s")
-        return [int(end) for (end,) in self._door.rows(query, [recording_id])]
+        return from_rows(rows, SCHEMAS[name])
 
     def size(self) -> int:
         """As it was sent: indexes and what the server has yet to clear away are not counted."""
@@ -426,25 +323,16 @@ class PostgresStore(SampledRows):
     def close(self) -> None:
         self._door.close()
 
-    # What is known of recordings.
+    # The connection.
 
-    def _number(self, recording_id: str) -> int:
-        known = self._numbers.get(recording_id)
-        if known is None:
-            rows = self._door.rows("SELECT number FROM recordings WHERE id = %s", [recording_id])
-            if not rows:
-                self.recording(recording_id)  # raises, with the near ones
-                raise StoreError(f"there is no recording {recording_id!r}")
-            known = self._numbers[recording_id] = int(rows[0][0])
-        return known
+    def _alone(self) -> AbstractContextManager[Any]:
+        return self._door.lock
 
-    def _feeds_of(self, number: int) -> FeedNumbers:
-        found = self._feeds.get(number)
-        if found is None:
-            rows = self._door.rows("SELECT * FROM feeds WHERE recording = %s", [number])
-            known = {((row[2], row[3], row[4]), row[5], row[6]): int(row[1]) for row in rows}
-            found = self._feeds[number] = FeedNumbers(known)
-        return found
+    def _rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self._door.rows(query.replace("?", "%s"), values)
+
+    def _meant(self, text: str) -> str:
+        return meant(text)
 
     def _one(self, query: str, values: Sequence[Any] = ()) -> Any:
         ((value,),) = self._door.rows(query, values)
@@ -456,16 +344,3 @@ class PostgresStore(SampledRows):
 
 def _kept(value: Any) -> Any:
     return kept(value) if isinstance(value, str) else value
-
-
-def _index(entry: Entry) -> int:
-    return entry.index
-
-
-def _recording(row: tuple[Any, ...], feeds: tuple[FeedKey, ...]) -> Recording:
-    """A row of the list as a value."""
-    _, made, started_ns, ended_ns, ending, note, versions, events, level_rows, gaps, _, size, orders, fills = row
-    return Recording(
-        made, started_ns, ended_ns, ending, feeds, events, level_rows, gaps, size, meant(note),
-        msgspec.json.decode(versions, type=dict[str, str]), orders, fills,
-    )  # fmt: skip

@@ -9,8 +9,7 @@ from msgspec.structs import replace
 from engine.errors import StoreError
 from engine.feed.quality import FeedQuality
 from engine.store.base import CandleBar, Entry, Gap, MarketDepth, QualityNote, Store, time_ns
-from engine.store.duckdb_file import store as duckdb_store
-from engine.store.postgres import store as postgres_store
+from engine.store.columns import tables
 from tests.engine.store.conftest import Opener
 from tests.engine.store.events import (
     FILM,
@@ -80,11 +79,17 @@ def test_a_recording_without_trading_has_none(store: Store) -> None:
     assert (found.orders, found.fills) == (0, 0)
 
 
+def test_a_gap_names_its_feed_also_when_that_feed_came_later(store: Store) -> None:
+    recording = store.begin([KEY], at_ns=START_NS)
+    gap = Gap(OTHER, START_NS, START_NS + 1, 3, "cut")
+    store.append(recording.id, [], gaps=[gap])
+    assert store.gaps(recording.id) == [gap]
+
+
 def test_all_sampled_rows_of_a_recording_come_oldest_first_however_many(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (duckdb_store, postgres_store):
-        monkeypatch.setattr(module, "PAGE_ROWS", 3)
+    monkeypatch.setattr(tables, "PAGE_ROWS", 3)
     recording, other = [store.begin([KEY], at_ns=START_NS + at) for at in range(2)]
     moments = [1000, 1000, 1000, 1000, 2000, 3000, 3000, 4000, 4001, 5000, 9000]
     rows = [depth_row(at_ms, provider=str(number), recording=recording.id) for number, at_ms in enumerate(moments)]

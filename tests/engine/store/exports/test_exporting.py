@@ -14,7 +14,7 @@ import pytest
 from engine.errors import StoreError
 from engine.store import copying
 from engine.store.base import CandleBar, Entered, Gap, MarketDepth, Recording, Store
-from engine.store.duckdb_file import store as duckdb_store
+from engine.store.columns import tables
 from engine.store.exports.bundle_reader import Bundle
 from engine.store.exports.csv_tables import safe
 from engine.store.exports.exporting import ENDINGS, Kind, export
@@ -88,7 +88,7 @@ def test_csv_keeps_money_as_it_was_written_and_what_is_unknown_empty(
 def test_every_sampled_row_comes_along_however_many(
     store: Store, tmp_path: Path, kind: Kind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (duckdb_store, parquet_store):
+    for module in (tables, parquet_store):
         monkeypatch.setattr(module, "PAGE_ROWS", 7)
     monkeypatch.setattr(copying, "BATCH_ROWS", 10)
     made = store.begin([KEY], at_ns=START_NS)

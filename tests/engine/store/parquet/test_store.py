@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from engine.errors import StoreError
 from engine.feed.quality import FeedQuality
 from engine.store.base import CandleBar, Entry, Gap, QualityNote, Store, time_ns
+from engine.store.columns import tables
 from engine.store.opening import open_store
 from engine.store.parquet import export as parquet_export
-from engine.store.parquet import store as parquet_store
 from engine.store.parquet.export import DAY_NS, export_parquet
 from tests.engine.store.events import FILM, KEY, OTHER, SECOND_NS, START_NS, any_entries, exactly, run_of, snapshot
 from tests.engine.store.events import trade as a_trade
@@ -94,7 +94,7 @@ def test_an_archive_knows_all_that_the_store_knew_of_a_recording(tmp_path: Path)
 
 
 def test_reading_can_be_limited_as_in_any_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parquet_store, "PAGE", 40)
+    monkeypatch.setattr(tables, "PAGE", 40)
     monkeypatch.setattr(parquet_export, "PIECE", 33)
     monkeypatch.setattr(parquet_export, "OPEN_FILES", 2)
     entries = many()
