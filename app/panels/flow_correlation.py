@@ -11,7 +11,7 @@ from app.wiring import engine
 from app.words import UNKNOWN, number
 from engine.analysis.correlation_line import CorrelationLine, PairStudy
 from engine.feed.mailbox import FeedKey
-from engine.flow.correlation import HORIZONS_S, Cell
+from engine.flow.correlation.matrix import HORIZONS_S, Cell
 
 ABOUT = (
     "Correlation of log returns of the mids over the horizon, fading by half in 60 returns. Grey: fewer than 30 joint "

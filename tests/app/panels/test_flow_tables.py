@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from app.panels.flow_tables import _scores, fee_words
-from engine.flow.scoreboard import Record, judge
+from engine.flow.signals.scoreboard import Record, judge
 from engine.market.terms import Terms
 from tests.engine.alerts.support import picture
 
