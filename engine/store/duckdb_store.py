@@ -104,6 +104,8 @@ class DuckdbStore(SampledRows):
             self._serial = self._last_serial()
             self._waiting = self._left_behind(self._journal)
             self._bring_in()
+            # Also where nothing was brought in: behind a record that was cut off, what comes next would not be read.
+            self._journal.clear()
             for row in self._connection.execute(f"{_LIST} WHERE ending IS NULL").fetchall():
                 ended_ns = row[10] if row[10] is not None else row[2]
                 self._connection.execute("INSERT INTO endings VALUES (?, ?, 'cut off')", [row[0], ended_ns])
@@ -117,7 +119,7 @@ class DuckdbStore(SampledRows):
         found = [one for one in journal.records() if one.serial > self._serial]
         strange = [one for one in found if one.recording_id not in ids]
         if strange:
-            log.warning("%s: the journal has %d batches of recordings that are not here", self.place, len(strange))
+            log.warning("%s: the journal has %d batches of recordings that are not here: dropped", self.place, len(strange))
         self._serial = max([self._serial, *[one.serial for one in found]])
         return [one for one in found if one.recording_id in ids]
 

@@ -74,6 +74,9 @@ class Journal:
         while at + _HEAD <= self.size:
             head = os.pread(self._file, _HEAD, at)
             length = int.from_bytes(head[:4], "little")
+            # A machine that lost its power may leave zeros, which would pass for an empty record with a right checksum.
+            if not 0 < length <= self.size - at - _HEAD:
+                return
             payload = os.pread(self._file, length, at + _HEAD)
             if len(payload) < length or zlib.crc32(payload) != int.from_bytes(head[4:], "little"):
                 return
