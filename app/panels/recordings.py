@@ -20,7 +20,8 @@ def show() -> None:
     try:
         store = archive().store()
         recordings = store.recordings()
-        recording_store.show_findings(engine().recording.state())
+        desk = engine().recording
+        recording_store.show_findings(desk.state(), desk.look_ahead(store))
         recording_works.show()
         chosen = recording_choice.show(recordings)
         if chosen is not None:

@@ -119,7 +119,9 @@ class DuckdbStore(SampledRows):
         found = [one for one in journal.records() if one.serial > self._serial]
         strange = [one for one in found if one.recording_id not in ids]
         if strange:
-            log.warning("%s: the journal has %d batches of recordings that are not here: dropped", self.place, len(strange))
+            log.warning(
+                "%s: the journal has %d batches of recordings that are not here: dropped", self.place, len(strange)
+            )
         self._serial = max([self._serial, *[one.serial for one in found]])
         return [one for one in found if one.recording_id in ids]
 

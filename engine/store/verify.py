@@ -21,6 +21,7 @@ from engine.store.notes import read_note
 TOP = 10
 PROBLEMS_LISTED = 100
 PROBE_RECORDS = 200
+LONGEST_REASON = 120
 
 
 class FrameReader(Protocol):
@@ -99,7 +100,9 @@ def recognise(path: Path, readers: Mapping[str, FrameReader]) -> FrameReader:
         StoreError: the file cannot be opened, no connector knows its venue, or its connector does not read it.
     """
     seen: dict[str, None] = {}
-    for number, record in enumerate(read_capture(path, lambda damage: None)):
+    damage: list[Damage] = []
+    number = -1
+    for number, record in enumerate(read_capture(path, lambda found: None if damage else damage.append(found))):
         named = _named(read_note(record), readers)
         if named is not None:
             return named
@@ -111,6 +114,9 @@ def recognise(path: Path, readers: Mapping[str, FrameReader]) -> FrameReader:
                     return reader
         if number >= PROBE_RECORDS:
             break
+    if number < 0:
+        why = f"line {damage[0].line}: {damage[0].reason}" if damage else "it is empty"
+        raise StoreError(f"{path} is no capture of raw frames ({why[:LONGEST_REASON]})", hint="Choose another file.")
     hosts = ", ".join(sorted({url.split("?")[0] for url in seen})[:3]) or "no URL at all"
     raise StoreError(
         f"{path}: no connector recognises this capture (it has {hosts})",

@@ -207,8 +207,8 @@ def test_a_truncated_file_is_wrong_and_its_beginning_is_verified(say: Run, tmp_p
 @pytest.mark.parametrize(
     ("records", "options", "word"),
     [
-        ([], (), "no connector recognises"),
-        ([b"rubbish"], (), "no connector recognises"),
+        ([], (), "no capture of raw frames (it is empty)"),
+        ([b"rubbish", b"[]"], (), "no capture of raw frames (line 1: not a capture record"),
         ([record(1, "x", url="wss://example.org/ws")], (), "example.org"),
         ([record(1, "x", url="http://[::1")], (), "no connector recognises"),
         (good(), ("--connector", "nope"), "'nope'"),
