@@ -14,6 +14,14 @@ _STYLE = """
 [data-testid="stSidebarHeader"] { height: 2rem; margin-bottom: 0; }
 [data-testid="stSidebarUserContent"] { padding-top: 0; }
 [data-testid="stSidebar"] .stVerticalBlock { gap: 0.7rem; }
+[data-testid="stSelectboxVirtualDropdown"] { width: max-content !important; min-width: 11rem;
+  max-width: calc(100vw - 4rem); }
+.st-key-venues [role="group"] { max-height: none; }
+:is(.st-key-venues, .st-key-record-feeds) [data-tag] { max-width: 100%; height: auto; }
+:is(.st-key-venues, .st-key-record-feeds) [data-tag] > span {
+  max-width: none; white-space: normal; overflow-wrap: anywhere; }
+.st-key-off button { height: auto; }
+.st-key-off button :is(div, p, span) { white-space: normal; overflow-wrap: anywhere; text-align: left; }
 .td-header { display: flex; flex-wrap: wrap; gap: 0.3rem 1.2rem; align-items: baseline;
   font-variant-numeric: tabular-nums; }
 .td-live { font-size: 1.25rem; font-weight: 650; }

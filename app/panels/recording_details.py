@@ -15,8 +15,8 @@ from engine.store.exporting import ENDINGS, Kind
 from engine.store.report import moment, size_words
 
 KINDS: dict[Kind, str] = {"bundle": "Session bundle", "csv": "CSV", "parquet": "Parquet", "duckdb": "DuckDB"}
-REPLAY_ASKED, DELETE_ASKED = "replay-asked", "delete-asked"
-"""Which recording is to be replayed, and which one the question before its deletion is about while it is open."""
+REPLAY_ASKED, ACROSS_ASKED, DELETE_ASKED = "replay-asked", "across-asked", "delete-asked"
+"""Which recording is to be replayed, or its venues side by side; which one the question of its deletion is about."""
 KIND_HELP = (
     "Session bundle: everything in one file that opens on another machine. CSV: tables for spreadsheets. "
     "Parquet: by venue, symbol and date. DuckDB: a store with this recording alone."
@@ -29,6 +29,8 @@ def show(recording: Recording) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="recording-actions"):
         useless = running or not recording.events
         st.button("▶️ Replay", key="replay", type="primary", disabled=useless, on_click=_ask, args=(REPLAY_ASKED,))
+        if len({venue for venue, _, _ in recording.feeds}) > 1:
+            st.button("▶️ Across venues", key="replay-across", disabled=useless, on_click=_ask, args=(ACROSS_ASKED,))
         kinds = [kind for kind in KINDS if kind in ENDINGS]
         st.selectbox("Export as", kinds, key="export-kind", format_func=KINDS.__getitem__, help=KIND_HELP, width=200)
         st.button("Export", key="export", disabled=running, on_click=_export)

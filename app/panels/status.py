@@ -13,7 +13,7 @@ from app.session import LiveSession
 from app.troubles import troubles
 from app.view import STREAMING, View
 from app.wiring import engine
-from app.words import UNKNOWN, icon, number, plain, seconds, sentences, word
+from app.words import REPLAY, UNKNOWN, icon, number, plain, seconds, sentences, word
 from engine.feed.feed import Feed
 from engine.feed.mailbox import FeedKey
 from engine.market.events import FeedState, FeedStatus
@@ -105,7 +105,9 @@ def _header(session: LiveSession, view: View, feeds: dict[FeedKey, Feed | None])
         any(feed.status is not None and feed.status.source == "mock" for feed in running)
         or engine().connectors[view.connector].capabilities.source == "mock"
     )
-    badge = '<span class="td-badge">SIMULATED MARKET</span>' if invented else ""
+    recorded = view.connector.startswith(REPLAY)
+    words_of_badge = "SIMULATED MARKET" if invented else "RECORDING, NOT LIVE" if recorded else ""
+    badge = f'<span class="td-badge">{words_of_badge}</span>' if words_of_badge else ""
     st.html(
         f'<div class="td-header"><span class="td-live">{escape(words)}</span>'
         f'<span class="td-count">🔌 {active}/{len(feeds)} connections active • {total:,} total updates{extra}</span>'
@@ -114,8 +116,11 @@ def _header(session: LiveSession, view: View, feeds: dict[FeedKey, Feed | None])
 
 
 def headline(view: View, feeds: list[Feed | None], active: int, total: int, buffered: int) -> str:
-    """LIVE only while something is: a page without current data says so."""
+    """LIVE only while something is: a page without current data says so, and so does one that shows a recording."""
     way = "WebSocket" if view.mode == STREAMING else "REST Polling"
+    sources = {feed.status.source for feed in feeds if feed is not None and feed.status is not None}
+    if active and sources == {"replay"}:
+        return f"▶️ REPLAY – {buffered:,} updates"
     if active:
         return f"🔴 LIVE ({way}) – {buffered:,} updates"
     marks = [icon(feed) for feed in feeds]

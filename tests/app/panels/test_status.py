@@ -39,6 +39,12 @@ def test_the_headline_says_live_only_while_something_is(feed: Feed | None, activ
     assert headline(VIEW, [feed], active, total, total) == words
 
 
+def test_a_recording_is_never_called_live() -> None:
+    feed = make_feed()
+    feed.set_state(FeedState.LIVE, source="replay")
+    assert headline(VIEW, [feed], 1, 142, 142) == "▶️ REPLAY – 142 updates"
+
+
 def test_polling_is_called_polling() -> None:
     view = View("fake", POLLING, 1.0, ("BTCUSDT",), True, "BTCUSDT", None)
     assert headline(view, [feed_in(FeedState.POLLING)], 1, 3, 3) == "🔴 LIVE (REST Polling) – 3 updates"
