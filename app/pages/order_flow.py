@@ -24,3 +24,4 @@ else:
     key = flow_charts.show(session, view)
     flow_tables.show(session, key)
     flow_correlation.show(view)
+    replay.remark(view.connector)

@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.panels.capture import SPEEDS
-from app.wiring import replay_controls
+from app.wiring import engine, replay_controls
 from app.words import plain
 from connectors.base.player import ReplayControls, ReplayState
 
@@ -27,6 +27,12 @@ def show(*connectors: str) -> None:
             _deck(found[0])
             if any(controls is not found[0] for controls in found):
                 st.caption("The deck is that of the first recording; the others have theirs on Live Trading.")
+
+
+def remark(connector: str) -> None:
+    """What the recording of this connector lacks, for whoever reads figures from it; nothing where it is none."""
+    if replay_controls(connector) is not None and (note := engine().connectors[connector].capabilities.note):
+        st.caption(plain(note))
 
 
 @st.fragment(run_every=1.0)

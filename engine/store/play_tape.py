@@ -20,6 +20,10 @@ from engine.store.playable import About, Published
 
 LOOKED_AT = 1_000
 """Entries that show what a recording holds."""
+LACKS = (
+    "Quotes that the book had overtaken when they came were not recorded: figures of order flow that count every quote "
+    "may differ a little from those of that time."
+)
 
 
 class _Hole(Struct, frozen=True):
@@ -41,8 +45,7 @@ class PlayableTape:
         self.recording = recording
         self.title = recording.note or recording.id
         self.feeds = recording.feeds
-        self.start_ns = recording.started_ns
-        self.end_ns = recording.started_ns if recording.ended_ns is None else recording.ended_ns
+        self.start_ns, self.end_ns = self._span()
 
     def about(self, venue: str) -> About:
         """As its first entries show it."""
@@ -53,7 +56,17 @@ class PlayableTape:
             if type(event) is BookSnapshot:
                 depth = max(depth, len(event.bids), len(event.asks))
             trades = trades or type(event) is Trade
-        return About(depth, trades, "as recorded: gaps are told")
+        return About(depth, trades, "as recorded: gaps are told", LACKS)
+
+    def _span(self) -> tuple[int, int]:
+        """When it begins and ends: by this machine's clock, or, where a replay was recorded, by the replay's."""
+        recording = self.recording
+        first = next(iter(self.store.read(recording.id)), None)
+        if first is None or first.event.source != "replay":
+            return recording.started_ns, recording.ended_ns or recording.started_ns
+        # As many as there are, they have at least such numbers.
+        last = self.store.read(recording.id, from_index=max(0, recording.events - LOOKED_AT))
+        return time_ns(first.event), max([time_ns(entry.event) for entry in last], default=time_ns(first.event))
 
     def make_feed(self, key: FeedKey, clock: Clock) -> Feed:
         return FeedCopy(key[0], key[1], clock=clock, source="replay")
