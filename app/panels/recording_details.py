@@ -7,9 +7,10 @@ from collections.abc import Callable
 import streamlit as st
 
 from app.recorded import feeds_words, gaps_table, length, quality_table
+from app.panels.recording_choice import LOOK_EVERY_S
 from app.wiring import archive, engine
-from app.words import plain, sentences
-from engine.errors import EngineError
+from app.words import plain, sentences, without_folders
+from engine.errors import EngineError, StoreError
 from engine.store.base import QualityNote, Recording
 from engine.store.exporting import ENDINGS, Kind
 from engine.store.report import moment, size_words
@@ -42,9 +43,19 @@ def show(recording: Recording) -> None:
     if st.session_state.get(DELETE_ASKED) == recording.id:
         _confirm(recording)
     st.caption(_words(recording))
-    store = archive().store()
-    quality = quality_table(recording, _now(recording) if running else store.quality(recording.id))
-    st.html(f"<h4>Quality</h4>{quality}<h4>Gaps</h4>{gaps_table(store.gaps(recording.id))}")
+    st.fragment(_worth, run_every=LOOK_EVERY_S if running else None)(recording)
+
+
+def _worth(recording: Recording) -> None:
+    """Quality and gaps; they change while it is being recorded."""
+    try:
+        store = archive().store()
+        notes = _now(recording) if recording.ending == "running" else store.quality(recording.id)
+        gaps = store.gaps(recording.id)
+    except StoreError as error:  # it comes by itself, while nobody else is drawing who would say so
+        st.error(plain(without_folders(sentences(str(error), error.hint))))
+        return
+    st.html(f"<h4>Quality</h4>{quality_table(recording, notes)}<h4>Gaps</h4>{gaps_table(gaps)}")
 
 
 def _now(recording: Recording) -> list[QualityNote]:
