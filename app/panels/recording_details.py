@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app.recorded import feeds_words, gaps_table, length, quality_table
 from app.panels.recording_choice import LOOK_EVERY_S
+from app.recorded import feeds_words, gaps_table, length, quality_table
 from app.wiring import archive, engine
 from app.words import plain, sentences, without_folders
 from engine.errors import EngineError, StoreError
 from engine.store.base import QualityNote, Recording
 from engine.store.exporting import ENDINGS, Kind
-from engine.store.report import moment, size_words
+from engine.store.report import moment, size_words, traded_words
 
 KINDS: dict[Kind, str] = {"bundle": "Session bundle", "csv": "CSV", "parquet": "Parquet", "duckdb": "DuckDB"}
 REPLAY_ASKED, ACROSS_ASKED, DELETE_ASKED = "replay-asked", "across-asked", "delete-asked"
@@ -67,7 +67,8 @@ def _now(recording: Recording) -> list[QualityNote]:
 
 def _words(recording: Recording) -> str:
     versions = ", ".join([f"{name} {version}" for name, version in sorted(recording.versions.items())])
-    counts = f"{recording.events:,} events, {recording.level_rows:,} price levels; "
+    traded = f", {traded_words(recording)}" if traded_words(recording) else ""
+    counts = f"{recording.events:,} events, {recording.level_rows:,} price levels{traded}; "
     return plain(
         f"{recording.id}: {feeds_words(recording.feeds, 20)}; {counts if recording.ended_ns is not None else ''}"
         f"written by {versions or 'nobody knows what'}",

@@ -14,6 +14,7 @@ from engine.feed.feed import Feed
 from engine.feed.feed_copy import FeedCopy
 from engine.feed.mailbox import FeedKey
 from engine.market.events import BookSnapshot, FeedState, FeedStatus, MarketEvent, Quote, Trade
+from engine.market.orders import Fill, OrderUpdate
 from engine.market.signal import Signal
 from engine.store.base import Entry, Gap, Recording, Store, time_ns
 from engine.store.playable import About, Published
@@ -24,6 +25,8 @@ LACKS = (
     "Quotes that the book had overtaken when they came were not recorded: figures of order flow that count every quote "
     "may differ a little from those of that time."
 )
+NOT_OF_THE_MARKET = (Signal, OrderUpdate, Fill)
+"""What somebody thought or did at that time. It is not said again, and no order of the past goes anywhere."""
 
 
 class _Hole(Struct, frozen=True):
@@ -34,7 +37,7 @@ class _Hole(Struct, frozen=True):
 
 
 class PlayableTape:
-    """One recording in a store. Signals that it holds are not played: strategies speak again.
+    """One recording in a store. Signals, orders and fills that it holds are not played: strategies speak again.
 
     `owned`: the store was opened for this alone, and is closed with it.
     """
@@ -61,12 +64,17 @@ class PlayableTape:
     def _span(self) -> tuple[int, int]:
         """When it begins and ends: by this machine's clock, or, where a replay was recorded, by the replay's."""
         recording = self.recording
-        first = next(iter(self.store.read(recording.id)), None)
-        if first is None or first.event.source != "replay":
+        first = next(self._said_by_the_market(0), None)
+        if first is None or first.source != "replay":
             return recording.started_ns, recording.ended_ns or recording.started_ns
         # As many as there are, they have at least such numbers.
-        last = self.store.read(recording.id, from_index=max(0, recording.events - LOOKED_AT))
-        return time_ns(first.event), max([time_ns(entry.event) for entry in last], default=time_ns(first.event))
+        last = self._said_by_the_market(max(0, recording.events - LOOKED_AT))
+        return first.received_ns, max([event.received_ns for event in last], default=first.received_ns)
+
+    def _said_by_the_market(self, from_index: int) -> Iterator[MarketEvent]:
+        for entry in self.store.read(self.recording.id, from_index=from_index):
+            if type(entry.event) not in NOT_OF_THE_MARKET:
+                yield entry.event  # type: ignore[misc]
 
     def make_feed(self, key: FeedKey, clock: Clock) -> Feed:
         return FeedCopy(key[0], key[1], clock=clock, source="replay")
@@ -107,7 +115,7 @@ class TapePass:
         newest_ns = 0
         for entry in store.read(recording.id):
             event = entry.event
-            if type(event) is Signal:
+            if isinstance(event, NOT_OF_THE_MARKET):
                 continue
             at_ns = time_ns(event)
             if at_ns > newest_ns:

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import zlib
 from pathlib import Path
 
 import pytest
 
+from engine.errors import StoreError
 from engine.store.base import Unwritable
 from engine.store.duckdb_store import DuckdbStore
 from engine.store.journal import Journal, Written
@@ -51,6 +53,18 @@ def test_what_a_lost_machine_left_behind_the_last_record_ends_the_reading(tmp_pa
     journal.close()
     (tmp_path / "j").write_bytes((tmp_path / "j").read_bytes() + tail)
     assert [*Journal(tmp_path / "j").records()] == [written(1)]
+
+
+def test_a_whole_record_of_another_version_is_told_and_left_where_it_is(tmp_path: Path) -> None:
+    DuckdbStore(tmp_path / "tape.duckdb").close()
+    strange = b"\x93\x01\xa1r\x90"
+    record = len(strange).to_bytes(4, "little") + zlib.crc32(strange).to_bytes(4, "little") + strange
+    (tmp_path / "tape.duckdb.journal").write_bytes(record)
+    for _ in range(2):
+        with pytest.raises(StoreError, match="another version") as caught:
+            DuckdbStore(tmp_path / "tape.duckdb")
+        assert "stays as it is" in caught.value.hint
+    assert (tmp_path / "tape.duckdb.journal").read_bytes() == record
 
 
 def test_what_cannot_be_written_leaves_the_file_as_it_was(tmp_path: Path) -> None:
