@@ -16,7 +16,7 @@ _STYLE = """
 [data-testid="stSidebar"] .stVerticalBlock { gap: 0.7rem; }
 [data-testid="stSelectboxVirtualDropdown"] { width: max-content !important; min-width: 11rem;
   max-width: calc(100vw - 4rem); }
-.st-key-venues [role="group"] { max-height: none; }
+:is(.st-key-venues, .st-key-record-feeds) [role="group"] { max-height: none; }
 :is(.st-key-venues, .st-key-record-feeds) [data-tag] { max-width: 100%; height: auto; }
 :is(.st-key-venues, .st-key-record-feeds) [data-tag] > span {
   max-width: none; white-space: normal; overflow-wrap: anywhere; }

@@ -56,5 +56,4 @@ def _replay(recording: Recording) -> None:
         st.session_state.pop(other, None)
     st.session_state["connector"], st.session_state["symbols"] = name, symbols
     st.session_state["mode"] = STREAMING
-    query = [("connector", name), *[("symbols", symbol) for symbol in symbols], ("run", "1")]
-    st.switch_page("pages/live_trading.py", query_params=query)
+    st.switch_page("pages/live_trading.py", query_params={"connector": name, "symbols": symbols, "run": "1"})

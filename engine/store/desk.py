@@ -112,6 +112,7 @@ class RecordingDesk:
                 )
             if not keys:
                 raise StoreError("nothing to record was chosen", hint="Choose at least one feed.")
+            self._check_clocks(keys)
             store = self.store()
             recorder = Recorder(
                 store, self._hub, tuple(dict.fromkeys(keys)), options=self.options, clock=self._clock, note=note,
@@ -123,6 +124,17 @@ class RecordingDesk:
             self._error = self._hint = ""
             log.info("recording %s of %d feeds into %s", recorder.recording.id, len(keys), store.place)
             return recorder.recording
+
+    def _check_clocks(self, keys: Sequence[FeedKey]) -> None:
+        """Feeds that stand at different times have no order in which they could be played again."""
+        venues = {key[0] for key in keys if key[0] in self._hub.connectors}
+        replays = {name for name in venues if self._hub.connectors[name].capabilities.source == "replay"}
+        clocks = {name.partition("/")[0] if name in replays else "" for name in venues}
+        if len(clocks) > 1:
+            raise StoreError(
+                f"{', '.join(sorted(venues))} run by different clocks",
+                hint="Record what is live by itself, and of recordings that are played one at a time.",
+            )
 
     def stop(self) -> Recording | None:
         """End the recording that runs, within 2 s; what it became, None where none ran."""

@@ -52,8 +52,9 @@ COLOURS = """
 
 
 def recorded(url: str) -> str:
-    """A recording of two venues that moved for a minute years ago; its id."""
-    keys: list[FeedKey] = [("binance", "BTCUSDT", "stream"), ("kraken", "XBT/USDT", "stream")]
+    """A recording of two venues that moved for a minute years ago, one of them with two symbols; its id."""
+    names = [("binance", "BTCUSDT"), ("binance", "ETHUSDT"), ("kraken", "XBT/USDT")]
+    keys: list[FeedKey] = [(venue, symbol, "stream") for venue, symbol in names]
     store = open_store(url)
     made = store.begin(keys, at_ns=START_NS, note="two venues")
     said: list[tuple[FeedKey, Entered]] = [(key, status(key=key)) for key in keys]
@@ -279,4 +280,9 @@ def test_the_venues_of_a_recording_stand_side_by_side_at_the_age_they_had(
     again = open_page(browser, tab.url)
     expect_standing(again, names[0], "waiting", 20)
     again.context.close()
+    tab.goto(f"{address}/recordings?recording={recording}")
+    settle(tab)
+    press(tab, "replay")
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        expect(tab.locator(f'.td-card[data-symbol="{symbol}"]')).to_be_visible(timeout=20_000)
     tab.context.close()

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from engine.clock import ManualClock
+from engine.connector import Capabilities
 from engine.engine import Engine
 from engine.errors import StoreError
 from engine.market.orders import ExecutionReport, OrderStatus
@@ -110,6 +111,21 @@ def test_one_recording_runs_at_a_time(engine: Engine) -> None:
 def test_nothing_to_record_is_said(engine: Engine) -> None:
     with pytest.raises(StoreError, match="nothing to record"):
         engine.recording.start([])
+
+
+def test_feeds_that_run_by_different_clocks_are_not_recorded_together(options: RecordOptions) -> None:
+    class Played(FakeConnector):
+        capabilities = Capabilities(streaming=True, polling=False, depth=50, trades=True, source="replay")
+
+    names = ("replay:monday/binance", "replay:monday/kraken", "replay:tuesday")
+    connectors = {"binance": FakeConnector(), **{name: Played(name) for name in names}}
+    engine = Engine(connectors, {}, recording=options)
+    monday, other, tuesday = [(name, "BTCUSDT", "stream") for name in names]
+    for together in ([BTC, monday], [monday, tuesday]):
+        with pytest.raises(StoreError, match="different clocks"):
+            engine.recording.start(together)
+    assert engine.recording.start([monday, other]).feeds == (monday, other)
+    engine.close()
 
 
 def test_a_closed_engine_has_ended_its_recording(options: RecordOptions, connector: FakeConnector) -> None:
