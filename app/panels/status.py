@@ -130,6 +130,8 @@ def headline(view: View, feeds: list[Feed | None], active: int, total: int, buff
         return f"⏹ Ended – {buffered:,} updates"
     if total:
         return f"⚠️ No current data – {buffered:,} updates"
+    if view.connector.startswith(REPLAY):
+        return "▶️ Opening the recording ..."
     return "🔌 Initializing WebSocket connections..." if view.mode == STREAMING else "🔌 Starting REST polling..."
 
 

@@ -65,7 +65,8 @@ class PlayableCapture:
                     keys.setdefault((self.reader.name, item.symbol, STREAM))
         parts = segments(self.path)
         # When it ends, the last of several files says: the others need not be read for that.
-        for record in records if len(parts) == 1 else read_capture(parts[-1], lambda damage: None):
+        rest = records if len(parts) == 1 else read_capture(parts[-1], lambda damage: None)
+        for record in rest:
             last_ns = max(last_ns, record.received_ns)
         if not first_ns:
             raise StoreError(f"{self.path}: there is nothing in it that can be played", hint="Choose another file.")

@@ -43,6 +43,8 @@ def test_a_recording_is_never_called_live() -> None:
     feed = make_feed()
     feed.set_state(FeedState.LIVE, source="replay")
     assert headline(VIEW, [feed], 1, 142, 142) == "▶️ REPLAY – 142 updates"
+    opening = View("replay:monday", STREAMING, 1.0, ("BTCUSDT",), True, "BTCUSDT", None)
+    assert headline(opening, [None], 0, 0, 0) == "▶️ Opening the recording ..."
 
 
 def test_polling_is_called_polling() -> None:
