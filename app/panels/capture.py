@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.recorded import feeds_words, length
 from app.wiring import open_capture, open_tape, recordings, settings
-from app.words import plain, sentences
+from app.words import plain, sentences, without_folders
 from engine.errors import EngineError, StoreError
 from engine.store.base import Recording
 from engine.store.capture import captures_in
@@ -53,7 +53,7 @@ def _choices(folder: Path) -> dict[str, Path | Recording]:
     try:
         kept = [recording for recording in recordings() if _is_whole(recording)][-MOST_RECORDINGS:]
     except StoreError as error:
-        st.caption(plain(sentences(str(error), error.hint)))
+        st.caption(plain(without_folders(sentences(str(error), error.hint))))
         kept = []
     choices: dict[str, Path | Recording] = {_called(recording): recording for recording in reversed(kept)}
     return choices | {name: folder / name for name in captures_in(folder)}

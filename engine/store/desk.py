@@ -86,6 +86,7 @@ class RecordingDesk:
         with self._store_lock:
             if self._store is None:
                 self._store = open_store(self.options.store_url)
+                self._error = self._hint = ""  # what kept it from being opened is over
                 self._keep_limits(self._store)
             return self._store
 

@@ -122,6 +122,9 @@ def test_a_store_that_is_no_store_leaves_the_rest_of_the_page_alone(here: Path) 
     assert "tape.duckdb" in plain_words(page.error[0].value)
     assert here.name not in page.error[0].value
     assert page.button(key="record")
+    live = draw("live_trading", connector="mock")
+    told = next(caption.value for caption in live.caption if "tape.duckdb" in plain_words(caption.value))
+    assert here.name not in told
 
 
 def test_limits_are_told_with_the_names_of_their_settings() -> None:

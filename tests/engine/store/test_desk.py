@@ -164,8 +164,9 @@ def test_a_store_that_cannot_be_opened_is_told_and_can_be_tried_again(
     with pytest.raises(StoreError):
         engine.recording.start([BTC])
     (tmp_path / "data" / "tape.duckdb").unlink()
+    engine.recording.store()
+    assert engine.recording.state().error == engine.recording.state().hint == ""
     engine.recording.start([BTC])
-    assert engine.recording.state().error == ""
 
 
 def test_recordings_that_are_too_old_go_when_the_store_is_opened(
