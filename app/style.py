@@ -20,6 +20,7 @@ _STYLE = """
 :is(.st-key-venues, .st-key-record-feeds) [data-tag] { max-width: 100%; height: auto; }
 :is(.st-key-venues, .st-key-record-feeds) [data-tag] > span {
   max-width: none; white-space: normal; overflow-wrap: anywhere; }
+.st-key-capture-speed [role="radiogroup"] button { padding-left: 0.45rem; padding-right: 0.45rem; min-width: 0; }
 .st-key-off button { height: auto; }
 .st-key-off button :is(div, p, span) { white-space: normal; overflow-wrap: anywhere; text-align: left; }
 .td-header { display: flex; flex-wrap: wrap; gap: 0.3rem 1.2rem; align-items: baseline;
