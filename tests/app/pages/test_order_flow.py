@@ -16,6 +16,8 @@ pytestmark = pytest.mark.browser
 
 VIEW = "/flow?connector=mock&run=1&symbols=BTC/USDT&symbols=ETH/USDT"
 DEMO = "demo_binance_spot_btc_eth_20240808_650s.jsonl.gz"
+THEN = re.compile(r"^(23:5\d|00:0\d):\d\d$")
+"""A time of day within that recording."""
 PANELS = ("heatmap", "dom", "delta", "footprint", "gauges", "tape", "happenings")
 
 # How many colours the canvas of a panel shows.
@@ -166,4 +168,15 @@ def test_a_recording_shows_its_order_flow(browser: Browser, tmp_path: Path) -> N
         expect_at_least(tab, "dom", "traded", 5, 30)
         expect_at_least(tab, "happenings", "events", 1, 60)
         expect(figure(tab, "spread_z").locator("b")).to_have_text(re.compile(r"\d"), timeout=30_000)
+        expect(tab.locator('[data-table="signals"] td').first).to_have_text(THEN, timeout=30_000)
+        begin_again(tab)
         tab.context.close()
+
+
+def begin_again(tab: Page) -> None:
+    """Moved back to its beginning, a recording leaves nothing behind that it has not yet come to."""
+    assert number_in(panel(tab, "heatmap"), "columns") >= 60
+    tab.locator(".st-key-replay-again button").first.click()
+    tab.wait_for_function("element => Number(element.dataset.columns) < 40", arg=panel(tab, "heatmap").element_handle())
+    expect_at_least(tab, "heatmap", "columns", 20, 60)
+    expect(tab.locator(".st-key-replay-deck")).to_contain_text("Replay 2024-08-08 23:5")
