@@ -6,6 +6,7 @@ import pytest
 
 from app.words import (
     UNKNOWN,
+    basis_points,
     clock_time,
     decimals_for,
     icon,
@@ -125,3 +126,9 @@ def test_a_venue_of_a_recording_is_called_by_its_own_name() -> None:
     assert venue_name("replay:20240808-120509-3f2a9c/ccxt:bybit") == "ccxt:bybit"
     assert venue_name("replay:monday.jsonl.gz") == "replay:monday.jsonl.gz"
     assert venue_name("mock:alpha") == "mock:alpha"
+
+
+def test_a_tick_of_a_dear_coin_does_not_look_like_nothing() -> None:
+    assert basis_points(0.0016, " bps") == "0.0016 bps"
+    assert basis_points(0.081) == "0.08"
+    assert (basis_points(0.0), basis_points(None)) == ("0.00", "–")

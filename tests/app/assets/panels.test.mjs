@@ -20,6 +20,8 @@ test('numbers are written with exact decimals, and unknown is a dash', () => {
   assert.equal(format.size(0.5, 3), '0.500');
   assert.equal(format.size(NaN), '–');
   assert.equal(format.bps(0.023), '0.02 bps');
+  assert.equal(format.bps(0.0016), '0.0016 bps');
+  assert.equal(format.bps(0), '0.00 bps');
   assert.equal(format.bps(NaN), '–');
   assert.equal(format.age(7.9), '7 s');
   assert.equal(format.age(0.2), '<1 s');

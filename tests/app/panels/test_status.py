@@ -39,18 +39,22 @@ def test_the_headline_says_live_only_while_something_is(feed: Feed | None, activ
     assert headline(VIEW, [feed], active, total, total) == words
 
 
-def test_a_recording_is_never_called_live() -> None:
-    feed = make_feed()
-    feed.set_state(FeedState.LIVE, source="replay")
-    assert headline(VIEW, [feed], 1, 142, 142) == "▶️ REPLAY – 142 updates"
-    opening = View("replay:monday", STREAMING, 1.0, ("BTCUSDT",), True, "BTCUSDT", None)
-    assert headline(opening, [None], 0, 0, 0) == "▶️ Opening the recording ..."
+def test_a_recording_that_is_being_opened_connects_to_nothing() -> None:
+    assert headline(VIEW, [None], 0, 0, 0, played=True) == "▶️ Opening the recording ..."
 
 
 def test_polling_is_called_polling() -> None:
     view = View("fake", POLLING, 1.0, ("BTCUSDT",), True, "BTCUSDT", None)
     assert headline(view, [feed_in(FeedState.POLLING)], 1, 3, 3) == "🔴 LIVE (REST Polling) – 3 updates"
     assert headline(view, [None], 0, 0, 0) == "🔌 Starting REST polling..."
+    fallen_back = [feed_in(FeedState.POLLING), feed_in(FeedState.RECONNECTING)]
+    assert headline(VIEW, fallen_back, 1, 3, 3) == "🔴 LIVE (REST Polling) – 3 updates"
+    assert headline(VIEW, [*fallen_back, feed_in(FeedState.LIVE)], 2, 3, 3) == "🔴 LIVE (WebSocket) – 3 updates"
+
+
+def test_a_recording_is_never_called_live() -> None:
+    assert headline(VIEW, [feed_in(FeedState.LIVE)], 1, 3, 3, played=True) == "▶️ REPLAY – 3 updates"
+    assert headline(VIEW, [feed_in(FeedState.STOPPED)], 0, 3, 3, played=True) == "⏹ Ended – 3 updates"
 
 
 def test_one_broken_connection_is_one_note() -> None:
