@@ -64,6 +64,7 @@ export class FootprintPanel extends FlowPanel {
     const lower = height - FOOT - (this.mode === 'Footprint' ? 16 : 0);
     const view = { shown, slot, chart, inner, lower, height, width, ...this.#prices(shown, lower) };
     view.left = chart - shown.length * slot;
+    this.#gaps(context, view, MODES[this.mode]);
     this.drawPrices(context, view.low, view.high, view.y, inner, lower);
     context.save();
     context.beginPath();
@@ -92,6 +93,20 @@ export class FootprintPanel extends FlowPanel {
     const air = Math.max((high - low) * 0.08, bin * 2, this.flow.tick * 4);
     [low, high] = [low - air, high + air];
     return { low, high, y: (price) => ((high - price) / (high - low)) * lower };
+  }
+
+  /** Candles are counted, not timed: a gap is a shaded candle, or a bar between two where none fell into it. */
+  #gaps(context, view, width) {
+    const { shown, slot, left, lower } = view;
+    const gaps = this.gapsIn(shown[0].t - width, shown.at(-1).t);
+    context.fillStyle = alpha(this.theme.warn, 0.2);
+    for (const [begin, end] of gaps) {
+      const [first, last] = [shown.findIndex(({ t }) => t > begin), shown.findLastIndex(({ t }) => t - width < end)];
+      if (first < 0) continue;
+      if (last < first) context.fillRect(left + first * slot - 1.5, 0, 3, lower);
+      else context.fillRect(left + first * slot, 0, (last - first + 1) * slot, lower);
+    }
+    this.root.dataset.gaps = String(gaps.length);
   }
 
   #candles(context, view) {
@@ -163,7 +178,7 @@ export class FootprintPanel extends FlowPanel {
       const y = view.y((place + 1) * profile.bin);
       const row = view.y(place * profile.bin) - y;
       if (y > view.lower || y + row < 0) continue;
-      context.fillStyle = place === poc ? theme.warn : alpha(theme.text, place >= val && place <= vah ? 0.34 : 0.15);
+      context.fillStyle = place === poc ? alpha(theme.warn, 0.6) : alpha(theme.text, place >= val && place <= vah ? 0.34 : 0.15);
       const long = (volume / most) * room;
       context.fillRect(view.inner - long, y, long, Math.max(1, row - 1));
     }
