@@ -11,8 +11,8 @@ A number may end in k or M. Nothing here is ever run as code.
 
 from __future__ import annotations
 
-import operator
 import math
+import operator
 import re
 from collections.abc import Callable, Collection
 from difflib import get_close_matches
