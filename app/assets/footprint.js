@@ -71,10 +71,11 @@ export class FootprintPanel extends FlowPanel {
     context.rect(0, 0, inner, height);
     context.clip();
     this.#profile(context, view);
+    // Behind the numbers of a footprint, for they would be struck through.
+    this.#area(context, view);
     if (this.mode === 'Footprint') this.#prints(context, view);
     else this.#candles(context, view);
     context.restore();
-    this.#area(context, view);
     this.#times(context, view);
     this.#hover(context, view);
     this.root.dataset.candles = String(shown.length);
@@ -148,6 +149,8 @@ export class FootprintPanel extends FlowPanel {
       for (const [place, buy, sell, side] of shown[i]) {
         const y = view.y((place + 1) * step);
         const middle = left + view.slot / 2;
+        context.fillStyle = theme.panel;
+        context.fillRect(middle - 1 - half, y, 2 * half + 2, row - 1);
         context.fillStyle = alpha(theme.ask, 0.15 + 0.5 * (sell / most));
         context.fillRect(middle - 1 - half, y, half, row - 1);
         context.fillStyle = alpha(theme.bid, 0.15 + 0.5 * (buy / most));
