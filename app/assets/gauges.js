@@ -120,7 +120,7 @@ export class GaugesPanel extends Panel {
     put(cell.label, told.label);
     const words = worded(value, told.unit, this.feed?.priceDecimals ?? 2);
     put(cell.value, name in REACH ? words : words.replace('+', ''));
-    const warming = Number.isFinite(value) && warm < 0.999 ? `${Math.floor(warm * 100)} %` : '';
+    const warming = Number.isFinite(value) && warm > 0 && warm < 0.999 ? `${Math.floor(warm * 100)} %` : '';
     put(cell.mark, Number.isFinite(value) ? `${MARKS[quality]} ${warming}`.trim() : '');
     const state = { exact: '', estimated: ' (≈ estimated: a side or a split was inferred)', partial: ' (◐ from less than was asked for)' };
     cell.about = `${told.label}: ${told.about}${state[quality]}${warming ? ` Window filled to ${warming}.` : ''}`;
