@@ -14,7 +14,7 @@ from app.live.pipe import FramePipe
 from app.live.routes import LivePlane, LiveSettings
 from app.live.source import HubSource
 from app.live.tickets import TicketOffice
-from connectors.base.player import ReplayControls
+from connectors.base.playback.controls import ReplayControls
 from connectors.replay import ReplayConnector, replay_connectors
 from engine.engine import Engine
 from engine.errors import EngineError

@@ -16,11 +16,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from connectors.base.faults import FaultBoard
-from connectors.base.simulated_exchange import TICK_NS, Inbox, SimulatedExchange
-from connectors.base.simulated_rest import SimulatedRest
-from connectors.base.simulator import Market
-from connectors.base.simulator_symbols import INSTRUMENTS, SimulatedInstrument
+from connectors.base.simulation.exchange import TICK_NS, Inbox, SimulatedExchange
+from connectors.base.simulation.faults import FaultBoard
+from connectors.base.simulation.market import Market
+from connectors.base.simulation.rest import SimulatedRest
+from connectors.base.simulation.symbols import INSTRUMENTS, SimulatedInstrument
 from engine.clock import SYSTEM_CLOCK
 from tests.fakes import frames
 from tests.fakes.binance import FakeBinance

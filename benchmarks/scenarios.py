@@ -100,7 +100,7 @@ def extra_tabs(run: Run) -> Outcome:
 
 def busy(playwright: Playwright, address: str, options: argparse.Namespace) -> Outcome:
     """20 symbols, 100 messages a second each."""
-    from connectors.base.simulator import INSTRUMENTS
+    from connectors.base.simulation.market import INSTRUMENTS
 
     symbols = [instrument.symbol for instrument in INSTRUMENTS[:20]]
     with launch_page(playwright, address, symbols) as page:

@@ -26,8 +26,8 @@ from benchmarks.histogram import Histogram
 from benchmarks.machine import cpu_s, rss_mb
 from benchmarks.peers.tapedeck import SYMBOLS
 from benchmarks.venue import sent_of
-from connectors.base.link import WebSocketLink
-from connectors.base.streaming import StreamingConnector
+from connectors.base.transport.link import WebSocketLink
+from connectors.base.transport.streaming import StreamingConnector
 from engine.clock import Clock
 from engine.feed.feed import Feed
 from engine.feed.mailbox import FeedKey, Mailbox

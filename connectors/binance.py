@@ -19,8 +19,8 @@ import msgspec
 from msgspec import Struct
 
 from connectors.base import Control, Limits
-from connectors.base.binance_candles import TIMEFRAMES
-from connectors.base.binance_frames import (
+from connectors.base.binance.candles import TIMEFRAMES
+from connectors.base.binance.frames import (
     MICROSECONDS_FROM,
     SYMBOLS_PER_FRAME,
     UNREADABLE,
@@ -28,8 +28,8 @@ from connectors.base.binance_frames import (
     control_of,
     host_of,
 )
-from connectors.base.binance_frames import stamp_ns as _ns
-from connectors.base.binance_market import BinanceMarket
+from connectors.base.binance.frames import stamp_ns as _ns
+from connectors.base.binance.market import BinanceMarket
 from engine.connector import Capabilities
 from engine.errors import DecodeError
 from engine.feed.sync import RangeContinuity

@@ -24,9 +24,9 @@ import msgspec
 from msgspec import Struct
 
 from connectors.base import Control, Limits
-from connectors.base.binance_candles import TIMEFRAMES
-from connectors.base.binance_frames import UNREADABLE, Listed, control_of, host_of, stamp_ns
-from connectors.base.binance_market import BinanceMarket
+from connectors.base.binance.candles import TIMEFRAMES
+from connectors.base.binance.frames import UNREADABLE, Listed, control_of, host_of, stamp_ns
+from connectors.base.binance.market import BinanceMarket
 from engine.connector import Capabilities
 from engine.errors import DecodeError
 from engine.feed.sync import ChainedContinuity

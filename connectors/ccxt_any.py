@@ -28,8 +28,8 @@ import msgspec
 
 from connectors.base import Control, Limits, Link, Request, StreamingConnector
 from connectors.base.books import take_turn
-from connectors.base.coroutines import OwnLoop
-from connectors.base.dial import proxy_for
+from connectors.base.transport.dial import proxy_for
+from connectors.base.unified.coroutines import OwnLoop
 from connectors.base.unified.errors import kinds, translate
 from connectors.base.unified.link import TRADES_KEPT, UnifiedLink
 from connectors.base.unified.listing import Listing, first_rest, first_websocket, redirect

@@ -1,8 +1,8 @@
 """cTrader brokers by the Open API: best prices and the broker's market depth; there is no public tape.
 
 Documentation: cTrader Open API, JSON over WebSocket on port 5036, messages of 2025-07-16. How one logs in and
-subscribes is in connectors/base/ctrader_login.py. Book rule:
-1. 2155 carries quotes by id; the first one after subscribing carries all of them (connectors/base/ctrader_book.py).
+subscribes is in connectors/base/ctrader/login.py. Book rule:
+1. 2155 carries quotes by id; the first one after subscribing carries all of them (connectors/base/ctrader/book.py).
 2. What stands at one price is added up. A later 2155 gives the new sizes of the prices that it touches.
 3. There are no numbers and no checksums. When the best quotes stay more than three ticks away from the best prices
    (2131) for two seconds, the book is asked for anew.
@@ -26,15 +26,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from connectors.base import Control, Conversation, Limits, Link, StreamingConnector
-from connectors.base import ctrader_wire as wire
 from connectors.base.backoff import TokenBucket
 from connectors.base.books import did_you_mean
-from connectors.base.ctrader_book import QuoteMap
-from connectors.base.ctrader_candles import MOST, PERIODS, REQUESTS_PER_S, CandleDesk, candle
-from connectors.base.ctrader_login import Keys, Listing, Login
-from connectors.base.redaction import DiscreetLink, Redactor
+from connectors.base.ctrader import wire
+from connectors.base.ctrader.book import QuoteMap
+from connectors.base.ctrader.candles import MOST, PERIODS, REQUESTS_PER_S, CandleDesk, candle
+from connectors.base.ctrader.login import Keys, Listing, Login
+from connectors.base.ctrader.tokens import TokenPair, TokenStore
 from connectors.base.stamps import unix_ns
-from connectors.base.tokens import TokenPair, TokenStore
+from connectors.base.transport.redaction import DiscreetLink, Redactor
 from engine.connector import Callback, Capabilities, Stream
 from engine.errors import ConfigError, DecodeError, Disconnected, FeedError, InvalidSymbol, StreamUnsupported
 from engine.feed.sync import Recovery, Verdict

@@ -26,12 +26,12 @@ from msgspec import Struct
 
 from connectors.base import Control, Limits, Link, Request, StreamingConnector
 from connectors.base.books import take_turn
-from connectors.base.connection import Connection
-from connectors.base.keyed_link import KeyedLink
 from connectors.base.market_hours import currencies_rest, shares_rest
-from connectors.base.redaction import Redactor
 from connectors.base.refusal import RESTRICTED
 from connectors.base.stamps import unix_ns
+from connectors.base.transport.connection import Connection
+from connectors.base.transport.keyed_link import KeyedLink
+from connectors.base.transport.redaction import Redactor
 from engine.connector import Callback, Capabilities, Stream
 from engine.errors import Blocked, DecodeError, FeedError, InvalidSymbol, RateLimited
 from engine.feed.sync import NoBook

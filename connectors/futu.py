@@ -3,7 +3,7 @@
 Documentation: Futu OpenAPI 10.11 (2026), messages 3001, 3011, 3013, 3202; the package futu-api is an optional extra.
 OpenD must run and be logged in; what it gives depends on the account's quote rights. Book rule:
 1. Each book (3013) is the whole visible book: it replaces the one before. There is no numbering and no gap to see.
-2. One that is older than what the connection said before is left out (connectors/base/futu_decoder.py).
+2. One that is older than what the connection said before is left out (connectors/base/futu/decoder.py).
 3. Prints (3011) carry a number per code: each is told once. What OpenD repeats on subscribing is marked as past.
 4. In auctions the sides may cross: shown as it is.
 
@@ -20,15 +20,15 @@ from threading import get_ident
 from typing import Any
 
 from connectors.base import Control, Limits, Link, StreamingConnector
-from connectors.base import futu_door as door
 from connectors.base.books import take_turn
-from connectors.base.futu_decoder import Decoder, Told
-from connectors.base.futu_desk import Desk
-from connectors.base.futu_gateway import Address, Gateway, Unheard
-from connectors.base.futu_link import OpenDLink
-from connectors.base.futu_wire import BY_PREFIX, levels, local_ns
+from connectors.base.futu import door
+from connectors.base.futu.decoder import Decoder, Told
+from connectors.base.futu.desk import Desk
+from connectors.base.futu.gateway import Address, Gateway, Unheard
+from connectors.base.futu.link import OpenDLink
+from connectors.base.futu.wire import BY_PREFIX, levels, local_ns
+from connectors.base.transport.worker import Worker
 from connectors.base.venue import Decode
-from connectors.base.worker import Worker
 from engine.connector import Callback, Capabilities, Stream
 from engine.errors import ConfigError, Disconnected, InvalidSymbol
 from engine.feed.sync import WholeBooks

@@ -17,31 +17,47 @@ read as text. Symbols are BTC/USD here, XBT/USD in REST and in v1 (which is not 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from itertools import count
 from json import dumps, loads
-from typing import Annotated, Any, Literal
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from zlib import crc32
 
 import msgspec
-from msgspec import Meta, Raw, Struct
 
 from connectors.base import Control, Limits, Request, StreamingConnector
+from connectors.base.kraken.frames import (
+    Head,
+    InstrumentFrame,
+    Level,
+    Pair,
+    decode_book,
+    decode_head,
+    decode_instruments,
+    plain,
+    read_status,
+    read_ticker,
+    read_trades,
+    stamp_ns,
+)
+from connectors.base.kraken.rest import (
+    complaint,
+    decode_asset_pairs,
+    decode_depth,
+    decode_errors,
+    instrument,
+    new_symbol,
+    old_name,
+)
 from engine.connector import Capabilities
-from engine.errors import DecodeError, Disconnected, FeedError, InvalidSymbol, RateLimited
+from engine.errors import DecodeError
 from engine.feed.sync import Unnumbered
 from engine.market.events import (
-    BUY,
-    SELL,
     BookDelta,
     BookSnapshot,
     Levels,
     MarketEvent,
-    Quote,
     Source,
-    Trade,
     Written,
 )
 from engine.market.instrument import Instrument
@@ -58,10 +74,6 @@ CHANNELS: tuple[dict[str, Any], ...] = (
     BOOK,
 )
 UNLISTED = ("delisted", "work_in_progress")
-LONGEST_EXPONENT = 30
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-Stamp = Annotated[datetime, Meta(tz=True)]
 
 
 class KrakenChecksum:
@@ -74,137 +86,6 @@ class KrakenChecksum:
 
     def value(self, bids: Sequence[str], asks: Sequence[str]) -> int:
         return crc32(("".join(asks) + "".join(bids)).encode())
-
-
-class _Level(Struct, gc=False):
-    price: Raw
-    qty: Raw
-
-
-class _Book(Struct, gc=False):
-    symbol: str
-    bids: list[_Level] = []
-    asks: list[_Level] = []
-    checksum: int | None = None
-    timestamp: Stamp | None = None
-
-
-class _Trade(Struct, gc=False):
-    symbol: str
-    side: Literal["buy", "sell"]
-    price: float
-    qty: Raw
-    trade_id: int
-    timestamp: Stamp
-
-
-class _Ticker(Struct, gc=False):
-    symbol: str
-    bid: float | None = None
-    bid_qty: float | None = None
-    ask: float | None = None
-    ask_qty: float | None = None
-    timestamp: Stamp | None = None
-
-
-class _BookFrame(Struct, gc=False):
-    type: Literal["snapshot", "update"]
-    data: list[_Book]
-
-
-class _TradeFrame(Struct, gc=False):
-    type: Literal["snapshot", "update"]
-    data: list[_Trade]
-
-
-class _TickerFrame(Struct, gc=False):
-    data: list[_Ticker]
-
-
-class _Pair(Struct):
-    symbol: str
-    base: str
-    quote: str
-    price_precision: int
-    qty_precision: int
-    status: str = "online"
-    price_increment: float | None = None
-    qty_increment: float | None = None
-
-
-class _Pairs(Struct):
-    pairs: list[_Pair] = []
-
-
-class _InstrumentFrame(Struct):
-    type: str
-    data: _Pairs
-
-
-class _Status(Struct):
-    system: str = "online"
-
-
-class _StatusFrame(Struct):
-    data: list[_Status]
-
-
-class _Result(Struct, frozen=True):
-    channel: str = ""
-    symbol: str = ""
-    depth: int | None = None
-
-
-class _Head(Struct):
-    """What tells frames apart; of answers to requests, everything."""
-
-    channel: str = ""
-    method: str = ""
-    success: bool = True
-    error: str = ""
-    Error: str = ""
-    symbol: str = ""
-    req_id: int | None = None
-    result: _Result = _Result()
-
-
-class _AssetPair(Struct):
-    altname: str
-    pair_decimals: int
-    lot_decimals: int
-    wsname: str = ""
-    status: str = "online"
-    tick_size: float | None = None
-
-
-class _RestBook(Struct):
-    bids: tuple[tuple[float, float, float], ...]
-    asks: tuple[tuple[float, float, float], ...]
-
-
-class _Depth(Struct):
-    error: list[str] = []
-    result: dict[str, _RestBook] = {}
-
-
-class _AssetPairs(Struct):
-    error: list[str] = []
-    result: dict[str, _AssetPair] = {}
-
-
-class _Errors(Struct):
-    error: list[str] = []
-
-
-_head = msgspec.json.Decoder(_Head).decode
-_book = msgspec.json.Decoder(_BookFrame).decode
-_trades = msgspec.json.Decoder(_TradeFrame).decode
-_ticker = msgspec.json.Decoder(_TickerFrame).decode
-_instruments = msgspec.json.Decoder(_InstrumentFrame).decode
-_status = msgspec.json.Decoder(_StatusFrame).decode
-_depth = msgspec.json.Decoder(_Depth, strict=False).decode
-_asset_pairs = msgspec.json.Decoder(_AssetPairs, strict=False).decode
-_errors = msgspec.json.Decoder(_Errors).decode
 
 
 class KrakenConnector(StreamingConnector):
@@ -244,7 +125,7 @@ class KrakenConnector(StreamingConnector):
         # Replaced, never changed: each connection's thread decodes.
         self._depths: dict[str, int] = {}
         self._places: dict[str, tuple[int, int]] = {}
-        self._pairs: dict[str, _Pair] = {}
+        self._pairs: dict[str, Pair] = {}
         self._rest_names: dict[str, str] = {}
 
     def stream_url(self, symbols: Sequence[str]) -> str:
@@ -280,16 +161,16 @@ class KrakenConnector(StreamingConnector):
             raise DecodeError(f"kraken frame: {error}") from error
 
     def snapshot_request(self, symbol: str, depth: int) -> Request:
-        pair = self._rest_names.get(symbol) or "".join(_old_name(leg) for leg in symbol.split("/"))
+        pair = self._rest_names.get(symbol) or "".join(old_name(leg) for leg in symbol.split("/"))
         return Request(f"{self._rest}/0/public/Depth?pair={pair}&count={min(max(depth, 1), REST_DEPTH)}")
 
     def decode_snapshot(self, symbol: str, body: bytes, received_ns: int, source: Source) -> BookSnapshot:
         try:
-            depth = _depth(body)
+            depth = decode_depth(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise DecodeError(f"kraken depth of {symbol}: {error}") from error
         if depth.error or len(depth.result) != 1:
-            raise _complaint(depth.error) or DecodeError(f"kraken depth of {symbol}: {len(depth.result)} books")
+            raise complaint(depth.error) or DecodeError(f"kraken depth of {symbol}: {len(depth.result)} books")
         [book] = depth.result.values()
         bids, asks = [tuple([level[:2] for level in side]) for side in (book.bids, book.asks)]
         return BookSnapshot(self.name, symbol, bids, asks, None, None, received_ns, source)
@@ -299,16 +180,16 @@ class KrakenConnector(StreamingConnector):
 
     def decode_instruments(self, body: bytes) -> list[Instrument]:
         try:
-            answer = _asset_pairs(body)
+            answer = decode_asset_pairs(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise DecodeError(f"kraken AssetPairs: {error}") from error
         if answer.error:
-            raise _complaint(answer.error) or DecodeError("kraken AssetPairs without a result")
+            raise complaint(answer.error) or DecodeError("kraken AssetPairs without a result")
         listed = [pair for pair in answer.result.values() if "/" in pair.wsname and pair.status not in UNLISTED]
-        pairs = {_new_symbol(pair.wsname): pair for pair in listed}
+        pairs = {new_symbol(pair.wsname): pair for pair in listed}
         self._rest_names = {symbol: pair.altname for symbol, pair in pairs.items()}
         self._places = {**self._places, **{s: (pair.pair_decimals, pair.lot_decimals) for s, pair in pairs.items()}}
-        return [_instrument(symbol, pair) for symbol, pair in pairs.items()]
+        return [instrument(symbol, pair) for symbol, pair in pairs.items()]
 
     def instruments(self) -> Sequence[Instrument]:
         """What the stream's instrument channel listed; by REST where no stream runs."""
@@ -323,7 +204,7 @@ class KrakenConnector(StreamingConnector):
 
     def rest_error(self, status: int, body: bytes, headers: Mapping[str, str]) -> Exception | None:
         try:
-            return _complaint(_errors(body).error)
+            return complaint(decode_errors(body).error)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
 
@@ -353,10 +234,10 @@ class KrakenConnector(StreamingConnector):
         return (self.decode_snapshot(symbol, body, received_ns, "poll"),) if symbol else ()
 
     def _on_book(self, frame: bytes, received_ns: int) -> list[MarketEvent | Control]:
-        message = _book(frame)
+        message = decode_book(frame)
         events: list[MarketEvent | Control] = []
         for book in message.data:
-            symbol, stamp = book.symbol, _ns(book.timestamp)
+            symbol, stamp = book.symbol, stamp_ns(book.timestamp)
             bids, bids_written = self._levels(symbol, book.bids)
             asks, asks_written = self._levels(symbol, book.asks)
             wire = bids_written, asks_written
@@ -374,33 +255,33 @@ class KrakenConnector(StreamingConnector):
             events.append(event)
         return events
 
-    def _levels(self, symbol: str, levels: list[_Level]) -> tuple[Levels, Written]:
+    def _levels(self, symbol: str, levels: list[Level]) -> tuple[Levels, Written]:
         """The levels as numbers and as written."""
         written = tuple([(str(level.price, "ascii"), str(level.qty, "ascii")) for level in levels])
         if any("e" in price or "E" in price or "e" in size or "E" in size for price, size in written):
             price_places, size_places = self._places.get(symbol, (None, None))
-            written = tuple([(_plain(price, price_places), _plain(size, size_places)) for price, size in written])
+            written = tuple([(plain(price, price_places), plain(size, size_places)) for price, size in written])
         return tuple([(float(price), float(size)) for price, size in written]), written
 
     def _on_other(self, frame: bytes, received_ns: int) -> Sequence[MarketEvent | Control]:
-        head = _head(frame)
+        head = decode_head(frame)
         channel = head.channel
         if channel == "trade":
-            return _on_trades(frame, received_ns)
+            return read_trades(frame, received_ns)
         if channel == "ticker":
-            return _on_ticker(frame, received_ns)
+            return read_ticker(frame, received_ns)
         if channel == "book":
             return self._on_book(frame, received_ns)
         if channel == "heartbeat" or head.method == "pong":
             return (Control("heartbeat", id=head.req_id),)
         if channel == "status":
-            return _on_status(frame)
+            return read_status(frame)
         if channel == "instrument":
-            self._learn(_instruments(frame))
+            self._learn(decode_instruments(frame))
             return ()
         return self._on_answer(head) if head.method or head.error or head.Error else ()
 
-    def _on_answer(self, head: _Head) -> Sequence[Control]:
+    def _on_answer(self, head: Head) -> Sequence[Control]:
         """What the venue says to a request: one answer per symbol."""
         error, symbol, result = head.error or head.Error, head.symbol or head.result.symbol, head.result
         if head.success and not error:
@@ -417,7 +298,7 @@ class KrakenConnector(StreamingConnector):
             return (Control("ack", symbol, error, head.req_id),)
         return (Control("refused", symbol, error, head.req_id),)
 
-    def _learn(self, message: _InstrumentFrame) -> None:
+    def _learn(self, message: InstrumentFrame) -> None:
         """Take over the venue's list and its precisions. (A changed precision makes the next checksum fail.)"""
         said = {pair.symbol: pair for pair in message.data.pairs}
         if message.type == "snapshot" or self._pairs:
@@ -432,87 +313,3 @@ class KrakenConnector(StreamingConnector):
     def _frame(self, method: str, parameters: dict[str, Any]) -> str:
         kept = parameters if method == "subscribe" else {k: v for k, v in parameters.items() if k != "snapshot"}
         return dumps({"method": method, "params": kept, "req_id": next(self._requests)})
-
-
-def _on_trades(frame: bytes, received_ns: int) -> list[MarketEvent]:
-    message = _trades(frame)
-    backfill = message.type == "snapshot"
-    events: list[MarketEvent] = []
-    for one in message.data:
-        text = str(one.qty, "ascii")
-        size = float(text)
-        exact = None if Decimal(repr(size)) == Decimal(text) else _plain(text, None)
-        side = BUY if one.side == "buy" else SELL
-        stamp = _ns(one.timestamp)
-        events.append(
-            Trade(
-                "kraken", one.symbol, one.price, size, side, one.trade_id, stamp, received_ns, "stream", backfill, exact
-            )
-        )
-    return events
-
-
-def _on_ticker(frame: bytes, received_ns: int) -> list[MarketEvent]:
-    return [
-        Quote(
-            "kraken", one.symbol, one.bid, one.bid_qty, one.ask, one.ask_qty, None, _ns(one.timestamp), received_ns,
-            "stream",
-        )
-        for one in _ticker(frame).data
-        if one.bid is not None and one.bid_qty is not None and one.ask is not None and one.ask_qty is not None
-    ]  # fmt: skip
-
-
-def _on_status(frame: bytes) -> Sequence[Control]:
-    system = "".join([one.system for one in _status(frame).data[:1]])
-    if system == "maintenance":
-        return (Control("refused", reason="kraken is in maintenance; data return when it is online again"),)
-    return (Control("heartbeat", reason=f"trading is {system}"),)
-
-
-def _complaint(errors: Sequence[str]) -> FeedError | None:
-    """The error that a REST answer's list of errors stands for; None for an empty one."""
-    said = ", ".join(errors)
-    if not said:
-        return None
-    if "Unknown asset pair" in said or "Invalid arguments:pair" in said:
-        return InvalidSymbol(
-            f"kraken does not list this symbol ({said})", hint="Search the venue's own list of instruments."
-        )
-    if "Rate limit" in said or "Too many requests" in said:
-        return RateLimited(f"kraken: {said}", hint="The venue asks to slow down; the pace is lowered.")
-    if "EService" in said:
-        return Disconnected(f"kraken: {said}", hint="Kraken is in maintenance or overloaded; see status.kraken.com.")
-    return Disconnected(f"kraken: {said}")
-
-
-def _ns(stamp: datetime | None) -> int | None:
-    return (stamp - _EPOCH) // _MICROSECOND * 1_000 if stamp is not None else None
-
-
-def _plain(text: str, places: int | None) -> str:
-    """A number without exponent, with the instrument's decimal places where they are known."""
-    if "e" not in text and "E" not in text:
-        return text
-    number = Decimal(text)
-    if not -LONGEST_EXPONENT < number.adjusted() < LONGEST_EXPONENT:
-        raise DecodeError(f"kraken frame: {text} is no price or quantity")
-    return format(number, "f") if places is None else f"{number:.{places}f}"
-
-
-def _old_name(leg: str) -> str:
-    return {"BTC": "XBT", "DOGE": "XDG"}.get(leg, leg)
-
-
-def _new_symbol(name: str) -> str:
-    return "/".join([{"XBT": "BTC", "XDG": "DOGE"}.get(leg, leg) for leg in name.split("/")])
-
-
-def _instrument(symbol: str, pair: _AssetPair) -> Instrument:
-    base, _, quote = symbol.partition("/")
-    tick = pair.tick_size or _step(pair.pair_decimals)
-    return Instrument("kraken", symbol, base, quote, tick, _step(pair.lot_decimals))
-
-
-def _step(places: int) -> float:
-    return float(f"1e-{places}")

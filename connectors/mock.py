@@ -1,6 +1,6 @@
 """A simulated exchange in this process: invented data that looks alive, through the same transport as every real venue.
 
-Its documentation is connectors/base/simulated_wire.py. Book rule, as at Binance:
+Its documentation is connectors/base/simulation/wire.py. Book rule, as at Binance:
 1. Keep the updates of the stream; fetch the book by REST, which is as of update `u`.
 2. Drop kept updates with an older or equal last number; the next must begin at `u + 1` or before.
 3. From then on every update begins where the last one ended; if not, updates are missing: begin again.
@@ -23,12 +23,15 @@ from urllib.parse import parse_qs, quote, urlsplit
 import msgspec
 
 from connectors.base import Control, Limits, Link, Request, StreamingConnector
-from connectors.base.faults import Fault, FaultBoard
 from connectors.base.refusal import is_web_page, refusal
-from connectors.base.simulated_exchange import SimulatedExchange
-from connectors.base.simulated_link import SimulatedLink
-from connectors.base.simulated_rest import SimulatedRest
-from connectors.base.simulated_wire import (
+from connectors.base.simulation.exchange import SimulatedExchange
+from connectors.base.simulation.faults import Fault, FaultBoard
+from connectors.base.simulation.link import SimulatedLink
+from connectors.base.simulation.market import INSTRUMENTS, Market, MarketStats
+from connectors.base.simulation.rest import SimulatedRest
+from connectors.base.simulation.symbols import SimulatedInstrument
+from connectors.base.simulation.venues import CommonWorth, FollowedValue, VenueCharacter, character_of
+from connectors.base.simulation.wire import (
     WireCommand,
     WireDelta,
     WireNotice,
@@ -42,9 +45,6 @@ from connectors.base.simulated_wire import (
     decode_time,
     encode,
 )
-from connectors.base.simulator import INSTRUMENTS, Market, MarketStats
-from connectors.base.simulator_symbols import SimulatedInstrument
-from connectors.base.simulator_venues import CommonWorth, FollowedValue, VenueCharacter, character_of
 from engine.connector import Callback, Capabilities, Stream
 from engine.errors import ConfigError, DecodeError, Disconnected, InvalidSymbol, StreamUnsupported
 from engine.feed.sync import RangeContinuity

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from connectors.base.player import Player, ReplayControls, ReplayStream
-from connectors.base.replay_clock import Pace
+from connectors.base.playback.clock import Pace
+from connectors.base.playback.controls import ReplayControls
+from connectors.base.playback.player import Player, ReplayStream
 from engine.connector import Callback, Capabilities
 from engine.errors import InvalidSymbol, StoreError, StreamUnsupported
 from engine.feed.mailbox import FeedKey

@@ -2,7 +2,7 @@
 
 Documentation: Uniswap v3 core contracts and deployments (2026-04-07), Ethereum JSON-RPC. What is shown is derived, and
 marked `synthetic` throughout. Book rule:
-1. Each new block is read as a whole at its number: price, liquidity, ticks (connectors/base/uniswap_link.py).
+1. Each new block is read as a whole at its number: price, liquidity, ticks (connectors/base/uniswap/link.py).
 2. Between two steps of the pool's tick grid the liquidity is constant: that stretch is one level. Its size is what it
    holds, its price what taking all of it costs on average. Without liquidity there is no level.
 3. Prices include the pool's fee, so that the spread is real; UNISWAP_PRICES=raw leaves it out.
@@ -25,10 +25,10 @@ import msgspec
 
 from connectors.base import Control, Limits, Link, StreamingConnector
 from connectors.base.stamps import unix_ns
-from connectors.base.uniswap_chain import ChainReader, default_listings, parse_listings
-from connectors.base.uniswap_link import BlockLink, InvalidFrame, Memory, PoolFrame, SwapFrame
-from connectors.base.uniswap_math import Pool, State, ladder, quote, ratio
-from connectors.base.uniswap_node import KEY_HINT, Node, SingleBooks
+from connectors.base.uniswap.arithmetic import Pool, State, ladder, quote, ratio
+from connectors.base.uniswap.chain import ChainReader, default_listings, parse_listings
+from connectors.base.uniswap.link import BlockLink, InvalidFrame, Memory, PoolFrame, SwapFrame
+from connectors.base.uniswap.node import KEY_HINT, Node, SingleBooks
 from engine.connector import Callback, Capabilities, Stream
 from engine.errors import ConfigError, DecodeError
 from engine.feed.sync import WholeBooks

@@ -44,12 +44,25 @@ FLOORS = (
     ("engine.__main__",),
 )
 
+# What connectors build on, likewise from the ground up: first what every author meets, then the transport, then what
+# single families of venues need.
+BASE_FLOORS = (
+    tuple(f"connectors.base.{name}" for name in ("backoff", "market_hours", "refusal", "stamps", "venue")),
+    ("connectors.base.runtime",),
+    ("connectors.base.books",),
+    ("connectors.base.transport",),
+    tuple(
+        f"connectors.base.{name}"
+        for name in ("binance", "ctrader", "futu", "kraken", "unified", "uniswap", "simulation", "playback")
+    ),
+)
+
 # The few doors of each foreign library: module prefixes that may import it.
 DOORS = {
-    "websocket": ("connectors.base",),
-    "urllib3": ("connectors.base",),
+    "websocket": ("connectors.base.transport.link",),
+    "urllib3": ("connectors.base.transport.rest",),
     "ccxt": ("connectors.ccxt_any", "engine.trading.live"),
-    "futu": ("connectors.base.futu_door",),
+    "futu": ("connectors.base.futu.door",),
     "apprise": ("engine.alerts.apprise_door",),
     "duckdb": ("engine.store.duckdb_store",),
     "psycopg": ("engine.store.postgres_door",),
@@ -90,12 +103,15 @@ def modules() -> dict[str, tuple[str, ...]]:
     return found
 
 
-def floor_of(module: str) -> int | None:
-    return next((n for n, names in enumerate(FLOORS) if any(within(module, name) for name in names)), None)
+Floors = tuple[tuple[str, ...], ...]
 
 
-def room_of(module: str) -> str | None:
-    return next((name for names in FLOORS for name in names if within(module, name)), None)
+def floor_of(module: str, floors: Floors) -> int | None:
+    return next((n for n, names in enumerate(floors) if any(within(module, name) for name in names)), None)
+
+
+def room_of(module: str, floors: Floors) -> str | None:
+    return next((name for names in floors for name in names if within(module, name)), None)
 
 
 def edges() -> list[tuple[str, str]]:
@@ -119,20 +135,31 @@ def test_arrows_point_down_between_the_packages() -> None:
     assert not wrong
 
 
-def test_arrows_point_down_inside_the_engine() -> None:
+@pytest.mark.parametrize("floors", [FLOORS, BASE_FLOORS], ids=["engine", "connectors.base"])
+def test_arrows_point_down_inside(floors: Floors) -> None:
     wrong = []
     for module, target in edges():
-        own, other = floor_of(module), floor_of(target)
-        if own is not None and other is not None and room_of(module) != room_of(target) and other >= own:
+        own, other = floor_of(module, floors), floor_of(target, floors)
+        same_room = room_of(module, floors) == room_of(target, floors)
+        if own is not None and other is not None and not same_room and other >= own:
             wrong.append(f"{module} imports {target}")
     assert not wrong
 
 
-def test_every_module_of_the_engine_has_its_floor() -> None:
-    packages = {"engine", "engine.feed"}  # empty, only to hold the others
-    assert [
-        name for name in modules() if within(name, "engine") and floor_of(name) is None and name not in packages
-    ] == []
+@pytest.mark.parametrize(
+    ("package", "floors", "holders"),
+    [("engine", FLOORS, {"engine", "engine.feed"}), ("connectors.base", BASE_FLOORS, {"connectors.base"})],
+)
+def test_every_module_has_its_floor(package: str, floors: Floors, holders: set[str]) -> None:
+    # Holders stand on no floor: they are empty, or the shop window of what is below.
+    homeless = [name for name in modules() if within(name, package) and floor_of(name, floors) is None]
+    assert set(homeless) <= holders
+
+
+def test_nothing_in_the_base_goes_through_its_shop_window() -> None:
+    # `connectors.base` itself imports the highest floors: whoever asks it from below goes round in a circle.
+    wrong = [module for module, target in edges() if within(module, "connectors.base") and target == "connectors.base"]
+    assert not wrong
 
 
 @pytest.mark.parametrize("package", ["connectors", "strategies"])

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from connectors.base.simulator import Market
+from connectors.base.simulation.market import Market
 from connectors.replay import replay_connectors
 from engine.clock import ManualClock
 from engine.feed.feed import Feed
@@ -44,7 +44,7 @@ from engine.strategy.runner import Runner
 from engine.strategy.signal_stream import SignalDigest
 from strategies.base import Strategy
 from strategies.book_pressure import BookPressure
-from tests.connectors.base.replay_rig import HurriedPace
+from tests.connectors.base.playback.replay_rig import HurriedPace
 from tests.engine.feed.truth import ACTIONS, Venue
 from tests.engine.support import DEADLINE_S, START_NS, FakeConnector
 from tests.fakes.memory_store import MemoryStore

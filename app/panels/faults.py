@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from app.wiring import engine
-from connectors.base.faults import CARDS, PER_SYMBOL, Fault, FaultBoard
+from connectors.base.simulation.faults import CARDS, PER_SYMBOL, Fault, FaultBoard
 
 FASTEST = 5_000
 ALL = "all symbols"

@@ -32,12 +32,12 @@ def show() -> None:
         found = flights.get(name)
         if found is None:
             return
-        st.button("Pack as one file", key="flight-pack", disabled=name in writing, on_click=_pack)
-        st.button("🗑 Delete …", key="flight-delete", disabled=name in writing, on_click=_ask)
+        st.button("Pack as one file", key="flight-pack", disabled=name in writing, on_click=_pack, args=(found,))
+        st.button("🗑 Delete …", key="flight-delete", disabled=name in writing, on_click=_ask, args=(found,))
     if error := st.session_state.pop("flight-error", None):
         st.error(error)
-    if st.session_state.get(ASKED) == name:
-        _confirm(found)
+    if (asked := flights.get(st.session_state.get(ASKED, ""))) is not None:
+        _confirm(asked)
 
 
 def _writing() -> dict[str, FlightState]:
@@ -53,34 +53,26 @@ def _table() -> None:
 # What buttons do is done in callbacks: they run before the page does, so a page that is drawn anew loses no click.
 
 
-def _chosen() -> Flight | None:
-    """The one chosen at this moment, which the page may not have been drawn with yet."""
-    return next((flight for flight in archive().flights() if flight.name == st.session_state.get("flight")), None)
+def _pack(found: Flight) -> None:
+    _try(lambda: archive().pack_flight(found))
 
 
-def _pack() -> None:
-    _try(archive().pack_flight)
-
-
-def _ask() -> None:
-    st.session_state[ASKED] = st.session_state.get("flight")
+def _ask(found: Flight) -> None:
+    st.session_state[ASKED] = found.name
 
 
 def _forget() -> None:
     st.session_state.pop(ASKED, None)
 
 
-def _delete() -> None:
+def _delete(found: Flight) -> None:
     _forget()
-    _try(archive().delete_flight)
+    _try(lambda: archive().delete_flight(found))
 
 
-def _try(work: Callable[[Flight], int]) -> None:
-    found = _chosen()
-    if found is None:
-        return
+def _try(work: Callable[[], int]) -> None:
     try:
-        work(found)
+        work()
     except StoreError as error:
         st.session_state["flight-error"] = plain(sentences(str(error), error.hint))
 
@@ -92,7 +84,7 @@ def _confirm(found: Flight) -> None:
         f"{moment(found.manifest.started_ns)}, {size_words(found.size_bytes)}. This cannot be undone."
     )
     with st.container(horizontal=True):
-        done = st.button("Delete for good", key="flight-delete-really", type="primary", on_click=_delete)
+        done = st.button("Delete for good", key="flight-delete-really", type="primary", on_click=_delete, args=(found,))
         kept = st.button("Keep them", key="flight-delete-not", on_click=_forget)
     if done or kept:
         st.rerun()

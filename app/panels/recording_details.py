@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -12,7 +12,7 @@ from app.words import plain, sentences
 from engine.errors import EngineError
 from engine.store.base import QualityNote, Recording
 from engine.store.exporting import ENDINGS, Kind
-from engine.store.report import moment, size_words
+from engine.store.report import moment, size_words, traded_words
 
 KINDS: dict[Kind, str] = {"bundle": "Session bundle", "csv": "CSV", "parquet": "Parquet", "duckdb": "DuckDB"}
 REPLAY_ASKED, DELETE_ASKED = "replay-asked", "delete-asked"
@@ -28,17 +28,17 @@ def show(recording: Recording) -> None:
     running = recording.ending == "running"
     with st.container(horizontal=True, vertical_alignment="bottom", key="recording-actions"):
         useless = running or not recording.events
-        st.button("▶️ Replay", key="replay", type="primary", disabled=useless, on_click=_ask, args=(REPLAY_ASKED,))
+        st.button(
+            "▶️ Replay", key="replay", type="primary", disabled=useless, on_click=_ask, args=(REPLAY_ASKED, recording)
+        )
         kinds = [kind for kind in KINDS if kind in ENDINGS]
         st.selectbox("Export as", kinds, key="export-kind", format_func=KINDS.__getitem__, help=KIND_HELP, width=200)
-        st.button("Export", key="export", disabled=running, on_click=_export)
-        st.button("🗑 Delete …", key="delete", disabled=running, on_click=_ask, args=(DELETE_ASKED,))
+        st.button("Export", key="export", disabled=running, on_click=_export, args=(recording,))
+        st.button("🗑 Delete …", key="delete", disabled=running, on_click=_ask, args=(DELETE_ASKED, recording))
     if running:
         st.caption("It is being recorded: stop it before it is replayed, exported or deleted.")
     if error := st.session_state.pop("recording-error", None):
         st.error(error)
-    if st.session_state.get(DELETE_ASKED) == recording.id:
-        _confirm(recording)
     st.caption(_words(recording))
     store = archive().store()
     quality = quality_table(recording, _now(recording) if running else store.quality(recording.id))
@@ -54,7 +54,8 @@ def _now(recording: Recording) -> list[QualityNote]:
 
 def _words(recording: Recording) -> str:
     versions = ", ".join([f"{name} {version}" for name, version in sorted(recording.versions.items())])
-    counts = f"{recording.events:,} events, {recording.level_rows:,} price levels; "
+    traded = f", {traded_words(recording)}" if traded_words(recording) else ""
+    counts = f"{recording.events:,} events, {recording.level_rows:,} price levels{traded}; "
     return plain(
         f"{recording.id}: {feeds_words(recording.feeds, 20)}; {counts if recording.ended_ns is not None else ''}"
         f"written by {versions or 'nobody knows what'}",
@@ -65,33 +66,38 @@ def _words(recording: Recording) -> str:
 # What buttons do is done in callbacks: they run before the page does, so a page that is drawn anew loses no click.
 
 
-def _ask(what: str) -> None:
-    """Remember what was asked for, and of which recording: the one chosen at this moment."""
-    st.session_state[what] = st.session_state.get("recording")
+def _ask(what: str, recording: Recording) -> None:
+    """Remember what was asked for, and of which recording: the one that was seen, whichever is the newest by now."""
+    st.session_state[what] = recording.id
 
 
 def _forget() -> None:
     st.session_state.pop(DELETE_ASKED, None)
 
 
-def _export() -> None:
+def _export(recording: Recording) -> None:
     kind: Kind = st.session_state["export-kind"]
-    _try(lambda recording: archive().export(kind, recording))
+    _try(lambda: archive().export(kind, recording))
 
 
-def _delete() -> None:
+def _delete(recording: Recording) -> None:
     _forget()
-    _try(archive().delete)
+    _try(lambda: archive().delete(recording))
 
 
-def _try(work: Callable[[Recording], int]) -> None:
-    chosen = st.session_state.get("recording")
+def _try(work: Callable[[], int]) -> None:
     try:
-        found = next((one for one in archive().store().recordings() if one.id == chosen), None)
-        if found is not None:
-            work(found)
+        work()
     except EngineError as error:
         st.session_state["recording-error"] = plain(sentences(str(error), error.hint))
+
+
+def confirm(recordings: Sequence[Recording]) -> None:
+    """The question before a deletion, while it is open."""
+    asked = st.session_state.get(DELETE_ASKED)
+    found = next((recording for recording in recordings if recording.id == asked), None)
+    if found is not None:
+        _confirm(found)
 
 
 @st.dialog("Delete this recording?", on_dismiss=_forget)
@@ -104,7 +110,7 @@ def _confirm(recording: Recording) -> None:
         "and candle\\_bars. Exports stay. This cannot be undone."
     )
     with st.container(horizontal=True):
-        done = st.button("Delete for good", key="delete-really", type="primary", on_click=_delete)
+        done = st.button("Delete for good", key="delete-really", type="primary", on_click=_delete, args=(recording,))
         kept = st.button("Keep it", key="delete-not", on_click=_forget)
     if done or kept:
         st.rerun()

@@ -25,6 +25,7 @@ def show() -> None:
         chosen = recording_choice.show(recordings)
         if chosen is not None:
             recording_details.show(chosen)
+            recording_details.confirm(recordings)
             _replay(chosen)
         recording_import.show()
         recording_import.show_exports()

@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from app.panels.capture import SPEEDS
 from app.wiring import replay_controls
 from app.words import plain
-from connectors.base.player import ReplayControls, ReplayState
+from connectors.base.playback.controls import ReplayControls, ReplayState
 
 SHORTEST_S = 2.0
 """A recording that is shorter has no slider."""

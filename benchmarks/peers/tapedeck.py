@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks.peers.floor import Job
 from benchmarks.tape import TOP, Outcome, Step, Top, pairs
-from connectors.base.channel import Channel, SymbolStream
 from connectors.base.runtime import Patience, SystemRuntime
-from connectors.base.session import Session
+from connectors.base.transport.channel import Channel, SymbolStream
+from connectors.base.transport.session import Session
 from connectors.base.venue import Decode
 from connectors.binance import BinanceConnector
 from engine.clock import SYSTEM_CLOCK, Clock, SystemClock

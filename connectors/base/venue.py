@@ -1,7 +1,7 @@
 """What a venue's author describes: addresses, frames, numbering. Pure: no socket, no clock, no thread.
 
-The transport (connection.py, polling.py) does everything else for every venue alike; `engine verify` plays captures
-through the very same methods.
+The transport (`transport/`) does everything else for every venue alike; `engine verify` plays captures through the
+very same methods.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Plain values of a market: instruments, events, books, signals."""
+"""Plain values of a market: instruments, events, books, signals, orders."""

@@ -6,18 +6,21 @@ import msgspec
 
 from engine.errors import DecodeError
 from engine.market.events import MarketEvent
+from engine.market.orders import ExecutionReport
 from engine.market.signal import Signal
 
+Encodable = MarketEvent | Signal | ExecutionReport
+
 _encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[MarketEvent | Signal] = msgspec.json.Decoder(MarketEvent | Signal)
+_decoder: msgspec.json.Decoder[Encodable] = msgspec.json.Decoder(Encodable)
 
 
-def encode(event: MarketEvent | Signal) -> bytes:
-    """One event as a JSON object; its kind is under the key `type`."""
+def encode(event: Encodable) -> bytes:
+    """One event as a JSON object; its kind is under the key `type`. Decimals are texts, so that no digit changes."""
     return _encoder.encode(event)
 
 
-def decode(data: bytes) -> MarketEvent | Signal:
+def decode(data: bytes) -> Encodable:
     """The event that `encode` wrote.
 
     Raises:

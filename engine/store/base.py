@@ -19,9 +19,10 @@ from engine.feed.mailbox import FeedKey
 from engine.feed.quality import QualityReport
 from engine.market.events import MarketEvent
 from engine.market.instrument import nearest_symbols
+from engine.market.orders import ExecutionReport
 from engine.market.signal import Signal
 
-Entered = MarketEvent | Signal
+Entered = MarketEvent | Signal | ExecutionReport
 """What an entry may hold."""
 Ending = Literal["running", "stopped", "cut off"]
 
@@ -64,8 +65,8 @@ class Recording(Struct, frozen=True):
 
     `ended_ns` is None while it runs; `ending` says how it ended: `stopped`, or `cut off` (the process died or the
     machine did; found when the store was opened next). `level_rows` counts price levels, of both sides, over all
-    snapshots and deltas. `size_bytes` is its share of the store on disk, None where that is not known. `versions` says
-    what wrote it, by name.
+    snapshots and deltas; `orders` counts reports on orders. `size_bytes` is its share of the store on disk, None where
+    that is not known. `versions` says what wrote it, by name.
     """
 
     id: str
@@ -79,6 +80,8 @@ class Recording(Struct, frozen=True):
     size_bytes: int | None
     note: str
     versions: dict[str, str]
+    orders: int = 0
+    fills: int = 0
 
 
 class MarketDepth(Struct, frozen=True):
@@ -200,6 +203,12 @@ class Store(Protocol):
         limit: int = 1000,
     ) -> list[CandleBar]:
         """The newest `limit` rows, newest first."""
+
+    def depth_of(self, recording_id: str) -> Iterator[MarketDepth]:
+        """All rows of `market_depth` that belong to a recording, oldest first, with bounded memory."""
+
+    def bars_of(self, recording_id: str) -> Iterator[CandleBar]:
+        """All rows of `candle_bars` that belong to a recording, oldest first, with bounded memory."""
 
     def delete(self, recording_id: str) -> None:
         """Remove a recording and every row that belongs to it. One that is running cannot be deleted."""

@@ -1,8 +1,9 @@
 """A session in one file that opens on another machine: what it holds, by name, and how much of it is believed.
 
 A zip archive: `manifest.json` (what is in it, with sizes and SHA-256), `settings.json` (without secrets),
-`quality.txt` (for people), `rows/….json` (gaps, quality, sampled books, bars) and `entries/000001.msgpack` … (the
-events in order, every number bit for bit). Nothing is ever unpacked to a path that the archive names.
+`quality.txt` (for people), `rows/….json` (gaps, quality, sampled books, bars; of the latter two perhaps several files)
+and `entries/000001.msgpack` … (the events in order, every number bit for bit). Nothing is ever unpacked to a path that
+the archive names.
 """
 
 from __future__ import annotations
@@ -12,19 +13,25 @@ import re
 from msgspec import Struct
 
 from engine.feed.mailbox import FeedKey
-from engine.market.events import MarketEvent
-from engine.market.signal import Signal
-from engine.store.base import Recording
+from engine.store.base import Entered, Recording
 
 ENDING = ".tapedeck.zip"
 FORMAT = "tapedeck session"
-SCHEMA = 1
+SCHEMA = 2
+"""2: orders and fills may be among the entries, rows may be in several files. Bundles of schema 1 are read as well."""
 MANIFEST = "manifest.json"
 SETTINGS = "settings.json"
 QUALITY_TEXT = "quality.txt"
 GAPS, QUALITY, DEPTH, BARS = "rows/gaps.json", "rows/quality.json", "rows/market_depth.json", "rows/candle_bars.json"
+MORE_ROWS = re.compile(r"(rows/(?:market_depth|candle_bars))-\d{6}\.json")
+"""Where there are too many rows for one file; the first ones are always in `DEPTH` or `BARS`."""
 KNOWN = frozenset({SETTINGS, QUALITY_TEXT, GAPS, QUALITY, DEPTH, BARS})
 CHUNK_NAME = re.compile(r"entries/\d{6}\.msgpack")
+
+
+def rows_name(name: str, number: int) -> str:
+    """The file with the rows of that number, counted from 1; `name` is that of the first one."""
+    return name if number == 1 else f"{name.removesuffix('.json')}-{number:06d}.json"
 
 
 def chunk_name(number: int) -> str:
@@ -49,7 +56,10 @@ class BundleFile(Struct, frozen=True):
 
 
 class Manifest(Struct, frozen=True):
-    """What a bundle says of itself. `entries` counts events and signals; `left_out` is in words, mostly empty."""
+    """What a bundle says of itself. `entries` counts whatever was recorded.
+
+    `left_out` says what did not come along, in words: of bundles of schema 1; since then everything does.
+    """
 
     format: str
     schema: int
@@ -72,4 +82,4 @@ class Chunk(Struct, frozen=True, array_like=True):
     """Some entries: index, position of the feed's key in `keys`, and the event itself."""
 
     keys: tuple[FeedKey, ...]
-    entries: list[tuple[int, int, MarketEvent | Signal]]
+    entries: list[tuple[int, int, Entered]]

@@ -28,6 +28,7 @@ LONGEST_NOTE = 500
 AGAIN = "Copy the file once more from where it comes from."
 
 Value = TypeVar("Value")
+Row = TypeVar("Row")
 
 
 class Bundle:
@@ -73,7 +74,7 @@ class Bundle:
         """
         rows = Rows(
             self._rows(bundle.GAPS, list[Gap]), self._rows(bundle.QUALITY, list[QualityNote]),
-            self._rows(bundle.DEPTH, list[MarketDepth]), self._rows(bundle.BARS, list[CandleBar]),
+            self._all_rows(bundle.DEPTH, list[MarketDepth]), self._all_rows(bundle.BARS, list[CandleBar]),
         )  # fmt: skip
         said = self.manifest.recording
         recording = msgspec.structs.replace(said, events=self.manifest.entries, note=said.note[:LONGEST_NOTE])
@@ -162,6 +163,13 @@ class Bundle:
     def _rows(self, name: str, kind: type[Value]) -> Value:
         return _decode(self._checked(name, self._limits.file_bytes), kind, name)
 
+    def _all_rows(self, first: str, kind: type[list[Row]]) -> Iterator[Row]:
+        """The rows of the first file and of those that continue it, one file in memory at a time."""
+        begin = first.removesuffix(".json")
+        later = [found for found in map(bundle.MORE_ROWS.fullmatch, self._files) if found and found[1] == begin]
+        for name in (first, *sorted([found[0] for found in later])):
+            yield from self._rows(name, kind)
+
     def _checked(self, name: str, most: int) -> bytes:
         data = self._read(name, most)
         file = self._files[name]
@@ -182,7 +190,8 @@ class Bundle:
 
 
 def _belongs(name: str) -> bool:
-    return name == bundle.MANIFEST or name in bundle.KNOWN or bundle.CHUNK_NAME.fullmatch(name) is not None
+    patterns = (bundle.CHUNK_NAME, bundle.MORE_ROWS)
+    return name == bundle.MANIFEST or name in bundle.KNOWN or any(one.fullmatch(name) for one in patterns)
 
 
 def _decode(data: bytes, kind: type[Value], name: str) -> Value:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,7 +15,7 @@ from engine.feed.mailbox import FeedKey
 from engine.store import bundle
 from engine.store.base import Entry, Recording, Store
 from engine.store.bundle import BundleFile, Chunk, Manifest
-from engine.store.copying import Rows, batches, rows_of
+from engine.store.copying import batches, in_runs, rows_of
 from engine.store.drafts import drafted
 from engine.store.report import quality_text
 from engine.store.work import ProgressCall
@@ -53,21 +53,23 @@ class _Packing:
             done += len(batch)
             progress(done, recording.events, "events")
         rows = rows_of(store, recording.id)
-        self._add_rows(rows)
+        self._add(bundle.GAPS, msgspec.json.encode(rows.gaps))
+        self._add(bundle.QUALITY, msgspec.json.encode(rows.quality))
+        for name, values in ((bundle.DEPTH, rows.depth), (bundle.BARS, rows.bars)):
+            self._add_rows(name, values, lambda: progress(done, recording.events, "sampled rows, after the events"))
         self._add(bundle.SETTINGS, _readable(dict(settings)))
         self._add(bundle.QUALITY_TEXT, quality_text(recording, rows.gaps, rows.quality).encode())
-        manifest = Manifest(
-            bundle.FORMAT, bundle.SCHEMA, at_ns, recording, done, versions(), tuple(self._files), rows.left_out
-        )
+        manifest = Manifest(bundle.FORMAT, bundle.SCHEMA, at_ns, recording, done, versions(), tuple(self._files))
         self._archive.writestr(bundle.MANIFEST, _readable(manifest))
         return manifest
 
-    def _add_rows(self, rows: Rows) -> None:
-        named: dict[str, Sequence[object]] = {
-            bundle.GAPS: rows.gaps, bundle.QUALITY: rows.quality, bundle.DEPTH: rows.depth, bundle.BARS: rows.bars
-        }  # fmt: skip
-        for name, values in named.items():
-            self._add(name, msgspec.json.encode(values))
+    def _add_rows(self, name: str, values: Iterable[object], tell: Callable[[], None]) -> None:
+        number = 0
+        for number, run in enumerate(in_runs(values), 1):
+            tell()
+            self._add(bundle.rows_name(name, number), msgspec.json.encode(run))
+        if not number:
+            self._add(name, b"[]")
 
     def _add(self, name: str, data: bytes) -> None:
         self._archive.writestr(name, data)

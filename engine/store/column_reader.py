@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 
 from engine.market import codec
-from engine.market.events import BookDelta, BookSnapshot, Level, Levels, MarketEvent, Quote, Trade, Wire
-from engine.market.signal import Signal
+from engine.market.events import BookDelta, BookSnapshot, Level, Levels, Quote, Trade, Wire
+from engine.market.orders import Fill, OrderStatus, OrderUpdate
 from engine.store.base import Entered, Entry
 from engine.store.columns import SCHEMAS, FeedName
 
-_unpack = msgspec.msgpack.Decoder(MarketEvent | Signal).decode
+_unpack = msgspec.msgpack.Decoder(Entered).decode
+_ORDER_DECIMALS = frozenset({"quantity", "price", "trigger_price", "filled_quantity", "average_price"})
+_FILL_DECIMALS = frozenset({"price", "quantity", "fee"})
 _read_wire = msgspec.json.Decoder(Wire).decode
 
 
@@ -91,12 +94,37 @@ def _read_quotes(names: _Names, table: _Table) -> list[Entered]:
     return [Quote(venue, symbol, *rest) for (venue, symbol), rest in rows]
 
 
+def _read_orders(names: _Names, table: _Table) -> list[Entered]:
+    return [
+        OrderUpdate(**fields | {"status": OrderStatus(fields["status"])})
+        for fields in _fields("orders", names, table, _ORDER_DECIMALS)
+    ]
+
+
+def _read_fills(names: _Names, table: _Table) -> list[Entered]:
+    return [Fill(**fields) for fields in _fields("fills", names, table, _FILL_DECIMALS)]
+
+
+def _fields(name: str, names: _Names, table: _Table, decimals: frozenset[str]) -> list[dict[str, Any]]:
+    """The fields of each order or fill, by name."""
+    columns = {field: _values(table[field]) for field in SCHEMAS[name].names if field not in ("idx", "feed")}
+    columns["received_ns"] = columns.pop("at_ns")
+    for field in decimals:
+        columns[field] = [None if text is None else Decimal(text) for text in columns[field]]
+    rows = zip(*columns.values(), strict=True)
+    return [
+        {"venue": venue, "symbol": symbol, **dict(zip(columns, row, strict=True))}
+        for (venue, symbol), row in zip(names, rows, strict=True)
+    ]
+
+
 def _event(body: str, packed: bytes | None) -> Entered:
     return codec.decode(body.encode()) if packed is None else _unpack(packed)
 
 
 _READERS: Mapping[str, Callable[[_Names, _Table], list[Entered]]] = {
     "books": _read_books, "trades": _read_trades, "quotes": _read_quotes,
+    "orders": _read_orders, "fills": _read_fills,
 }  # fmt: skip
 
 

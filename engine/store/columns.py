@@ -1,14 +1,16 @@
 """Entries as columns: the form in which every columnar store keeps them.
 
-Four tables, each row with the number of its entry: `books` (snapshots and deltas, their levels as two lists with the
-bids first), `trades`, `quotes`, and `notes` for all else (statuses, signals) as JSON. What does not fit its columns,
-such as a number beyond 64 bits, goes to the notes too, so that nothing is ever changed by being kept. The way back is
-`engine/store/column_reader.py`.
+Six tables, each row with the number of its entry: `books` (snapshots and deltas, their levels as two lists with the
+bids first), `trades`, `quotes`, `orders` and `fills` (their decimals as texts, digit for digit), and `notes` for all
+else (statuses, signals) as JSON. What does not fit its columns, such as a number beyond 64 bits, goes to the notes
+too, so that nothing is ever changed by being kept. The way back is `engine/store/column_reader.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from functools import partial
 from itertools import chain
 from operator import attrgetter
 from typing import Any
@@ -22,6 +24,7 @@ from engine.errors import DecodeError
 from engine.feed.mailbox import FeedKey
 from engine.market import codec
 from engine.market.events import BookDelta, BookSnapshot, Levels, Quote, Trade
+from engine.market.orders import Fill, OrderUpdate
 from engine.store.base import Entered, Entry, Unwritable, time_ns
 
 FeedName = tuple[FeedKey, str, str]
@@ -30,6 +33,14 @@ NumberOf = Callable[[FeedName], int]
 
 _HEAD = [("idx", pa.int64()), ("feed", pa.int32()), ("at_ns", pa.int64())]
 _TIMES = [*_HEAD, ("exchange_ns", pa.int64()), ("source", pa.string())]
+_ORDER_TEXTS = (
+    "client_order_id", "venue_order_id", "side", "order_type", "time_in_force", "quantity", "price", "trigger_price",
+    "filled_quantity", "average_price", "status", "reason", "broker", "strategy",
+)  # fmt: skip
+_FILL_TEXTS = (
+    "fill_id", "client_order_id", "venue_order_id", "side", "price", "quantity", "fee", "fee_currency", "liquidity",
+    "broker", "strategy",
+)  # fmt: skip
 SCHEMAS: Mapping[str, pa.Schema] = {
     "books": pa.schema(
         [
@@ -51,10 +62,21 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             ("ask_size", pa.float64()), ("sequence", pa.int64()),
         ]
     ),
+    "orders": pa.schema(
+        [
+            *_TIMES, *[(name, pa.string()) for name in _ORDER_TEXTS], ("post_only", pa.bool_()),
+            ("reduce_only", pa.bool_()), ("expires_ns", pa.int64()),
+        ]
+    ),
+    "fills": pa.schema([*_TIMES, *[(name, pa.string()) for name in _FILL_TEXTS]]),
     "notes": pa.schema([*_HEAD, ("kind", pa.string()), ("body", pa.string()), ("packed", pa.binary())]),
 }  # fmt: skip
 """The columns of each table by name; `at_ns` is the event's own time."""
-_KINDS: Mapping[type, str] = {BookSnapshot: "books", BookDelta: "books", Trade: "trades", Quote: "quotes"}
+REPORTS = ("orders", "fills")
+"""The tables that have no row in a recording without trading."""
+_KINDS: Mapping[type, str] = {
+    BookSnapshot: "books", BookDelta: "books", Trade: "trades", Quote: "quotes", OrderUpdate: "orders", Fill: "fills",
+}  # fmt: skip
 _BOOK = ("received_ns", "exchange_ns", "source", "bids", "asks", "checksum", "wire")
 _TRADE = ("received_ns", "exchange_ns", "source", "price", "size", "aggressor", "backfill", "exact_size", "trade_id")
 _QUOTE = ("received_ns", "exchange_ns", "source", "bid", "bid_size", "ask", "ask_size", "sequence")
@@ -65,10 +87,12 @@ _write_json = msgspec.json.Encoder().encode
 
 
 class Columns(Struct, frozen=True):
-    """Entries as tables (only those that have rows), and how many price levels they hold."""
+    """Entries as tables (only those that have rows), and how many price levels, orders' reports and fills they hold."""
 
     tables: dict[str, pa.Table]
     level_rows: int
+    orders: int
+    fills: int
 
 
 def to_columns(entries: Sequence[Entry], number_of: NumberOf) -> Columns:
@@ -105,7 +129,9 @@ def _tables(entries: Sequence[Entry], number_of: NumberOf, kind_of: Callable[[En
     tables = {name: _BUILDERS[name](rows, _numbers(rows, number_of)) for name, rows in parts.items()}
     books = tables.get("books")
     levels = sum([len(chunk.flatten()) for chunk in books["prices"].chunks]) if books is not None else 0
-    return Columns(tables, levels)
+    # Those with a number that is too large lie among the notes.
+    kinds = [type(entry.event) for name in (*REPORTS, "notes") for entry in parts.get(name, ())]
+    return Columns(tables, levels, kinds.count(OrderUpdate), kinds.count(Fill))
 
 
 def _numbers(rows: Sequence[Entry], number_of: NumberOf) -> list[int]:
@@ -202,6 +228,17 @@ def _quotes(rows: Sequence[Entry], feeds: Sequence[int]) -> pa.Table:
     return _table("quotes", [*_head(rows, feeds), *_columns_of(rows, *_QUOTE).values()])
 
 
+def _reports(name: str, rows: Sequence[Entry], feeds: Sequence[int]) -> pa.Table:
+    """Orders or fills; a column is a field, `at_ns` its `received_ns`."""
+    fields = ["received_ns", *SCHEMAS[name].names[len(_HEAD) :]]
+    columns = [[_plain(value) for value in column] for column in _columns_of(rows, *fields).values()]
+    return _table(name, [*_head(rows, feeds), *columns])
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Decimal) else value
+
+
 def _notes(rows: Sequence[Entry], feeds: Sequence[int]) -> pa.Table:
     bodies = [_note(row.event) for row in rows]
     moments = [time_ns(row.event) for row in rows]
@@ -221,7 +258,7 @@ def _note(event: Entered) -> tuple[str, bytes | None]:
         body = codec.encode(event)
         try:
             exact = codec.decode(body) == event
-        except DecodeError:
+        except (DecodeError, ArithmeticError):  # the latter from a decimal that cannot even be compared
             exact = False
         return body.decode(), None if exact else _pack(event)
     except (OverflowError, UnicodeEncodeError, TypeError, ValueError) as error:
@@ -230,6 +267,7 @@ def _note(event: Entered) -> tuple[str, bytes | None]:
 
 _BUILDERS: Mapping[str, Callable[[Sequence[Entry], Sequence[int]], pa.Table]] = {
     "books": _books, "trades": _trades, "quotes": _quotes, "notes": _notes,
+    "orders": partial(_reports, "orders"), "fills": partial(_reports, "fills"),
 }  # fmt: skip
 
 

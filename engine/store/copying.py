@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from itertools import islice
+from typing import TypeVar
 
-import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.errors import StoreError
 from engine.market.events import BookDelta, BookSnapshot
@@ -15,27 +17,33 @@ from engine.store.work import ProgressCall
 
 BATCH_ENTRIES = 5_000
 BATCH_LEVELS = 200_000
-MOST_ROWS = 200_000
-"""Of the sampled tables, the newest so many rows go along; a store has them in memory when it gives them out."""
+BATCH_ROWS = 5_000
+
+Item = TypeVar("Item")
 
 
 class Rows(Struct):
-    """What a recording has besides its entries. `left_out` says in words what was too much to come along."""
+    """What a recording has besides its entries. The sampled rows come one by one, however many there are."""
 
-    gaps: list[Gap] = []
-    quality: list[QualityNote] = []
-    depth: list[MarketDepth] = []
-    bars: list[CandleBar] = []
-    left_out: str = ""
+    gaps: list[Gap]
+    quality: list[QualityNote]
+    depth: Iterable[MarketDepth]
+    bars: Iterable[CandleBar]
 
 
 def rows_of(store: Store, recording_id: str) -> Rows:
-    """Gaps, quality and sampled rows of a recording, oldest first. Raises StoreError."""
-    depth = store.market_depth(recording=recording_id, limit=MOST_ROWS)
-    bars = store.candle_bars(recording=recording_id, limit=MOST_ROWS)
-    cut = [name for name, rows in (("market_depth", depth), ("candle_bars", bars)) if len(rows) >= MOST_ROWS]
-    words = f"Of {' and '.join(cut)} only the newest {MOST_ROWS:,} rows." if cut else ""
-    return Rows(store.gaps(recording_id), store.quality(recording_id), depth[::-1], bars[::-1], words)
+    """Gaps, quality and sampled rows of a recording, oldest first. Raises StoreError, also while they are read."""
+    return Rows(
+        store.gaps(recording_id), store.quality(recording_id), store.depth_of(recording_id),
+        store.bars_of(recording_id),
+    )  # fmt: skip
+
+
+def in_runs(items: Iterable[Item], size: int | None = None) -> Iterator[list[Item]]:
+    """The items in lists of that size (None: `BATCH_ROWS`), the last one shorter; none where there are none."""
+    left = iter(items)
+    while run := list(islice(left, size or BATCH_ROWS)):
+        yield run
 
 
 def batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
@@ -83,7 +91,7 @@ def put(
             done += len(run)
             progress(done, recording.events, "events")
         target.append(made.id, [], gaps=rows.gaps, quality=rows.quality)
-        _put_rows(target, made.id, rows)
+        _put_rows(target, made.id, rows, lambda words: progress(done, recording.events, words))
         return target.end(made.id, at_ns=ended_ns)
     except BaseException:
         # Where the store itself is what failed, this fails as well, and says less than the first error.
@@ -93,17 +101,13 @@ def put(
         raise
 
 
-def _put_rows(target: Store, recording_id: str, rows: Rows) -> None:
-    for begin in range(0, len(rows.depth), BATCH_ENTRIES):
-        depth = [
-            msgspec.structs.replace(row, recording=recording_id) for row in rows.depth[begin : begin + BATCH_ENTRIES]
-        ]
-        target.append(recording_id, [], depth=depth)
-    for begin in range(0, len(rows.bars), BATCH_ENTRIES):
-        bars = [
-            msgspec.structs.replace(row, recording=recording_id) for row in rows.bars[begin : begin + BATCH_ENTRIES]
-        ]
-        target.append(recording_id, [], bars=bars)
+def _put_rows(target: Store, recording_id: str, rows: Rows, tell: Callable[[str], None]) -> None:
+    for depth in in_runs(rows.depth):
+        tell("market_depth, after the events")
+        target.append(recording_id, [], depth=[replace(row, recording=recording_id) for row in depth])
+    for bars in in_runs(rows.bars):
+        tell("candle_bars, after the events")
+        target.append(recording_id, [], bars=[replace(row, recording=recording_id) for row in bars])
 
 
 def _note(recording: Recording) -> str:

@@ -14,6 +14,7 @@ from engine.clock import SYSTEM_CLOCK, Clock
 from engine.errors import StoreError
 from engine.feed.hub import Hub
 from engine.feed.mailbox import FeedKey
+from engine.market.orders import ExecutionReport
 from engine.store.base import Recording, Store
 from engine.store.opening import open_store, there_is_one
 from engine.store.options import RecordOptions
@@ -132,6 +133,15 @@ class RecordingDesk:
         self._error, self._hint = said.error, said.hint
         log.info("recording %s ended with %d events", recording.id, said.events)
         return recording
+
+    def note(self, key: FeedKey, report: ExecutionReport) -> None:
+        """Take an order's change or a fill into the recording that runs, if one does and has this feed.
+
+        Whoever trades calls this for each, once, from any thread; it neither waits nor fails.
+        """
+        recorder = self._recorder
+        if recorder is not None:
+            recorder.note(key, report)
 
     def finished(self, seconds: float = CLOSE_S) -> Recording | None:
         """The recording that was stopped last, once its end is written; waits for that so many seconds at most."""

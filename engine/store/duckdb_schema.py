@@ -12,14 +12,24 @@ from typing import Any
 
 from engine.errors import StoreError
 
-VERSION = 1
+VERSION = 2
 TABLES_OF_A_RECORDING = (
-    "books", "trades", "quotes", "notes", "gaps", "quality", "flushes", "feeds", "endings",
+    "books", "trades", "quotes", "orders", "fills", "notes", "gaps", "quality", "flushes", "feeds", "endings",
 )  # fmt: skip
 """What is deleted with it, beside its row in `recordings` and its rows in the two tables for everybody."""
 
 _HEAD = "recording INTEGER, idx BIGINT, feed INTEGER, at_ns BIGINT"
 _TIMES = f"{_HEAD}, exchange_ns BIGINT, source VARCHAR"
+_REPORTS = (
+    f"CREATE TABLE orders({_TIMES}, client_order_id VARCHAR, venue_order_id VARCHAR, side VARCHAR, order_type VARCHAR, "
+    "time_in_force VARCHAR, quantity VARCHAR, price VARCHAR, trigger_price VARCHAR, filled_quantity VARCHAR, "
+    "average_price VARCHAR, status VARCHAR, reason VARCHAR, broker VARCHAR, strategy VARCHAR, post_only BOOLEAN, "
+    "reduce_only BOOLEAN, expires_ns BIGINT);",
+    f"CREATE TABLE fills({_TIMES}, fill_id VARCHAR, client_order_id VARCHAR, venue_order_id VARCHAR, side VARCHAR, "
+    "price VARCHAR, quantity VARCHAR, fee VARCHAR, fee_currency VARCHAR, liquidity VARCHAR, broker VARCHAR, "
+    "strategy VARCHAR);",
+)
+"""Amounts of money are texts: no decimal type of the database keeps every digit, and the zeros behind them, of any."""
 TABLES = f"""
 CREATE TABLE recordings(number INTEGER, id VARCHAR, started_ns BIGINT, note VARCHAR, versions VARCHAR);
 CREATE TABLE endings(recording INTEGER, ended_ns BIGINT, ending VARCHAR);
@@ -28,7 +38,7 @@ CREATE TABLE feeds(
     event_venue VARCHAR, event_symbol VARCHAR);
 CREATE TABLE flushes(
     recording INTEGER, first_idx BIGINT, last_idx BIGINT, first_ns BIGINT, last_ns BIGINT,
-    events BIGINT, level_rows BIGINT);
+    events BIGINT, level_rows BIGINT, orders BIGINT, fills BIGINT);
 CREATE TABLE books(
     {_TIMES}, whole BOOLEAN, bids INTEGER, prices DOUBLE[], sizes DOUBLE[], first_sequence BIGINT,
     last_sequence BIGINT, previous_sequence BIGINT, checksum BIGINT, depth BIGINT, wire VARCHAR);
@@ -37,6 +47,7 @@ CREATE TABLE trades(
     backfill BOOLEAN, exact_size VARCHAR);
 CREATE TABLE quotes(
     {_TIMES}, bid DOUBLE, bid_size DOUBLE, ask DOUBLE, ask_size DOUBLE, sequence BIGINT);
+{"".join(_REPORTS)}
 CREATE TABLE notes({_HEAD}, kind VARCHAR, body VARCHAR, packed BLOB);
 CREATE TABLE brought_in(serial BIGINT);
 CREATE TABLE gaps(recording INTEGER, feed INTEGER, from_ns BIGINT, to_ns BIGINT, lost BIGINT, reason VARCHAR);
@@ -48,8 +59,17 @@ CREATE TABLE candle_bars(
     symbol VARCHAR, timeframe VARCHAR, ts_utc BIGINT, open DOUBLE, high DOUBLE, low DOUBLE, close DOUBLE,
     volume DOUBLE, buy_volume DOUBLE, sell_volume DOUBLE, provider VARCHAR, recording VARCHAR);
 """
-MIGRATIONS: Mapping[int, Sequence[str]] = MappingProxyType({})
-"""What turns a file of version N into one of N + 1."""
+MIGRATIONS: Mapping[int, Sequence[str]] = MappingProxyType(
+    {
+        1: (
+            *_REPORTS,
+            "ALTER TABLE flushes ADD COLUMN orders BIGINT",
+            "ALTER TABLE flushes ADD COLUMN fills BIGINT",
+        ),
+    }
+)
+"""What turns a file of version N into one of N + 1: since 2 there are orders and fills."""
+REPORTS_SINCE = 2
 
 
 def prepare(

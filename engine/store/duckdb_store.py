@@ -21,12 +21,12 @@ from engine.feed.mailbox import FeedKey
 from engine.feed.quality import QualityReport
 from engine.store.base import CandleBar, Entry, Gap, MarketDepth, QualityNote, Recording, new_id, time_ns, unknown
 from engine.store.column_reader import from_columns
-from engine.store.columns import SCHEMAS, Columns, FeedName, to_columns
+from engine.store.columns import REPORTS, SCHEMAS, Columns, FeedName, to_columns
 from engine.store.duckdb_errors import explain
-from engine.store.duckdb_schema import TABLES_OF_A_RECORDING, VERSION, check, prepare, version_of
+from engine.store.duckdb_schema import REPORTS_SINCE, TABLES_OF_A_RECORDING, VERSION, check, prepare, version_of
 from engine.store.feed_numbers import FeedNumbers
 from engine.store.journal import Journal, Written
-from engine.store.sampled_rows import SampledRows
+from engine.store.sampled_rows import PAGE_ENDS, PAGE_ROWS, SampledRows
 
 MOST_WAITING = 40_000
 BRING_IN_EVERY_S = 30.0
@@ -47,8 +47,12 @@ SELECT number, id, started_ns, ended_ns, coalesce(ending, 'running'), note, vers
     (SELECT coalesce(sum(events), 0) FROM flushes WHERE recording = number),
     (SELECT coalesce(sum(level_rows), 0) FROM flushes WHERE recording = number),
     (SELECT count(*) FROM gaps WHERE recording = number),
-    (SELECT max(last_ns) FROM flushes WHERE recording = number),
+    (SELECT max(last_ns) FROM flushes WHERE recording = number), {reports}
 FROM recordings LEFT JOIN endings ON recording = number
+"""
+_REPORTS = """
+    (SELECT coalesce(sum(orders), 0) FROM flushes WHERE recording = number),
+    (SELECT coalesce(sum(fills), 0) FROM flushes WHERE recording = number)
 """
 log = logging.getLogger(__name__)
 
@@ -73,6 +77,8 @@ class DuckdbStore(SampledRows):
         self._serial = self._events_waiting = 0
         self._brought_in_s = monotonic()
         self.found_cut_off: list[Recording] = []
+        self._with_reports = True
+        """Whether the file has tables of orders and fills."""
         self._connection = self._open()
         self._journal: Journal | None = None
         try:
@@ -97,14 +103,16 @@ class DuckdbStore(SampledRows):
         """Bring the tables up to date and end what was running when its process died."""
         with self._guard():
             if self._read_only:
-                check(version_of(self._connection), VERSION)
+                check(found := version_of(self._connection), VERSION)
+                # An older one is read as it is: nothing traded yet when it was written.
+                self._with_reports = found >= REPORTS_SINCE
                 return
             prepare(self._connection)
             self._journal = Journal(self._path.with_name(self._path.name + ".journal"))
             self._serial = self._last_serial()
             self._waiting = self._left_behind(self._journal)
             self._bring_in()
-            for row in self._connection.execute(f"{_LIST} WHERE ending IS NULL").fetchall():
+            for row in self._connection.execute(f"{self._list()} WHERE ending IS NULL").fetchall():
                 ended_ns = row[10] if row[10] is not None else row[2]
                 self._connection.execute("INSERT INTO endings VALUES (?, ?, 'cut off')", [row[0], ended_ns])
                 self.found_cut_off.append(self.recording(row[1]))
@@ -230,8 +238,18 @@ class DuckdbStore(SampledRows):
             first.append(int(times.min()))
             last.append(int(times.max()))
         connection.execute(
-            "INSERT INTO flushes VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [number, min(low), max(high), min(first), max(last), events, columns.level_rows],
+            "INSERT INTO flushes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                number,
+                min(low),
+                max(high),
+                min(first),
+                max(last),
+                events,
+                columns.level_rows,
+                columns.orders,
+                columns.fills,
+            ],
         )
 
     def _add_feeds(self, number: int, feeds: FeedNumbers) -> None:
@@ -312,9 +330,12 @@ class DuckdbStore(SampledRows):
 
     # Reading.
 
+    def _list(self) -> str:
+        return _LIST.format(reports=_REPORTS if self._with_reports else "0, 0")
+
     def recordings(self) -> list[Recording]:
         with self._reading():
-            rows = self._connection.execute(f"{_LIST} ORDER BY started_ns, number").fetchall()
+            rows = self._connection.execute(f"{self._list()} ORDER BY started_ns, number").fetchall()
             feeds = self._connection.execute(
                 "SELECT recording, venue, symbol, mode FROM feeds ORDER BY feed"
             ).fetchall()
@@ -371,13 +392,18 @@ class DuckdbStore(SampledRows):
         where, chosen = filtered
         start_ns, end_ns, from_index = span
         try:
-            ((first, last),) = cursor.execute(
-                "SELECT coalesce(min(first_idx), 0), coalesce(max(last_idx), -1) FROM flushes WHERE recording = ? "
+            reports = "coalesce(sum(orders + fills), 0)" if self._with_reports else "0"
+            ((first, last, reported),) = cursor.execute(
+                f"SELECT coalesce(min(first_idx), 0), coalesce(max(last_idx), -1), {reports} "
+                "FROM flushes WHERE recording = ? "
                 "AND last_ns >= coalesce(?, last_ns) AND first_ns < coalesce(?, first_ns + 1)",
                 [number, start_ns, end_ns],
             ).fetchall()
+            tables = [name for name in SCHEMAS if reported or name not in REPORTS]
             for begin in range(max(first, from_index), last + 1, PAGE):
-                yield from self._page(cursor, feeds, where, [number, begin, min(begin + PAGE, last + 1), *chosen])
+                yield from self._page(
+                    cursor, tables, feeds, where, [number, begin, min(begin + PAGE, last + 1), *chosen]
+                )
             yield from [entry for entry in left if entry.index > last]
         except duckdb.Error as error:
             raise explain(error, self._path) from error
@@ -386,13 +412,14 @@ class DuckdbStore(SampledRows):
 
     @staticmethod
     def _page(
-        cursor: duckdb.DuckDBPyConnection, feeds: dict[int, FeedName], where: str, values: list[Any]
-    ) -> list[Entry]:
+        cursor: duckdb.DuckDBPyConnection, tables: Sequence[str], feeds: dict[int, FeedName], where: str,
+        values: list[Any],
+    ) -> list[Entry]:  # fmt: skip
         page: list[Entry] = []
-        for name, schema in SCHEMAS.items():
+        for name in tables:
             table = cursor.sql(
-                f"SELECT {', '.join(schema.names)} FROM {name} WHERE recording = ? AND idx >= ? AND idx < ?{where} "
-                "ORDER BY idx",
+                f"SELECT {', '.join(SCHEMAS[name].names)} FROM {name} "
+                f"WHERE recording = ? AND idx >= ? AND idx < ?{where} ORDER BY idx",
                 params=values,
             ).to_arrow_table()
             page += from_columns(name, table, feeds)
@@ -422,7 +449,13 @@ class DuckdbStore(SampledRows):
         return [(known.get(feed), *rest) for feed, *rest in rows]
 
     def _newest(
-        self, kind: type[Any], table: str, wanted: dict[str, str | None], since_ms: int | None, limit: int
+        self,
+        kind: type[Any],
+        table: str,
+        wanted: dict[str, str | None],
+        since_ms: int | None,
+        limit: int,
+        until_ms: int | None = None,
     ) -> list[Any]:
         conditions = {name: value for name, value in wanted.items() if value is not None}
         where = "".join([f" AND {name} = ?" for name in conditions])
@@ -431,11 +464,16 @@ class DuckdbStore(SampledRows):
         )
         with self._reading():
             rows = self._connection.execute(
-                f"SELECT {columns} FROM {table} WHERE ts_utc >= coalesce(?, ts_utc){where} "
-                "ORDER BY ts_utc DESC, symbol LIMIT ?",
-                [since_ms, *conditions.values(), limit],
+                f"SELECT {columns} FROM {table} WHERE ts_utc >= coalesce(?, ts_utc) AND ts_utc <= coalesce(?, ts_utc)"
+                f"{where} ORDER BY ts_utc DESC, symbol LIMIT ?",
+                [since_ms, until_ms, *conditions.values(), limit],
             ).fetchall()
         return [kind(*row) for row in rows]
+
+    def _page_ends(self, table: str, recording_id: str) -> list[int]:
+        with self._reading():
+            query = PAGE_ENDS.format(table=table, rows=PAGE_ROWS, id="?")
+            return [end for (end,) in self._connection.execute(query, [recording_id]).fetchall()]
 
     def size(self) -> int:
         with self._guard():
@@ -546,11 +584,11 @@ class DuckdbStore(SampledRows):
 
 def _recording(row: tuple[Any, ...], feeds: tuple[FeedKey, ...], size: int, whole: int) -> Recording:
     """A row of the list as a value; its share of the file by how much it holds of all events and levels."""
-    _, made, started_ns, ended_ns, ending, note, versions, events, level_rows, gaps, _ = row
+    _, made, started_ns, ended_ns, ending, note, versions, events, level_rows, gaps, _, orders, fills = row
     share = round(size * (events + level_rows) / whole) if whole else 0
     return Recording(
         made, started_ns, ended_ns, ending, feeds, int(events), int(level_rows), gaps, share, note,
-        msgspec.json.decode(versions, type=dict[str, str]),
+        msgspec.json.decode(versions, type=dict[str, str]), int(orders), int(fills),
     )  # fmt: skip
 
 

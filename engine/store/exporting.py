@@ -28,7 +28,7 @@ def export(
     kind: Kind, store: Store, recording_id: str, folder: Path, settings: Mapping[str, str], progress: ProgressCall,
     *, at_ns: int,
 ) -> Outcome:  # fmt: skip
-    """Write a recording to `<folder>/<id><ending>`; an older export of the same name is replaced.
+    """Write a recording, all of it, to `<folder>/<id><ending>`; an older export of the same name is replaced.
 
     `settings` go into a bundle and must hold no secret.
 
@@ -36,16 +36,15 @@ def export(
         StoreError: it cannot be read or written, or was called off; then there is no new file.
     """
     path = folder / f"{recording_id}{ENDINGS[kind]}"
-    words = ""
     if kind == "bundle":
-        words = write_bundle(store, recording_id, path, settings, progress, at_ns=at_ns).left_out
+        write_bundle(store, recording_id, path, settings, progress, at_ns=at_ns)
     elif kind == "csv":
         write_csv(store, recording_id, path, progress)
     elif kind == "parquet":
         _parquet(store, recording_id, path, progress)
     else:
         _duckdb(store, recording_id, path, progress)
-    return Outcome(" ".join(filter(None, [f"{path.name}, {size_words(path.stat().st_size)}.", words])), path)
+    return Outcome(f"{path.name}, {size_words(path.stat().st_size)}.", path)
 
 
 def _duckdb(store: Store, recording_id: str, path: Path, progress: ProgressCall) -> None:

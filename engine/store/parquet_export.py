@@ -1,7 +1,7 @@
 """Finished recordings as Parquet files that every tool reads, and that read back as the same recording.
 
     FOLDER/books/venue=binance/symbol=BTCUSDT/date=2024-08-08/RECORDING-1.parquet
-    FOLDER/trades, quotes, notes, market_depth, candle_bars: likewise
+    FOLDER/trades, quotes, orders, fills, notes, market_depth, candle_bars: likewise
     FOLDER/recordings/RECORDING.json: what it is, its feeds, gaps and quality, and which files are its own
 
 Columns are those of the DuckDB file, but that a feed's number is explained in the JSON. Types are plain: integers of
@@ -29,6 +29,7 @@ from msgspec.structs import replace
 from engine.errors import StoreError
 from engine.store.base import CandleBar, Entry, Gap, MarketDepth, QualityNote, Recording, Store
 from engine.store.columns import FeedName, to_columns
+from engine.store.copying import in_runs
 from engine.store.feed_numbers import FeedNumbers
 
 PIECE = 20_000
@@ -38,7 +39,6 @@ OPEN_FILES = 64
 RECORDINGS = "recordings"
 PART = ".part"
 DAY_NS, DAY_MS = 86_400_000_000_000, 86_400_000
-ROWS_FOR_EVERYBODY = 10_000_000
 
 Progress = Callable[[int, int], None]
 """Told how many of how many events are written."""
@@ -70,8 +70,10 @@ def export_parquet(store: Store, recording_id: str, folder: Path, progress: Prog
     files = _Files(folder, recording_id)
     try:
         numbers, last_index = _write_entries(store, recording, files, progress)
-        _write_rows(files, "market_depth", store.market_depth(recording=recording_id, limit=ROWS_FOR_EVERYBODY))
-        _write_rows(files, "candle_bars", store.candle_bars(recording=recording_id, limit=ROWS_FOR_EVERYBODY))
+        for depth in in_runs(store.depth_of(recording_id), ROW_GROUP):
+            _write_rows(files, "market_depth", depth)
+        for bars in in_runs(store.bars_of(recording_id), ROW_GROUP):
+            _write_rows(files, "candle_bars", bars)
         written = files.finish()
         size = sum([(folder / path).stat().st_size for paths in written.values() for path in paths])
         contents = Contents(
@@ -105,10 +107,9 @@ def _write_entries(store: Store, recording: Recording, files: _Files, progress: 
 
 
 def _write_rows(files: _Files, name: str, rows: Sequence[MarketDepth] | Sequence[CandleBar]) -> None:
-    """Rows for everybody, oldest first."""
+    """Rows for everybody."""
     parts: dict[tuple[str, str, int], list[dict[str, object]]] = {}
-    oldest_first: list[MarketDepth | CandleBar] = [*rows][::-1]
-    for row in oldest_first:
+    for row in rows:
         parts.setdefault((row.provider, row.symbol, row.ts_utc // DAY_MS), []).append(msgspec.to_builtins(row))
     for (venue, symbol, day), content in parts.items():
         files.write(name, venue, symbol, day, pa.Table.from_pylist(content, schema=_schema(type(rows[0]))))

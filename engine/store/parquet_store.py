@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
@@ -20,7 +21,7 @@ from engine.store.base import Entry, Gap, MarketDepth, QualityNote, Recording, u
 from engine.store.column_reader import from_columns
 from engine.store.columns import SCHEMAS
 from engine.store.parquet_export import RECORDINGS, Contents
-from engine.store.sampled_rows import SampledRows
+from engine.store.sampled_rows import PAGE_ROWS, SampledRows
 
 PAGE = 10_000
 CONNECT_S, ANSWER_S = 5.0, 30.0
@@ -101,22 +102,45 @@ class ParquetStore(SampledRows):
             raise self._explain(error) from error
 
     def _newest(
-        self, kind: type[Any], name: str, wanted: dict[str, str | None], since_ms: int | None, limit: int
+        self,
+        kind: type[Any],
+        table: str,
+        wanted: dict[str, str | None],
+        since_ms: int | None,
+        limit: int,
+        until_ms: int | None = None,
     ) -> list[Any]:
         chosen = pc.field("ts_utc") >= (since_ms if since_ms is not None else -(2**63))
+        if until_ms is not None:
+            chosen &= pc.field("ts_utc") <= until_ms
         for column, value in wanted.items():
             if value is not None:
                 chosen &= pc.field(column) == value
-        paths = [path for one in self._names() for path in self._read_contents(one).files.get(name, [])]
-        if not paths:
+        found = self._sampled(table, wanted["recording"], chosen)
+        if found is None:
             return []
-        try:
-            table = ds.dataset([f"{self._base}/{path}" for path in paths], format="parquet", filesystem=self._files)
-            found = table.to_table(filter=chosen, use_threads=False)
-        except (OSError, pa.ArrowException) as error:
-            raise self._explain(error) from error
         newest = found.sort_by([("ts_utc", "descending"), ("symbol", "ascending")]).slice(0, limit)
         return [kind(**row) for row in newest.select(list(kind.__struct_fields__)).to_pylist()]
+
+    def _page_ends(self, table: str, recording_id: str) -> list[int]:
+        found = self._sampled(table, recording_id, pc.field("recording") == recording_id, ["ts_utc"])
+        moments = np.sort(found["ts_utc"].to_numpy()) if found is not None else np.empty(0, np.int64)
+        last = np.minimum(np.arange(PAGE_ROWS - 1, len(moments) + PAGE_ROWS - 1, PAGE_ROWS), len(moments) - 1)
+        return [int(end) for end in np.unique(moments[last])]
+
+    def _sampled(
+        self, name: str, recording_id: str | None, chosen: pc.Expression, columns: list[str] | None = None
+    ) -> pa.Table | None:
+        """The chosen rows of all recordings' files, or of one recording's; None where there is no file."""
+        names = [one for one in self._names() if recording_id is None or one == recording_id]
+        paths = [path for one in names for path in self._read_contents(one).files.get(name, [])]
+        if not paths:
+            return None
+        try:
+            table = ds.dataset([f"{self._base}/{path}" for path in paths], format="parquet", filesystem=self._files)
+            return table.to_table(columns, filter=chosen, use_threads=False)
+        except (OSError, pa.ArrowException) as error:
+            raise self._explain(error) from error
 
     def size(self) -> int:
         """Bytes of the recordings' own files."""

@@ -14,12 +14,15 @@ from engine.feed.feed import Feed
 from engine.feed.feed_copy import FeedCopy
 from engine.feed.mailbox import FeedKey
 from engine.market.events import BookSnapshot, FeedState, FeedStatus, MarketEvent, Quote, Trade
+from engine.market.orders import Fill, OrderUpdate
 from engine.market.signal import Signal
 from engine.store.base import Entry, Gap, Recording, Store, time_ns
 from engine.store.playable import About, Published
 
 LOOKED_AT = 1_000
 """Entries that show what a recording holds."""
+NOT_OF_THE_MARKET = (Signal, OrderUpdate, Fill)
+"""What somebody thought or did at that time. It is not said again, and no order of the past goes anywhere."""
 
 
 class _Hole(Struct, frozen=True):
@@ -30,7 +33,7 @@ class _Hole(Struct, frozen=True):
 
 
 class PlayableTape:
-    """One recording in a store. Signals that it holds are not played: strategies speak again.
+    """One recording in a store. Signals, orders and fills that it holds are not played: strategies speak again.
 
     `owned`: the store was opened for this alone, and is closed with it.
     """
@@ -94,7 +97,7 @@ class TapePass:
         newest_ns = 0
         for entry in store.read(recording.id):
             event = entry.event
-            if type(event) is Signal:
+            if isinstance(event, NOT_OF_THE_MARKET):
                 continue
             at_ns = time_ns(event)
             if at_ns > newest_ns:

@@ -29,14 +29,20 @@ from engine.store.postgres_schema import (
     ALL_TABLES,
     HYPERTABLES,
     MAKE_HYPERTABLE,
+    MIGRATIONS,
+    REPORT_TABLES,
+    REPORTS_SINCE,
     TABLES,
     TABLES_OF_A_RECORDING,
     VERSION,
 )
-from engine.store.sampled_rows import SampledRows
+from engine.store.sampled_rows import PAGE_ENDS, PAGE_ROWS, SampledRows
 
 PAGE = 10_000
 """How many entries are read at a time."""
+MIGRATION_MS = 1_800_000
+"""How long one step to a newer version of the tables may take."""
+_FIRST_MS, _LAST_MS = -(2**63), 2**63 - 1
 _OURS = "hashtext(current_schema() || ' tapedeck')"
 """The first half of our advisory locks' numbers; the second is the recording's, or 0 for making the tables."""
 _LIST = """
@@ -45,8 +51,12 @@ SELECT number, id, started_ns, ended_ns, coalesce(ending, 'running'), note, vers
     (SELECT coalesce(sum(level_rows), 0)::bigint FROM flushes f WHERE f.recording = number),
     (SELECT count(*) FROM gaps g WHERE g.recording = number),
     (SELECT max(last_ns) FROM flushes f WHERE f.recording = number),
-    (SELECT coalesce(sum(bytes), 0)::bigint FROM flushes f WHERE f.recording = number)
+    (SELECT coalesce(sum(bytes), 0)::bigint FROM flushes f WHERE f.recording = number), {reports}
 FROM recordings LEFT JOIN endings e ON e.recording = number
+"""
+_REPORTS = """
+    (SELECT coalesce(sum(orders), 0)::bigint FROM flushes f WHERE f.recording = number),
+    (SELECT coalesce(sum(fills), 0)::bigint FROM flushes f WHERE f.recording = number)
 """
 log = logging.getLogger(__name__)
 
@@ -66,6 +76,8 @@ class PostgresStore(SampledRows):
         self._numbers: dict[str, int] = {}
         self._running: set[int] = set()
         self.found_cut_off: list[Recording] = []
+        self._with_reports = True
+        """Whether there are tables of orders and fills."""
         self.hypertables = False
         """Whether TimescaleDB keeps the large tables."""
         self._door = Door(url, self._lock_running)
@@ -99,6 +111,11 @@ class PostgresStore(SampledRows):
                 raise StoreError(f"{self.place} holds no recordings", hint="Record something first.")
             if found == 0:
                 self._make_tables()
+            elif read_only:
+                # An older one is read as it is: nothing traded yet when it was written.
+                self._with_reports = found >= REPORTS_SINCE
+            else:
+                self._migrate(found)
         self.hypertables = self._has("SELECT 1 FROM pg_extension WHERE extname = 'timescaledb'") and self._has(
             "SELECT 1 FROM timescaledb_information.hypertables "
             "WHERE hypertable_schema = current_schema() AND hypertable_name = 'books'"
@@ -127,9 +144,18 @@ class PostgresStore(SampledRows):
                 connection.execute(MAKE_HYPERTABLE.encode(), [table, column, length])
             log.info("%s: TimescaleDB keeps the large tables", self.place)
 
+    def _migrate(self, found: int) -> None:
+        with self._door.guard() as connection:
+            # An index over many rows takes its time; the limit is back when this transaction is over.
+            connection.execute(f"SET LOCAL statement_timeout = {MIGRATION_MS}".encode())
+            for version in range(found, VERSION):
+                connection.execute(MIGRATIONS[version].encode())
+                connection.execute("INSERT INTO schema_version VALUES (%s)", [version + 1])
+                log.info("%s: the tables are now of version %d", self.place, version + 1)
+
     def _look_back(self) -> None:
         """End what was running when its process died."""
-        for row in self._door.rows(f"{_LIST} WHERE ending IS NULL ORDER BY number"):
+        for row in self._door.rows(f"{self._list()} WHERE ending IS NULL ORDER BY number"):
             with self._door.transaction() as connection:
                 # Held until the transaction is over: no other process that opens now ends it a second time.
                 if not self._one(f"SELECT pg_try_advisory_xact_lock({_OURS}, %s)", [row[0]]):
@@ -203,9 +229,12 @@ class PostgresStore(SampledRows):
         first, last = min(int(one.min()) for one in times), max(int(one.max()) for one in times)
         batches = {name: to_copy(table, number) for name, table in columns.tables.items()}
         size = sum([len(batch) for batch in batches.values()])
-        flush = (number, entries[0].index, entries[-1].index, first, last, len(entries), columns.level_rows, size)
+        flush = (
+            number, entries[0].index, entries[-1].index, first, last, len(entries), columns.level_rows, size,
+            columns.orders, columns.fills,
+        )  # fmt: skip
         with self._door.guard() as connection:
-            places = "(%s, %s, %s, %s, %s, %s, %s, %s)"
+            places = f"({', '.join(['%s'] * len(flush))})"
             added = connection.execute(f"INSERT INTO flushes VALUES {places} ON CONFLICT DO NOTHING".encode(), flush)
         if not added.rowcount:
             return False
@@ -280,8 +309,11 @@ class PostgresStore(SampledRows):
 
     # Reading.
 
+    def _list(self) -> str:
+        return _LIST.format(reports=_REPORTS if self._with_reports else "0, 0")
+
     def recordings(self) -> list[Recording]:
-        rows = self._door.rows(f"{_LIST} ORDER BY started_ns, number")
+        rows = self._door.rows(f"{self._list()} ORDER BY started_ns, number")
         found = self._door.rows("SELECT recording, venue, symbol, mode FROM feeds ORDER BY recording, feed")
         keys = {
             number: tuple(dict.fromkeys([(venue, symbol, mode) for _, venue, symbol, mode in group]))
@@ -309,23 +341,26 @@ class PostgresStore(SampledRows):
         rows = self._door.rows("SELECT * FROM feeds WHERE recording = %s", [number])
         feeds: dict[int, FeedName] = {row[1]: ((row[2], row[3], row[4]), row[5], row[6]) for row in rows}
         wanted = [number for number, (key, _, _) in feeds.items() if keys is None or key in keys]
-        ((first, last),) = self._door.rows(
-            "SELECT coalesce(min(first_idx), 0), coalesce(max(last_idx), -1) FROM flushes WHERE recording = %s "
+        reports = "coalesce(sum(orders + fills), 0)::bigint" if self._with_reports else "0"
+        ((first, last, reported),) = self._door.rows(
+            f"SELECT coalesce(min(first_idx), 0), coalesce(max(last_idx), -1), {reports} "
+            "FROM flushes WHERE recording = %s "
             "AND last_ns >= coalesce(%s::bigint, last_ns) AND first_ns < coalesce(%s::bigint, first_ns + 1)",
             [number, start_ns, end_ns],
         )
-        return self._pages(number, feeds, (max(first, from_index), last), (wanted, start_ns, end_ns))
+        tables = [name for name in SCHEMAS if reported or name not in REPORT_TABLES]
+        return self._pages(number, tables, feeds, (max(first, from_index), last), (wanted, start_ns, end_ns))
 
     def _pages(
-        self, number: int, feeds: dict[int, FeedName], span: tuple[int, int],
+        self, number: int, tables: Sequence[str], feeds: dict[int, FeedName], span: tuple[int, int],
         chosen: tuple[list[int], int | None, int | None],
     ) -> Iterator[Entry]:  # fmt: skip
         first, last = span
         for begin in range(first, last + 1, PAGE):
             page: list[Entry] = []
-            for name, schema in SCHEMAS.items():
+            for name in tables:
                 page += from_columns(
-                    name, self._part(name, schema, (number, begin, min(begin + PAGE, last + 1)), chosen), feeds
+                    name, self._part(name, SCHEMAS[name], (number, begin, min(begin + PAGE, last + 1)), chosen), feeds
                 )
             page.sort(key=_index)
             yield from page
@@ -362,16 +397,27 @@ class PostgresStore(SampledRows):
         return [(known.get(feed), *rest) for feed, *rest in rows]
 
     def _newest(
-        self, kind: type[Any], table: str, wanted: dict[str, str | None], since_ms: int | None, limit: int
+        self,
+        kind: type[Any],
+        table: str,
+        wanted: dict[str, str | None],
+        since_ms: int | None,
+        limit: int,
+        until_ms: int | None = None,
     ) -> list[Any]:
         conditions = {name: value for name, value in wanted.items() if value is not None}
         where = "".join([f" AND {name} = %s" for name in conditions])
         rows = self._door.rows(
             f"SELECT {', '.join(kind.__struct_fields__)} FROM {table} "
-            f"WHERE ts_utc >= coalesce(%s::bigint, ts_utc){where} ORDER BY ts_utc DESC, symbol LIMIT %s",
-            [since_ms, *conditions.values(), limit],
-        )
+            f"WHERE ts_utc BETWEEN %s AND %s{where} ORDER BY ts_utc DESC, symbol LIMIT %s",
+            [_FIRST_MS if since_ms is None else since_ms, _LAST_MS if until_ms is None else until_ms,
+             *conditions.values(), limit],
+        )  # fmt: skip
         return [kind(*[meant(value) if isinstance(value, str) else value for value in row]) for row in rows]
+
+    def _page_ends(self, table: str, recording_id: str) -> list[int]:
+        query = PAGE_ENDS.format(table=table, rows=PAGE_ROWS, id="%s")
+        return [int(end) for (end,) in self._door.rows(query, [recording_id])]
 
     def size(self) -> int:
         """As it was sent: indexes and what the server has yet to clear away are not counted."""
@@ -418,8 +464,8 @@ def _index(entry: Entry) -> int:
 
 def _recording(row: tuple[Any, ...], feeds: tuple[FeedKey, ...]) -> Recording:
     """A row of the list as a value."""
-    _, made, started_ns, ended_ns, ending, note, versions, events, level_rows, gaps, _, size = row
+    _, made, started_ns, ended_ns, ending, note, versions, events, level_rows, gaps, _, size, orders, fills = row
     return Recording(
         made, started_ns, ended_ns, ending, feeds, events, level_rows, gaps, size, meant(note),
-        msgspec.json.decode(versions, type=dict[str, str]),
+        msgspec.json.decode(versions, type=dict[str, str]), orders, fills,
     )  # fmt: skip

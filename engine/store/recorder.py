@@ -18,6 +18,7 @@ from engine.clock import Clock
 from engine.errors import StoreError
 from engine.feed.hub import Hub
 from engine.feed.mailbox import FeedKey
+from engine.market.orders import ExecutionReport
 from engine.market.signal import Signal
 from engine.store.base import Recording, Store, Unwritable
 from engine.store.collector import Batch, Collector, Rhythm
@@ -130,6 +131,11 @@ class Recorder:
         for end in leave:
             end()
         self._queue.close()
+
+    def note(self, key: FeedKey, report: ExecutionReport) -> None:
+        """Write down what became of an order, where it came among the events, if its feed is recorded here."""
+        if key in self.recording.feeds:
+            self._queue.put_report(key, report)
 
     def _hear(self, key: FeedKey, signal: Signal) -> None:
         if key in self.recording.feeds:

@@ -10,10 +10,14 @@ from msgspec import Struct
 from engine.feed.feed import Feed
 from engine.feed.mailbox import FeedKey
 from engine.market.events import BookDelta, BookSnapshot, FeedStatus, MarketEvent
+from engine.market.orders import ExecutionReport, Fill, OrderUpdate
 from engine.market.signal import Signal
 from engine.store.base import Entered, Gap, time_ns
 
 TOO_SLOW = "more came than could be written"
+SIGNALS_LOST, REPORTS_LOST = "signals that found no room", "orders and fills that found no room"
+MOST_REPORTS = 10_000
+"""So many orders and fills may wait beside the events of the market."""
 
 
 class _Hole(Struct):
@@ -32,6 +36,8 @@ class RecordingQueue:
     Each feed that lost something begins again with a snapshot, and the hole is told as a gap: of a feed with a book up
     to that snapshot, of any other up to its next event. While nothing can be written (`pause`) a queue that was full
     stays shut, so that this is one gap and not many. Pictures of books are never drawn here.
+
+    Orders and fills have room of their own and do not fall with the market's events: what was bought stays bought.
     """
 
     def __init__(self, capacity: int, *, wake: Event | None = None) -> None:
@@ -45,8 +51,10 @@ class RecordingQueue:
         self._items: deque[tuple[FeedKey, Entered]] = deque()
         self._holes: dict[FeedKey, _Hole] = {}
         self._gaps: list[Gap] = []
-        self._signals_lost: tuple[int, int] | None = None
-        """Since when (UTC ns) and how many; they belong to no hole of a feed."""
+        self._reports = 0
+        """How many of the items are orders and fills."""
+        self._lost_beside: dict[str, tuple[int, int]] = {}
+        """Signals and reports, by what a gap says of them: since when (UTC ns) and how many; no feed has a hole."""
         self._with_books: set[FeedKey] = set()
         self._wake, self._wake_at = wake, max(1, capacity // 5)
         self._lock = Lock()
@@ -68,10 +76,9 @@ class RecordingQueue:
             if kind is BookSnapshot:
                 self._with_books.add(key)
             items = self._items
-            if len(items) >= self.capacity:
+            if len(items) - self._reports >= self.capacity:
                 self._shut = self._paused
-                self._drop(list(items), self._why)
-                items.clear()
+                self._drop_events(self._why)
                 self._tear(key, event, 0, self._why)
             if self._shut:
                 self._tear(key, event, 1, self._why)
@@ -91,12 +98,21 @@ class RecordingQueue:
         with self._lock:
             if self._closed:
                 return
-            if self._shut or len(self._items) >= self.capacity:
-                self.dropped += 1
-                first_ns, count = self._signals_lost or (signal.at_ns, 0)
-                self._signals_lost = first_ns, count + 1
+            if self._shut or len(self._items) - self._reports >= self.capacity:
+                self._lose_beside(SIGNALS_LOST, signal.at_ns)
                 return
             self._items.append((key, signal))
+
+    def put_report(self, key: FeedKey, report: ExecutionReport) -> None:
+        """Take what became of an order at once, also while the market's events find no room."""
+        with self._lock:
+            if self._closed:
+                return
+            if self._reports >= MOST_REPORTS:
+                self._lose_beside(REPORTS_LOST, report.received_ns)
+                return
+            self._items.append((key, report))
+            self._reports += 1
 
     def pause(self, why: str) -> None:
         """Nothing can be written at the moment."""
@@ -116,18 +132,16 @@ class RecordingQueue:
     def lose(self, taken: list[tuple[FeedKey, Entered]], reason: str) -> None:
         """What was taken out could not be written; what waits behind it cannot stand alone and goes with it."""
         with self._lock:
-            self._drop([*taken, *self._items], reason)
-            self._items.clear()
+            self._drop(taken, reason)
+            self._drop_events(reason)
 
     def drain(self) -> tuple[list[tuple[FeedKey, Entered]], list[Gap]]:
         """Everything that waits, and the gaps that have ended."""
         with self._lock:
-            items, self._items = self._items, deque()
+            items, self._items, self._reports = self._items, deque(), 0
             gaps, self._gaps = self._gaps, []
-            if self._signals_lost:
-                first_ns, count = self._signals_lost
-                gaps.append(Gap(None, first_ns, first_ns, count, "signals that found no room"))
-                self._signals_lost = None
+            gaps += [Gap(None, at_ns, at_ns, count, why) for why, (at_ns, count) in self._lost_beside.items()]
+            self._lost_beside = {}
         return list(items), gaps
 
     def close(self) -> None:
@@ -141,6 +155,18 @@ class RecordingQueue:
             holes, self._holes = self._holes, {}
             self.lost.clear()
             return [Gap(key, one.from_ns, max(at_ns, one.from_ns), one.lost, one.reason) for key, one in holes.items()]
+
+    def _lose_beside(self, why: str, at_ns: int) -> None:
+        first_ns, count = self._lost_beside.get(why, (at_ns, 0))
+        self._lost_beside[why] = first_ns, count + 1
+        self.dropped += 1
+
+    def _drop_events(self, reason: str) -> None:
+        """Let go of what waits, but for orders and fills."""
+        items = list(self._items)
+        self._drop([item for item in items if not isinstance(item[1], OrderUpdate | Fill)], reason)
+        self._items.clear()
+        self._items += [item for item in items if isinstance(item[1], OrderUpdate | Fill)]
 
     def _drop(self, items: list[tuple[FeedKey, Entered]], reason: str) -> None:
         for key, event in items:

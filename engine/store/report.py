@@ -55,12 +55,18 @@ def gap_words(gap: Gap) -> str:
     return f"{feed_name(gap.key)}: {lost} from {moment(gap.from_ns)} on, {length_s:.1f} s: {gap.reason}"
 
 
+def traded_words(recording: Recording) -> str:
+    """How many reports on orders and how many fills a recording holds; empty where there is neither."""
+    return f"orders {recording.orders:,} · fills {recording.fills:,}" if recording.orders or recording.fills else ""
+
+
 def quality_text(recording: Recording, gaps: Sequence[Gap], notes: Sequence[QualityNote]) -> str:
     """The quality report that goes into a session bundle."""
     lines = [
         f"Recording {recording.id}",
         f"from {moment(recording.started_ns)} to {moment(recording.ended_ns)}, {recording.ending}",
         f"{recording.events:,} events, {recording.level_rows:,} price levels, {len(gaps):,} gaps",
+        *([traded_words(recording)] if traded_words(recording) else []),
         "",
         *[f"gap: {gap_words(gap)}" for gap in gaps],
         *([""] if gaps else []),

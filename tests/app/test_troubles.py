@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app.troubles import troubles
-from connectors.base.faults import Fault
+from connectors.base.simulation.faults import Fault
 from connectors.binance import BinanceConnector
 from connectors.binance_usdm import BinanceUsdmConnector
 from connectors.ccxt_any import CcxtConnector

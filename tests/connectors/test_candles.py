@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from connectors.base.simulator import Market
+from connectors.base.simulation.market import Market
 from connectors.binance import BinanceConnector
 from connectors.binance_usdm import BinanceUsdmConnector
 from connectors.kraken import KrakenConnector

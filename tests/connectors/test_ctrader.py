@@ -14,12 +14,12 @@ from typing import Any, cast
 import pytest
 
 from connectors.base import Control
-from connectors.base import ctrader_wire as wire
-from connectors.base.ctrader_book import QuoteMap
-from connectors.base.ctrader_candles import CandleDesk
-from connectors.base.ctrader_login import Keys, Listing, Login
-from connectors.base.redaction import Redactor
-from connectors.base.tokens import TokenPair, TokenStore
+from connectors.base.ctrader import wire
+from connectors.base.ctrader.book import QuoteMap
+from connectors.base.ctrader.candles import CandleDesk
+from connectors.base.ctrader.login import Keys, Listing, Login
+from connectors.base.ctrader.tokens import TokenPair, TokenStore
+from connectors.base.transport.redaction import Redactor
 from connectors.ctrader import CtraderConnector
 from engine.errors import (
     Blocked,

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors.base import ctrader_wire as wire
-from connectors.base.ctrader_candles import MOST, CandleDesk, candle
+from connectors.base.ctrader import wire
+from connectors.base.ctrader.candles import MOST, CandleDesk, candle
 from engine.errors import Blocked, DecodeError, Disconnected, FeedError, InvalidSymbol, RateLimited
 from engine.market.candle import Candle
 from tests.connectors.ctrader_rig import Rig

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from connectors.base import futu_door, futu_link
-from connectors.base.futu_link import CODES_PER_CALL
+from connectors.base.futu import door as futu_door
+from connectors.base.futu import link as futu_link
+from connectors.base.futu.link import CODES_PER_CALL
 from connectors.futu import FutuConnector
 from engine.errors import ConfigError, Disconnected, InvalidSymbol, RateLimited
 from engine.market.events import BUY, SELL, UNKNOWN_SIDE, BookSnapshot, FeedState

@@ -12,10 +12,10 @@ import pytest
 from msgspec.structs import replace
 
 from connectors.base import Control, Patience
-from connectors.base.faults import Fault, ScriptedFault
-from connectors.base.simulated_faults import GARBAGE
-from connectors.base.simulated_wire import encode_fact
-from connectors.base.simulator import Market
+from connectors.base.simulation.faults import Fault, ScriptedFault
+from connectors.base.simulation.market import Market
+from connectors.base.simulation.spoiler import GARBAGE
+from connectors.base.simulation.wire import encode_fact
 from connectors.mock import MockConnector
 from engine.connector import Stream
 from engine.errors import Blocked, ConfigError, DecodeError, Disconnected, InvalidSymbol, RateLimited, StreamUnsupported

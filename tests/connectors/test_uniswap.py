@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from connectors.base.uniswap_link import PoolFrame, SwapFrame
-from connectors.base.uniswap_math import Pool, State, ladder, mid, sqrt_price_of
+from connectors.base.uniswap.arithmetic import Pool, State, ladder, mid, sqrt_price_of
+from connectors.base.uniswap.link import PoolFrame, SwapFrame
 from connectors.uniswap import LEVELS, UniswapConnector
 from engine.errors import Blocked, ConfigError, DecodeError, Disconnected, InvalidSymbol, RateLimited
 from engine.market.events import BUY, SELL, BookSnapshot, FeedState, Quote, Trade

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.base.faults import Fault
+from connectors.base.simulation.faults import Fault
 from connectors.mock import MockConnector
 from engine.__main__ import main
 from engine.connector import Connector

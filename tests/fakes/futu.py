@@ -17,7 +17,7 @@ from typing import Any
 
 from Crypto.Cipher import AES, PKCS1_v1_5
 
-from connectors.base import futu_door
+from connectors.base.futu import door as futu_door
 from engine.market.events import Levels
 from tests.fakes.binance_faults import Fragmented, Piece, Rewrite
 from tests.fakes.http_server import HttpRequest, HttpResponse

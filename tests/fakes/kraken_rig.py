@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from connectors.base import Patience
-from connectors.base.simulator_symbols import INSTRUMENTS
+from connectors.base.simulation.symbols import INSTRUMENTS
 from connectors.kraken import KrakenConnector
 from tests.fakes.kraken import CHECKED, FakeKraken
 from tests.fakes.rig import BOUND_S, Rig, hasty

@@ -113,6 +113,12 @@ class MemoryStore:
     ) -> list[CandleBar]:
         return []
 
+    def depth_of(self, recording_id: str) -> Iterator[MarketDepth]:
+        return iter(())
+
+    def bars_of(self, recording_id: str) -> Iterator[CandleBar]:
+        return iter(())
+
     def delete(self, recording_id: str) -> None:
         self._find(recording_id)
         del self._kept[recording_id]

@@ -10,8 +10,8 @@ from typing import Any
 
 from connectors import mock
 from connectors.base import Patience
-from connectors.base.link import Link
-from connectors.base.simulated_link import SimulatedLink
+from connectors.base.simulation.link import SimulatedLink
+from connectors.base.transport.link import Link
 from connectors.mock import MockConnector
 from engine.market.events import FeedState
 from tests.fakes.rig import BOUND_S, Rig, hasty

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
-from connectors.base.simulator import Fact, Market, conflate
-from connectors.base.simulator_symbols import INSTRUMENTS, SimulatedInstrument
+from connectors.base.simulation.market import Fact, Market, conflate
+from connectors.base.simulation.symbols import INSTRUMENTS, SimulatedInstrument
 from engine.market.events import SELL, BookDelta, Levels, Trade
 
 Pair = tuple[str, str]

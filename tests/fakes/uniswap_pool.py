@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from math import ceil, log
 from typing import Any, Self
 
-from connectors.base.uniswap_math import sqrt_price_of
+from connectors.base.uniswap.arithmetic import sqrt_price_of
 from tests.shared import capture
 
 CAPTURE = "uniswap_v3_wbtc_weth_block24947230.json.gz"

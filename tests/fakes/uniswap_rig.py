@@ -8,7 +8,7 @@ from typing import Any
 
 from connectors.base import Patience
 from connectors.base.stamps import unix_ns
-from connectors.base.uniswap_math import Pool, State, ladder
+from connectors.base.uniswap.arithmetic import Pool, State, ladder
 from connectors.uniswap import UniswapConnector
 from tests.fakes.rig import Rig, hasty
 from tests.fakes.truth import SimulatorTruth, Top

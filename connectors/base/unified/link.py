@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from connectors.base.coroutines import OwnLoop
+from connectors.base.unified.coroutines import OwnLoop
 from connectors.base.unified.errors import is_lost_book, kinds, translate
 from connectors.base.unified.listing import Listing
 from connectors.base.unified.wire import Told, WireNotice, encode, is_spoilt, picture, prints

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from connectors.base.tapping import TRANSLATED
+from connectors.base.transport.tapping import TRANSLATED
 from connectors.base.unified.errors import is_lost_book
 from connectors.base.unified.listing import Listing
 from connectors.base.unified.wire import decode, events, picture, prints

@@ -117,6 +117,8 @@ def choose(page: Page, key: str, option: str) -> None:
 
 
 def press(page: Page, key: str) -> None:
+    """Press a button by its key, once the page is drawn: meanwhile old and new buttons can stand side by side."""
+    settle(page)
     page.locator(f".st-key-{key} button").click()
 
 

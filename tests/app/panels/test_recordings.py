@@ -17,7 +17,7 @@ from engine.store.opening import open_store
 from engine.store.options import RecordOptions
 from engine.store.work import Outcome, ProgressCall
 from tests.app.support import wait_until
-from tests.engine.store.events import KEY, START_NS, run_of, snapshot, trade
+from tests.engine.store.events import KEY, START_NS, fill, order, run_of, snapshot, trade
 
 MAIN = Path(__file__).resolve().parents[3] / "app" / "main.py"
 FIRST_RUN_S = 60.0
@@ -78,6 +78,19 @@ def test_a_recording_that_was_cut_off_is_told_with_how_far_it_is_whole(here: Pat
     assert any(name.replace("-", "\\-") in warning.value and "cut off" in warning.value for warning in page.warning)
     assert "cut off by a crash" in words(page)
     assert not page.button(key="export").disabled
+
+
+def test_orders_and_fills_are_told_of_a_recording_that_has_some(here: Path) -> None:
+    plain = leave_behind(here, end=True)
+    assert "orders" not in words(draw())
+    store = open_store(f"duckdb:///{here}/tape.duckdb")
+    traded = store.begin([KEY], at_ns=START_NS + 10**9)
+    store.append(traded.id, run_of([order(), order(1.0), fill(2.0)]))
+    store.end(traded.id, at_ns=START_NS + 3 * 10**9)
+    store.close()
+    close_engine()
+    assert "orders 2 · fills 1" in plain_words(words(draw(recording=traded.id)))
+    assert "fills" not in words(draw(recording=plain))
 
 
 def test_an_address_chooses_the_recording(here: Path) -> None:

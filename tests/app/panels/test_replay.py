@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from streamlit.testing.v1 import AppTest
 
 from app.panels import replay as panel
-from connectors.base.player import ReplayState, Step
+from connectors.base.playback.controls import ReplayState, Step
 from tests.engine.support import START_NS
 
 SECOND = 1_000_000_000

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from connectors.base.link import WebSocketLink
+from connectors.base.transport.link import WebSocketLink
 from tests.contract.adapter import Adapter
 from tests.fakes.finnhub_rig import FinnhubRig
 from tests.fakes.http_server import HttpResponse

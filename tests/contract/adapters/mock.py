@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from connectors.base.faults import Fault
+from connectors.base.simulation.faults import Fault
 from engine.market.events import FeedState
 from tests.contract.adapter import Adapter
 from tests.contract.adapters.kraken import JUNK

@@ -8,7 +8,7 @@ from time import monotonic
 
 import pytest
 
-from connectors.base.faults import Fault
+from connectors.base.simulation.faults import Fault
 from connectors.mock import MockConnector
 from engine.alerts.alert import Alert
 from engine.alerts.rule import Kind, Rule

@@ -20,7 +20,7 @@ from engine.store.play_tape import PlayableTape
 from engine.strategy.host import StrategyHost
 from strategies.book_pressure import BookPressure
 from tests.app.support import wait_until
-from tests.connectors.base.replay_rig import KEY
+from tests.connectors.base.playback.replay_rig import KEY
 from tests.connectors.test_replay import recording
 from tests.engine.support import START_NS
 

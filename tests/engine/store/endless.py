@@ -1,11 +1,13 @@
 """Records an endless market into a file until it is killed: `python -m tests.engine.store.endless FILE FLUSH_S`.
 
-Prints the recording's id, then after each flush how many events are on the disk, and how many there have been.
+After every twenty updates comes a fill. Prints the recording's id, then after each flush how many events are on the
+disk, and how many there have been.
 """
 
 from __future__ import annotations
 
 import sys
+from decimal import Decimal
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -14,8 +16,10 @@ from engine.feed.hub import Hub
 from engine.store.duckdb_store import DuckdbStore
 from engine.store.options import RecordOptions
 from engine.store.recorder import Recorder
+from tests.engine.store.events import fill
 from tests.engine.support import START_NS, FakeConnector, delta, snapshot
 
+KEY = ("binance", "BTCUSDT", "stream")
 LONGEST_S = 30.0
 
 
@@ -30,7 +34,7 @@ def main() -> None:
     recorder = Recorder(
         store,
         Hub({"binance": connector}),
-        [("binance", "BTCUSDT", "stream")],
+        [KEY],
         options=RecordOptions(flush_s=float(sys.argv[2])),
         clock=ManualClock(START_NS),
     )
@@ -38,14 +42,16 @@ def main() -> None:
     say(recorder.recording.id)
     [line] = connector.streams
     line.say(snapshot(1))
-    number, said, begun = 1, 0, monotonic()
+    number, beside, said, begun = 1, 0, 0, monotonic()
     while monotonic() - begun < LONGEST_S:
         for _ in range(20):
             number += 1
             line.say(delta(number, bids=((99.0, float(number)),)))
+        recorder.note(KEY, fill(key=KEY, number=number, price=Decimal(number)))
+        beside += 1
         if (count := recorder.progress().events) != said:
             said = count
-            say(f"{count} {number}")
+            say(f"{count} {number + beside}")
         sleep(0.002)
 
 

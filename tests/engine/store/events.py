@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from decimal import Decimal
+from typing import Any, get_args
 
 import msgspec
 from hypothesis import strategies as st
 
 from engine.feed.mailbox import FeedKey
 from engine.market.events import BookDelta, BookSnapshot, FeedState, FeedStatus, Quote, Trade
+from engine.market.orders import Fill, OrderStatus, OrderType, OrderUpdate, TimeInForce
 from engine.market.signal import Signal
 from engine.store.base import Entered, Entry
 
@@ -25,6 +27,11 @@ _numbers = st.one_of(st.none(), st.integers(0, 2**53), st.integers(2**62, 2**64 
 _text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 _levels = st.lists(st.tuples(_floats, _floats), max_size=6).map(tuple)
 _wire = st.none() | st.tuples(*[st.lists(st.tuples(_text, _text), max_size=3).map(tuple)] * 2)
+_decimals = st.decimals() | st.sampled_from(
+    ["1.10", "0.00", "-0", "1E+400", "0.00000001", "12345678901234567890.123456"]
+)
+_money = _decimals.map(Decimal)
+_names = st.none() | _text
 _sources = st.sampled_from(["stream", "poll", "replay", "mock", "synthetic"])
 _keys = st.sampled_from([KEY, OTHER, FILM])
 
@@ -52,6 +59,32 @@ def _event(key: FeedKey) -> st.SearchStrategy[Entered]:
             Signal, **name, strategy=_text, direction=st.sampled_from(["buy", "sell", "flat"]), strength=_floats,
             price=_floats, at_ns=_times, reason=_text, confidence=st.none() | _floats, source=_text,
         ),
+        _order(**name, **times),
+        _fill(**name, **times),
+    )  # fmt: skip
+
+
+_ours: dict[str, st.SearchStrategy[Any]] = {
+    "client_order_id": _text, "venue_order_id": _names, "side": st.sampled_from(["buy", "sell"]), "quantity": _money,
+    "broker": st.sampled_from(["paper", "live"]), "strategy": _names,
+}  # fmt: skip
+
+
+def _order(**which: st.SearchStrategy[Any]) -> st.SearchStrategy[OrderUpdate]:
+    prices = {
+        name: st.none() | _money for name in ("price", "trigger_price", "filled_quantity", "average_price")
+    }  # fmt: skip
+    return st.builds(
+        OrderUpdate, **which, **_ours, **prices, order_type=st.sampled_from(get_args(OrderType)),
+        time_in_force=st.none() | st.sampled_from(get_args(TimeInForce)), status=st.sampled_from(OrderStatus),
+        reason=_text, post_only=st.booleans(), reduce_only=st.booleans(), expires_ns=_numbers,
+    )  # fmt: skip
+
+
+def _fill(**which: st.SearchStrategy[Any]) -> st.SearchStrategy[Fill]:
+    return st.builds(
+        Fill, **which, **_ours, fill_id=_text, price=_money, fee=st.none() | _money, fee_currency=_names,
+        liquidity=st.sampled_from([None, "maker", "taker"]),
     )  # fmt: skip
 
 
@@ -92,6 +125,27 @@ def trade(at_s: float = 0.0, key: FeedKey = KEY, price: float = 100.0, size: flo
 def status(reason: str = "", at_s: float = 0.0, key: FeedKey = KEY, state: FeedState = FeedState.LIVE) -> FeedStatus:
     """What a feed says of itself."""
     return FeedStatus(key[0], key[1], state, reason, "", 0, None, START_NS + round(at_s * 1e9), "mock")
+
+
+def order(at_s: float = 0.0, key: FeedKey = KEY, state: OrderStatus = OrderStatus.NEW, **changed: Any) -> OrderUpdate:
+    """A limit order of a strategy, on paper."""
+    fields: dict[str, Any] = {
+        "client_order_id": "echo-1", "side": "buy", "order_type": "limit", "time_in_force": "gtc",
+        "quantity": Decimal("0.50"), "price": Decimal("100.10"), "status": state, "exchange_ns": None,
+        "received_ns": START_NS + round(at_s * 1e9), "source": "mock", "broker": "paper", "strategy": "echo", **changed,
+    }  # fmt: skip
+    return OrderUpdate(venue=key[0], symbol=key[1], **fields)
+
+
+def fill(at_s: float = 0.0, key: FeedKey = KEY, number: int = 1, **changed: Any) -> Fill:
+    """An execution of that order, on paper."""
+    fields: dict[str, Any] = {
+        "fill_id": str(number), "client_order_id": "echo-1", "side": "buy", "price": Decimal("100.10"),
+        "quantity": Decimal("0.20"), "fee": Decimal("0.00002000"), "fee_currency": "BTC", "liquidity": "maker",
+        "exchange_ns": None, "received_ns": START_NS + round(at_s * 1e9), "source": "mock", "broker": "paper",
+        "strategy": "echo", **changed,
+    }  # fmt: skip
+    return Fill(venue=key[0], symbol=key[1], **fields)
 
 
 def run_of(events: Sequence[Entered], key: FeedKey = KEY, start: int = 0) -> list[Entry]:

@@ -122,6 +122,23 @@ def test_a_cut_off_recording_says_so_on_the_other_machine(open_again: Callable[[
     target.close()
 
 
+def test_a_bundle_of_the_schema_before_is_opened_too(store: Store, a_bundle: Path, tmp_path: Path) -> None:
+    def as_before(files: dict[str, bytes]) -> None:
+        manifest = json.loads(files[bundle.MANIFEST])
+        for name in ("orders", "fills"):
+            del manifest["recording"][name]
+        manifest |= {"schema": 1, "left_out": "Of market_depth only the newest rows."}
+        files[bundle.MANIFEST] = json.dumps(manifest).encode()
+
+    target = other_machine(tmp_path)
+    with Bundle(changed(a_bundle, as_before)) as opened:
+        assert opened.manifest.left_out == "Of market_depth only the newest rows."
+        made = opened.restore(target, unwatched)
+    assert (made.events, made.orders, made.fills) == (3, 0, 0)
+    assert len(list(target.depth_of(made.id))) == 1
+    target.close()
+
+
 def test_people_can_read_what_it_is_worth(a_bundle: Path) -> None:
     with zipfile.ZipFile(a_bundle) as archive:
         text = archive.read(bundle.QUALITY_TEXT).decode()

@@ -9,7 +9,7 @@ from engine.market.events import BookSnapshot
 from engine.store.base import Entry, Unwritable
 from engine.store.column_reader import from_columns
 from engine.store.columns import FeedName, to_columns
-from tests.engine.store.events import KEY, any_entries, exactly, run_of, snapshot, status, trade
+from tests.engine.store.events import KEY, any_entries, exactly, fill, order, run_of, snapshot, status, trade
 
 
 def there_and_back(entries: list[Entry]) -> tuple[list[Entry], dict[str, int]]:
@@ -29,6 +29,15 @@ def test_entries_come_back_bit_for_bit(entries: list[Entry]) -> None:
 
 def test_usual_events_lie_in_columns_of_their_kind() -> None:
     assert there_and_back(run_of([snapshot(), trade(), status("live")]))[1] == {"books": 1, "trades": 1, "notes": 1}
+
+
+def test_orders_and_fills_have_tables_of_their_own_and_are_counted() -> None:
+    entries = run_of([order(), fill(1.0), order(2.0, expires_ns=2**70)])
+    found, rows = there_and_back(entries)
+    assert found == entries
+    assert rows == {"orders": 1, "fills": 1, "notes": 1}
+    columns = to_columns(entries, lambda name: 0)
+    assert (columns.orders, columns.fills) == (2, 1)
 
 
 def test_a_number_beyond_64_bits_is_kept_as_a_note_and_the_others_stay_in_columns() -> None:

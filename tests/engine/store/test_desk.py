@@ -10,13 +10,14 @@ from msgspec.structs import replace
 from engine.clock import ManualClock
 from engine.engine import Engine
 from engine.errors import StoreError
+from engine.market.orders import ExecutionReport, OrderStatus
 from engine.market.signal import Signal
 from engine.store.base import Recording
 from engine.store.desk import RecordingDesk
 from engine.store.duckdb_store import DuckdbStore
 from engine.store.options import RecordOptions
 from engine.store.retention import DAY_NS, enforce
-from tests.engine.store.events import KEY, START_NS, run_of, trade
+from tests.engine.store.events import KEY, START_NS, fill, order, run_of, trade
 from tests.engine.store.test_recorder import BTC, ETH, until
 from tests.engine.strategy.test_host import Echo
 from tests.engine.support import FakeConnector
@@ -73,6 +74,27 @@ def test_an_engine_records_what_runs_through_it_with_the_signals(engine: Engine,
     assert [event.reason for event in events if isinstance(event, Signal)] == ["7"]
     assert engine.recording.state().recording is None
     assert engine.recording.stop() is None
+
+
+def test_what_is_traded_while_a_recording_runs_is_in_it_where_it_came(
+    engine: Engine, connector: FakeConnector, options: RecordOptions
+) -> None:
+    engine.recording.note(BTC, order(key=BTC))  # nothing runs: it is nobody's
+    recording = engine.recording.start([BTC])
+    [line] = connector.streams
+    line.say(said(1))
+    told: list[ExecutionReport] = [order(1.0, BTC), fill(2.0, BTC), order(3.0, BTC, OrderStatus.FILLED)]
+    for report in told:
+        engine.recording.note(BTC, report)
+    engine.recording.note(ETH, order(key=ETH))
+    line.say(print_of(7))
+    engine.recording.stop()
+    ended = engine.recording.finished()
+    engine.recording.note(BTC, order(4.0, BTC))
+    assert ended is not None
+    assert (ended.orders, ended.fills) == (2, 1)
+    events = [entry.event for entry in engine.recording.store().read(recording.id)]
+    assert events[-4:] == [*told, print_of(7)]
 
 
 def test_one_recording_runs_at_a_time(engine: Engine) -> None:

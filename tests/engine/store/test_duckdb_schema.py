@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import time
 from pathlib import Path
 
@@ -9,17 +10,76 @@ import duckdb
 import pytest
 
 from engine.errors import StoreError
+from engine.market.signal import Signal
 from engine.store.bars import depth_row
+from engine.store.base import Entered
 from engine.store.duckdb_schema import MIGRATIONS, TABLES, VERSION, prepare
 from engine.store.duckdb_store import DuckdbStore
-from tests.engine.store.events import KEY, START_NS, run_of, snapshot, trade
+from tests.engine.store.events import KEY, SECOND_NS, START_NS, exactly, fill, order, run_of, snapshot, status, trade
 
-NEXT = {1: ["ALTER TABLE trades ADD COLUMN venue_flags INTEGER", "CREATE TABLE orders(recording INTEGER)"]}
+AFTER = VERSION + 1
+NEXT = {VERSION: ["ALTER TABLE trades ADD COLUMN venue_flags INTEGER", "CREATE TABLE later(recording INTEGER)"]}
+VERSION_1 = Path(__file__).with_name("version_1.duckdb.xz")
+"""A file as the program of version 1 left it: a recording that was ended, and one that was running."""
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    path = tmp_path / "old.duckdb"
+    path.write_bytes(lzma.decompress(VERSION_1.read_bytes()))
+    return path
+
+
+def of_version_1() -> list[Entered]:
+    """What the first recording of that file holds."""
+    signal = Signal("echo", "mock", "BTCUSDT", "buy", 0.7, 100.25, START_NS + 2 * SECOND_NS, "because", None, "mock")
+    return [snapshot(), trade(1.0), status("live", 1.5), signal, snapshot(3.0, sequence=2**63)]
+
+
+def test_a_file_that_version_1_wrote_is_brought_up_to_date_with_all_it_has(old: Path) -> None:
+    store = DuckdbStore(old)
+    ended, running = store.recordings()
+    assert exactly(list(store.read(ended.id))) == exactly(run_of(of_version_1()))
+    assert (ended.note, ended.events, ended.orders, ended.fills) == ("written by version 1", 5, 0, 0)
+    assert [gap.lost for gap in store.gaps(ended.id)] == [7]
+    assert [row.ts_utc for row in store.depth_of(ended.id)] == [1000]
+    assert [one.id for one in store.found_cut_off] == [running.id]
+    made = store.begin([KEY], at_ns=START_NS)
+    store.append(made.id, run_of([order(), fill(1.0)]))
+    store.delete(running.id)
+    store.close()
+    store = DuckdbStore(old)
+    assert exactly(list(store.read(made.id))) == exactly(run_of([order(), fill(1.0)]))
+    assert (store.recording(made.id).orders, store.recording(made.id).fills) == (1, 1)
+    store.close()
+
+
+def test_a_file_that_version_1_wrote_is_read_as_it_is_by_who_only_reads(old: Path) -> None:
+    before = old.read_bytes()
+    store = DuckdbStore(old, read_only=True)
+    ended, _ = store.recordings()
+    assert exactly(list(store.read(ended.id))) == exactly(run_of(of_version_1()))
+    assert (ended.orders, ended.fills) == (0, 0)
+    store.close()
+    assert old.read_bytes() == before
+
+
+def test_a_file_of_today_has_the_tables_of_one_that_was_brought_up_to_date(old: Path, path: Path) -> None:
+    DuckdbStore(old).close()
+    described = []
+    for one in (old, path):
+        with duckdb.connect(str(one), read_only=True) as connection:
+            described.append(
+                connection.execute(
+                    "SELECT table_name, column_name, data_type, column_index FROM duckdb_columns() ORDER BY ALL"
+                ).fetchall()
+            )
+    assert described[0] == described[1]
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A file of version 1 with one recording."""
+    """A file of today with one recording."""
     path = tmp_path / "tape.duckdb"
     store = DuckdbStore(path)
     recording = store.begin([KEY], at_ns=START_NS)
@@ -29,22 +89,22 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_file_of_version_1_opens_under_the_next_one_with_all_it_has(path: Path) -> None:
+def test_a_file_of_today_opens_under_the_next_version_with_all_it_has(path: Path) -> None:
     with duckdb.connect(str(path)) as connection:
-        assert prepare(connection, version=2, migrations=NEXT) == 1
-        assert prepare(connection, version=2, migrations=NEXT) == 2
+        assert prepare(connection, version=AFTER, migrations=NEXT) == VERSION
+        assert prepare(connection, version=AFTER, migrations=NEXT) == AFTER
         assert connection.execute("SELECT count(*), count(venue_flags) FROM trades").fetchall() == [(1, 0)]
-        assert connection.execute("SELECT * FROM orders").fetchall() == []
-        assert connection.execute("SELECT version FROM schema_version").fetchall() == [(2,)]
+        assert connection.execute("SELECT * FROM later").fetchall() == []
+        assert connection.execute("SELECT version FROM schema_version").fetchall() == [(AFTER,)]
 
 
 def test_a_migration_that_fails_changes_nothing(path: Path) -> None:
-    broken = {1: [*NEXT[1], "ALTER TABLE nothing ADD COLUMN it INTEGER"]}
+    broken = {VERSION: [*NEXT[VERSION], "ALTER TABLE nothing ADD COLUMN it INTEGER"]}
     with duckdb.connect(str(path)) as connection:
         with pytest.raises(duckdb.Error):
-            prepare(connection, version=2, migrations=broken)
+            prepare(connection, version=AFTER, migrations=broken)
         connection.rollback()
-        assert connection.execute("SELECT version FROM schema_version").fetchall() == [(1,)]
+        assert connection.execute("SELECT version FROM schema_version").fetchall() == [(VERSION,)]
         with pytest.raises(duckdb.Error):
             connection.execute("SELECT venue_flags FROM trades")
     assert len(list(DuckdbStore(path).recordings())) == 1

@@ -6,20 +6,26 @@ import csv
 import io
 import zipfile
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from engine.errors import StoreError
-from engine.store.base import Entered, Gap, Recording, Store
+from engine.store import copying, duckdb_store, parquet_store
+from engine.store.base import CandleBar, Entered, Gap, MarketDepth, Recording, Store
+from engine.store.bundle_reader import Bundle
 from engine.store.csv_export import safe
 from engine.store.exporting import ENDINGS, Kind, export
 from engine.store.opening import open_store
 from engine.store.work import Cancelled, unwatched
-from tests.engine.store.events import KEY, START_NS, exactly, run_of, snapshot, status, trade
+from tests.engine.store.events import KEY, START_NS, exactly, fill, order, run_of, snapshot, status, trade
 
 EVIL = "=cmd|' /C calc'!A0"
-EVENTS: list[Entered] = [snapshot(), trade(1.0, price=0.1 + 0.2, aggressor=-1), status(EVIL, 2.0), trade(3.0)]
+EVENTS: list[Entered] = [
+    snapshot(), trade(1.0, price=0.1 + 0.2, aggressor=-1), status(EVIL, 2.0), trade(3.0),
+    order(4.0, reason=EVIL, average_price=Decimal("100.10")), fill(5.0, fee=Decimal("-0.00000150")),
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -60,6 +66,65 @@ def test_csv_tables_hold_every_event(store: Store, recording: Recording, tmp_pat
     assert trades[0]["time_utc"] == "2023-11-14T22:13:21.000000000Z"
     assert [row["lost"] for row in table(path, "gaps.csv")] == ["7"]
     assert len(table(path, "statuses.csv")) == 1
+
+
+def test_csv_keeps_money_as_it_was_written_and_what_is_unknown_empty(
+    store: Store, recording: Recording, tmp_path: Path
+) -> None:
+    path = exported("csv", store, recording, tmp_path / "exports")
+    [row] = table(path, "orders.csv")
+    assert (row["quantity"], row["price"], row["average_price"], row["filled_quantity"]) == (
+        "0.50", "100.10", "100.10", ""
+    )  # fmt: skip
+    assert (row["status"], row["reason"], row["broker"]) == ("new", f"'{EVIL}", "paper")
+    [row] = table(path, "fills.csv")
+    assert (row["quantity"], row["liquidity"], row["strategy"]) == ("0.20", "maker", "echo")
+    assert Decimal(row["fee"]).as_tuple() == Decimal("-0.00000150").as_tuple()
+
+
+@pytest.mark.parametrize("kind", ENDINGS)
+def test_every_sampled_row_comes_along_however_many(
+    store: Store, tmp_path: Path, kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (duckdb_store, parquet_store):
+        monkeypatch.setattr(module, "PAGE_ROWS", 7)
+    monkeypatch.setattr(copying, "BATCH_ROWS", 10)
+    made = store.begin([KEY], at_ns=START_NS)
+    depth = [
+        MarketDepth("BTCUSDT", at_ms, "[]", "[]", "mock", None, None, None, made.id) for at_ms in range(1000, 1045)
+    ]
+    bars = [
+        CandleBar("BTCUSDT", "1m", at * 60_000, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 0.5, "mock", made.id) for at in range(33)
+    ]
+    store.append(made.id, [], depth=depth, bars=bars)
+    path = exported(kind, store, store.end(made.id, at_ns=START_NS + 1), tmp_path / "exports")
+    assert rows_in(kind, path, tmp_path / "elsewhere") == (
+        [row.ts_utc for row in depth], [row.ts_utc for row in bars]
+    )  # fmt: skip
+
+
+def rows_in(kind: Kind, path: Path, folder: Path) -> tuple[list[int], list[int]]:
+    """The times of all sampled rows in an export."""
+    if kind == "csv":
+        depth, bars = [
+            [int(row["ts_utc"]) for row in table(path, f"{name}.csv")] for name in ("market_depth", "candle_bars")
+        ]
+        return depth, bars
+    if kind == "parquet":
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(folder)
+    place = {"parquet": f"parquet:///{folder}", "duckdb": f"duckdb:///{path}"}.get(
+        kind, f"duckdb:///{folder}/tape.duckdb"
+    )
+    store = open_store(place)
+    if kind == "bundle":
+        with Bundle(path) as opened:
+            assert len([one for one in opened.manifest.files if one.name.startswith("rows/market_depth")]) == 5
+            opened.restore(store, unwatched)
+    [found] = store.recordings()
+    times = [row.ts_utc for row in store.depth_of(found.id)], [row.ts_utc for row in store.bars_of(found.id)]
+    store.close()
+    return times
 
 
 def test_no_text_becomes_a_formula(store: Store, recording: Recording, tmp_path: Path) -> None:

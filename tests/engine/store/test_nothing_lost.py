@@ -16,6 +16,7 @@ import pytest
 
 from engine.errors import StoreError
 from engine.market.events import BookDelta
+from engine.market.orders import Fill
 from engine.store.base import Entry
 from engine.store.duckdb_store import DuckdbStore
 from tests.engine.store.events import KEY, START_NS, run_of, snapshot, trade
@@ -61,6 +62,7 @@ def test_a_process_that_is_killed_loses_nothing_that_was_flushed_and_damages_not
         assert [one.id for one in store.found_cut_off] == [recording_id]
         found = store.recording(recording_id)
         assert found.ending == "cut off"
+        assert found.fills > 0
         assert found.events >= said[-1][0] > 0
         # Whatever there was when one flush had ended is on the disk when the next one has.
         assert all(written >= published for (_, published), (written, _) in pairwise(said))
@@ -75,6 +77,9 @@ def assert_whole(entries: list[Entry], count: int) -> None:
     deltas = [entry.event for entry in entries if isinstance(entry.event, BookDelta)]
     assert [delta.first_sequence for delta in deltas] == [*range(2, len(deltas) + 2)]
     assert [delta.bids for delta in deltas] == [((99.0, float(number)),) for number in range(2, len(deltas) + 2)]
+    fills = [entry.event for entry in entries if isinstance(entry.event, Fill)]
+    assert [int(one.price) for one in fills] == [*range(21, 20 * len(fills) + 2, 20)]
+    assert len(fills) >= len(deltas) // 20 - 1
 
 
 def test_a_second_process_is_told_who_has_the_file(tmp_path: Path) -> None:

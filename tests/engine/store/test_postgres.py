@@ -15,7 +15,7 @@ from engine.store.base import Gap, Store
 from engine.store.opening import open_store
 from engine.store.postgres_copy import kept, meant
 from engine.store.postgres_store import PostgresStore
-from tests.engine.store.events import KEY, SECOND_NS, START_NS, exactly, run_of, snapshot, trade
+from tests.engine.store.events import KEY, SECOND_NS, START_NS, exactly, fill, order, run_of, snapshot, trade
 from tests.engine.store.postgres import PASSWORD, Server
 
 Open = Callable[[str], PostgresStore]
@@ -140,6 +140,38 @@ def test_tables_of_others_and_of_a_later_version_are_left_alone(postgres: Server
     names(postgres, schema, "UPDATE schema_version SET version = 99 RETURNING 1")
     with pytest.raises(StoreError, match="tables of version 99"):
         open_store(postgres.url(schema))
+
+
+AS_VERSION_1 = """
+DROP TABLE orders; DROP TABLE fills; DROP INDEX market_depth_recording_ts_utc_idx;
+ALTER TABLE flushes DROP COLUMN orders, DROP COLUMN fills; UPDATE schema_version SET version = 1;
+"""
+"""What version 2 brought, taken away again."""
+
+
+def test_tables_of_version_1_are_read_as_they_are_or_brought_up_to_date(postgres: Server, opened: Open) -> None:
+    schema = postgres.new_schema()
+    url = postgres.url(schema)
+    store = opened(url)
+    old = store.begin([KEY], at_ns=START_NS)
+    store.append(old.id, run_of([snapshot(), trade(1.0)]))
+    store.end(old.id, at_ns=START_NS + SECOND_NS)
+    store.close()
+    names(postgres, schema, "SELECT 1", before=AS_VERSION_1)
+    reader = open_store(url, read_only=True)
+    assert exactly(list(reader.read(old.id))) == exactly(run_of([snapshot(), trade(1.0)]))
+    assert (reader.recording(old.id).orders, reader.recording(old.id).fills) == (0, 0)
+    reader.close()
+    assert names(postgres, schema, "SELECT max(version) FROM schema_version") == ["1"]
+    for _ in range(2):  # the second finds it done
+        store = opened(url)
+        made = store.begin([KEY], at_ns=START_NS)
+        store.append(made.id, run_of([order(), fill(1.0)]))
+        assert exactly(list(store.read(made.id))) == exactly(run_of([order(), fill(1.0)]))
+        assert (store.recording(made.id).orders, store.recording(made.id).fills) == (1, 1)
+        assert exactly(list(store.read(old.id))) == exactly(run_of([snapshot(), trade(1.0)]))
+    assert names(postgres, schema, "SELECT max(version) FROM schema_version") == ["2"]
+    assert "market_depth_recording_ts_utc_idx" in names(postgres, schema, "SELECT indexname FROM pg_indexes")
 
 
 def test_without_the_package_the_message_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,14 @@ from __future__ import annotations
 
 from threading import Event
 
+import pytest
+
 from engine.market.events import BookDelta, BookSnapshot, FeedState, FeedStatus, MarketEvent, Trade
+from engine.market.orders import Fill
 from engine.market.signal import Signal
+from engine.store import recording_queue
 from engine.store.recording_queue import TOO_SLOW, RecordingQueue
+from tests.engine.store.events import fill, order
 from tests.engine.support import START_NS, delta, make_feed, snapshot, trade
 
 BTC = ("binance", "BTCUSDT", "stream")
@@ -120,6 +125,49 @@ def test_a_signal_that_finds_no_room_is_counted_and_told() -> None:
     assert (gap.lost, gap.reason) == (1, "signals that found no room")
 
 
+def test_orders_and_fills_stay_when_the_events_of_the_market_are_dropped() -> None:
+    queue = RecordingQueue(2)
+    queue.pause("the disk is full")
+    put(queue, snapshot(1), delta(2))
+    queue.put_report(BTC, order())
+    put(queue, delta(3))
+    queue.put_report(BTC, fill())
+    put(queue, delta(4))
+    assert queue.drain() == ([(BTC, order()), (BTC, fill())], [])
+    assert queue.dropped == 4
+    queue.resume()
+    put(queue, snapshot(9, at_ns=at(1)))
+    _, [gap] = queue.drain()
+    assert (gap.lost, gap.reason) == (4, "the disk is full")
+
+
+def test_orders_and_fills_stay_when_a_batch_that_cannot_be_kept_takes_the_events_along() -> None:
+    queue = RecordingQueue(10)
+    put(queue, snapshot(1))
+    taken, _ = queue.drain()
+    put(queue, delta(2))
+    queue.put_report(BTC, fill())
+    queue.lose(taken, "half a letter")
+    assert queue.drain() == ([(BTC, fill())], [])
+
+
+def test_orders_and_fills_take_no_room_from_the_market_and_beyond_their_own_are_counted_and_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(recording_queue, "MOST_REPORTS", 3)
+    queue = RecordingQueue(2)
+    for number in range(5):
+        queue.put_report(BTC, fill(float(number), number=number))
+    put(queue, trade(1), trade(2))
+    items, [gap] = queue.drain()
+    assert [type(event) for _, event in items] == [Fill, Fill, Fill, Trade, Trade]
+    assert (gap.key, gap.lost, gap.reason) == (None, 2, "orders and fills that found no room")
+    assert gap.from_ns == fill(3.0).received_ns
+    assert queue.dropped == 2
+    queue.put_report(BTC, order())
+    assert queue.drain() == ([(BTC, order())], [])
+
+
 def test_the_writer_is_woken_when_a_fifth_waits() -> None:
     wake = Event()
     queue = RecordingQueue(10, wake=wake)
@@ -135,4 +183,5 @@ def test_a_closed_queue_takes_nothing_and_gives_what_it_has() -> None:
     queue.close()
     put(queue, trade(2))
     queue.put_signal(BTC, Signal("echo", "binance", "BTCUSDT", "buy", 1.0, 100.0, START_NS, ""))
+    queue.put_report(BTC, fill())
     assert queue.drain() == ([(BTC, trade(1))], [])

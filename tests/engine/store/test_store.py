@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from engine.errors import StoreError
 from engine.feed.quality import FeedQuality
+from engine.store import duckdb_store, postgres_store
 from engine.store.base import CandleBar, Entry, Gap, MarketDepth, QualityNote, Store, time_ns
 from tests.engine.store.conftest import Opener
 from tests.engine.store.events import (
@@ -18,6 +19,8 @@ from tests.engine.store.events import (
     START_NS,
     any_entries,
     exactly,
+    fill,
+    order,
     run_of,
     snapshot,
     status,
@@ -55,6 +58,44 @@ def test_what_was_appended_is_there_after_the_store_was_opened_anew(open_again: 
     assert (ended.events, ended.level_rows, ended.gaps, ended.note) == (3, 4, 0, "before lunch")
     assert (ended.started_ns, ended.ended_ns, ended.ending) == (START_NS, START_NS + 3 * SECOND_NS, "stopped")
     assert store.found_cut_off == []
+
+
+def test_orders_and_fills_are_counted_with_the_recording_and_go_with_it(store: Store) -> None:
+    recording = store.begin([KEY, OTHER], at_ns=START_NS)
+    store.append(recording.id, run_of([snapshot(), order(1.0), fill(2.0)]))
+    store.append(recording.id, run_of([order(3.0, OTHER), order(4.0, OTHER, expires_ns=2**63)], OTHER, 3))
+    ended = store.end(recording.id, at_ns=START_NS + 5 * SECOND_NS)
+    assert (ended.events, ended.orders, ended.fills) == (5, 3, 1)
+    found = store.read(recording.id, keys={KEY}, start_ns=START_NS + SECOND_NS)
+    assert exactly(list(found)) == exactly(run_of([order(1.0), fill(2.0)], start=1))
+    store.delete(recording.id)
+    assert store.recordings() == []
+
+
+def test_a_recording_without_trading_has_none(store: Store) -> None:
+    recording = store.begin([KEY], at_ns=START_NS)
+    store.append(recording.id, run_of([snapshot(), trade(1.0)]))
+    found = store.recording(recording.id)
+    assert (found.orders, found.fills) == (0, 0)
+
+
+def test_all_sampled_rows_of_a_recording_come_oldest_first_however_many(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (duckdb_store, postgres_store):
+        monkeypatch.setattr(module, "PAGE_ROWS", 3)
+    recording, other = [store.begin([KEY], at_ns=START_NS + at) for at in range(2)]
+    moments = [1000, 1000, 1000, 1000, 2000, 3000, 3000, 4000, 4001, 5000, 9000]
+    rows = [depth_row(at_ms, provider=str(number), recording=recording.id) for number, at_ms in enumerate(moments)]
+    bars = [CandleBar("BTCUSDT", "1m", at * 60_000, 1.0, 2.0, 0.5, 1.5, 10.0, 6.0, 3.0, "mock", recording.id)
+            for at in range(10)]  # fmt: skip
+    store.append(recording.id, [], depth=rows, bars=bars)
+    store.append(other.id, [], depth=[depth_row(1500, recording=other.id)])
+    found = list(store.depth_of(recording.id))
+    assert [row.ts_utc for row in found] == moments
+    assert sorted(found, key=repr) == sorted(rows, key=repr)
+    assert list(store.bars_of(recording.id)) == bars
+    assert list(store.bars_of(other.id)) == []
 
 
 def test_a_recording_that_nobody_ended_is_found_cut_off_at_its_last_event(open_again: Opener) -> None:

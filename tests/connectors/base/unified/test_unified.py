@@ -10,8 +10,8 @@ from typing import Any
 import ccxt
 import pytest
 
-from connectors.base.coroutines import OwnLoop
 from connectors.base.unified import wire
+from connectors.base.unified.coroutines import OwnLoop
 from connectors.base.unified.errors import is_lost_book, translate
 from connectors.base.unified.listing import Listing, first_websocket, redirect
 from connectors.base.venue import Control

@@ -1,0 +1,1 @@
+"""What Binance's markets have in common."""

@@ -1,0 +1,1 @@
+"""OpenD, which speaks for Futu and moomoo, behind the interface of a link."""

@@ -1,0 +1,1 @@
+"""What Kraken's stream and its REST side are made of."""

@@ -1,0 +1,1 @@
+"""The tape deck: plays recordings as if they were venues."""
