@@ -21,7 +21,7 @@ FIGURES = (
         "spread_z", "Spread z", "",
         "The spread against its own last five minutes, weighted by time: (spread − median) / (1.4826 · MAD).",
     ),
-    Figure("spread_pctile", "Spread percentile", "%", "Share of the last 5 minutes with a spread not above this."),
+    Figure("spread_pctile", "Percentile", "%", "Share of the last 5 minutes with a spread not above this."),
     Figure("mid", "Mid", "price", "Half way between best bid and best ask: (bid + ask) / 2."),
     Figure(
         "microprice", "Microprice", "price",
@@ -37,11 +37,11 @@ FIGURES = (
     Figure("depth_bid_10", "Bid depth, 10", "size", "Sum of the sizes of the best 10 bid levels."),
     Figure("depth_ask_10", "Ask depth, 10", "size", "Sum of the sizes of the best 10 ask levels."),
     Figure(
-        "buy_cost_bps_100k", "Cost to buy 100k", "bps",
+        "buy_cost_bps_100k", "Buying 100k", "bps",
         "What a taker of 100,000 in quote units pays above the mid, walking the asks: 10,000 · (average − mid) / mid.",
     ),
     Figure(
-        "sell_cost_bps_100k", "Cost to sell 100k", "bps",
+        "sell_cost_bps_100k", "Selling 100k", "bps",
         "What a taker of 100,000 in quote units gets below the mid, walking the bids: 10,000 · (mid − average) / mid.",
     ),
     Figure(
@@ -86,12 +86,12 @@ FIGURES = (
     ),
     Figure("kyle_lambda", "Kyle's λ", "", "Slope of the mid's move on signed volume: price per unit bought."),
     Figure(
-        "effective_spread_bps", "Effective spread", "bps",
-        "What takers paid: 2 · side · (price − mid just before) / mid, weighted by volume.",
+        "effective_spread_bps", "Effective", "bps",
+        "Effective spread, what takers paid: 2 · side · (price − mid just before) / mid, weighted by volume.",
     ),
     Figure(
         "realised_spread_bps_5s", "Realised, 5 s", "bps",
-        "What makers kept: 2 · side · (price − mid 5 s later) / mid, weighted by volume.",
+        "Realised spread, what makers kept: 2 · side · (price − mid 5 s later) / mid, weighted by volume.",
     ),
     Figure("volatility_ratio", "Volatility ratio", "×", "Volatility of 10 s over that of 120 s."),
     Figure("efficiency_ratio", "Efficiency", "", "Net move of 60 s over the sum of its moves second by second, 0 … 1."),

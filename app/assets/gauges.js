@@ -28,7 +28,7 @@ const SEEN = {
 };
 
 const CSS = `
-.td-gauges { position: absolute; inset: 0; overflow: auto; padding: 6px 10px; display: grid; grid-template-columns: repeat(auto-fill, minmax(168px, 1fr)); gap: 8px 16px; align-content: start; }
+.td-gauges { position: absolute; inset: 0; overflow: auto; padding: 6px 10px; display: grid; grid-template-columns: repeat(auto-fill, minmax(136px, 1fr)); gap: 8px 14px; align-content: start; }
 .td-group h4 { margin: 0 0 2px; font: 600 10px var(--td-sans); letter-spacing: .06em; text-transform: uppercase; color: var(--td-faint); }
 .td-gauge { display: grid; grid-template-columns: 1fr auto; align-items: baseline; gap: 0 8px; padding: 1.5px 0; cursor: help; }
 .td-gauge span { color: var(--td-muted); white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
@@ -89,7 +89,7 @@ export class GaugesPanel extends Panel {
   }
 
   paint(nowMs) {
-    this.showTitle('Gauges', `${this.keys[0]?.[1] ?? ''} · ≈ estimated · ◐ partial · – unknown`);
+    this.showTitle('Gauges', `${this.keys[0]?.[1] ?? ''} · ≈ estimated, ◐ partial`);
     const { flow } = this;
     if (!flow) return;
     for (const [name, cell] of this.cells) {
