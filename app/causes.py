@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from time import monotonic, perf_counter
 from urllib.parse import urlsplit
@@ -16,6 +17,8 @@ from connectors.base.venue import Venue
 from engine.connector import Connector
 from engine.errors import EngineError
 from engine.market.events import FeedState
+
+log = logging.getLogger(__name__)
 
 CONNECT_S = 3.0
 UNREAD_S = 15.0
@@ -82,6 +85,10 @@ def _reach(view: View, connector: Connector) -> Cause:
     except EngineError as error:
         fine = False
         found.append(sentences(str(error), error.hint))
+    except Exception as error:  # the border: top of a thread, where a stranger's connector is asked
+        log.exception("%s could not be asked", view.connector)
+        fine = False
+        found.append(f"{type(error).__name__}: {error}")
     remedy = "" if fine else "Look at the network, proxy and firewall; try REST Polling or another venue."
     return Cause(question, fine, sentences("; ".join(found)), remedy)
 

@@ -14,6 +14,7 @@ _STYLE = """
 [data-testid="stSidebarHeader"] { height: 2rem; margin-bottom: 0; }
 [data-testid="stSidebarUserContent"] { padding-top: 0; }
 [data-testid="stSidebar"] .stVerticalBlock { gap: 0.7rem; }
+[data-testid="stToastContainer"] { top: auto !important; bottom: 1rem; }
 .td-header { display: flex; flex-wrap: wrap; gap: 0.3rem 1.2rem; align-items: baseline;
   font-variant-numeric: tabular-nums; }
 .td-live { font-size: 1.25rem; font-weight: 650; }
@@ -23,7 +24,8 @@ _STYLE = """
 .td-grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(15.5rem, 1fr)); gap: 0.4rem;
   margin-top: 0.4rem;  font-variant-numeric: tabular-nums; }
 .td-card { border: 1px solid var(--st-border-color, #8884); border-left: 3px solid #8a93a6; border-radius: 4px;
-  padding: 0.3rem 0.6rem; display: flex; flex-wrap: wrap; gap: 0 0.5rem; align-items: baseline; min-height: 3.1rem; }
+  padding: 0.3rem 0.6rem; display: flex; flex-wrap: wrap; gap: 0 0.5rem; align-items: baseline;
+  align-content: flex-start; min-height: 3.1rem; }
 .td-card b { font-weight: 620; }
 .td-card i { font-style: normal; opacity: 0.75; margin-left: auto; }
 .td-card .td-numbers { flex-basis: 100%; font-size: 0.8rem; opacity: 0.85; }
@@ -47,6 +49,14 @@ _STYLE = """
   .td-across th:nth-child(1) { width: 20%; } .td-across th:nth-child(2) { width: 22%; }
   .td-across th:is(:nth-child(4), :nth-child(6), :nth-child(9)) { width: 6%; }
   .td-across th:nth-child(8) { width: 10%; }
+}
+@media (min-width: 641px) { .td-gaps > div { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; } }
+@media (min-width: 641px) and (max-width: 1200px) {
+  .td-gaps { font-size: 0.78rem; }
+  .td-across { font-size: 0.78rem; }
+  .td-across :is(th, td) { padding-left: 0.3rem; padding-right: 0.3rem; }
+  .td-across th:nth-child(1) { width: 21%; } .td-across th:nth-child(2) { width: 15%; }
+  .td-across th:nth-child(8) { width: 12%; }
 }
 .td-across i { font-style: normal; opacity: 0.75; font-size: 0.78rem; }
 .td-across tr:is(.td-warn, .td-wait) td:nth-child(n+3) { opacity: 0.5; }

@@ -20,7 +20,7 @@ from engine.engine import Engine
 from engine.errors import EngineError
 from engine.feed.mailbox import FeedKey
 from engine.market.terms import Terms, taker_fee_bps
-from engine.plugins import discover, frame_readers, make_connectors
+from engine.plugins import frame_readers, make_connectors, make_strategies
 from engine.process import get_engine, services
 from engine.settings import Settings, for_strangers, load_settings
 from engine.store.base import Recording
@@ -170,10 +170,9 @@ def _build_engine() -> Engine:
     chosen = settings()
     logging.basicConfig(level=chosen.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     connectors, errors = make_connectors(chosen.venue_settings)
-    strategies = discover("strategies", "on_book")
-    errors += strategies.errors
+    strategies, wrong = make_strategies()
     made = Engine(
-        connectors, strategies.found, plugin_errors=errors, linger_s=chosen.linger_s,
+        connectors, strategies, plugin_errors=[*errors, *wrong], linger_s=chosen.linger_s,
         alert_rules=chosen.alert_rules_file, recording=options_from(chosen),
     )  # fmt: skip
     made.flow.tick_of, made.flow.terms_of = _tick, _terms

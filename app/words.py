@@ -96,6 +96,11 @@ def number(value: float | None, decimals: int = 0, unit: str = "") -> str:
     return UNKNOWN if value is None or value != value else f"{value:,.{decimals}f}{unit}"
 
 
+def basis_points(value: float | None, unit: str = "") -> str:
+    """Basis points with two decimals, with four below a hundredth: a tick of a dear coin must not look like nothing."""
+    return number(value, 4 if value is not None and 0 < abs(value) < 0.01 else 2, unit)
+
+
 def amount(value: float | None) -> str:
     """A size, with fewer decimals the larger it is; unknown is "–"."""
     if value is None:

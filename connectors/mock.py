@@ -359,5 +359,5 @@ def _number(name: str, text: str) -> float:
 
 def _rate(rate: float) -> float:
     if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-        raise ConfigError(f"a mock rate of {rate:g} messages/s: it must lie in {LOWEST_RATE:g} … {HIGHEST_RATE:g}")
+        raise ConfigError(f"MOCK_RATE is {rate:g} messages/s: it must lie in {LOWEST_RATE:g} … {HIGHEST_RATE:g}")
     return rate

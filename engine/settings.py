@@ -148,7 +148,7 @@ def _venue_settings(given: Mapping[str, str]) -> Mapping[str, str]:
     for name, value in given.items():
         for ending, schemes in _VENUE_SCHEMES.items():
             if name.endswith(ending):
-                found[name] = _url(*schemes)(name, value)
+                found[name] = _with_host(name, _url(*schemes)(name, value))
         if name.endswith(_VENUE_KEY):
             found[name] = _key(name, value)
         if name.startswith(_VENUE_PREFIXES) and not name.endswith(_VENUE_FEE):
@@ -179,6 +179,20 @@ def _url(*schemes: str) -> Callable[[str, str], str]:
         return value
 
     return read
+
+
+def _with_host(name: str, url: str) -> str:
+    """An address that can be dialled: one host, a port from 1 to 65535 if any, and no spaces."""
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and parts.port != 0 and not re.search(r"\s", url)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigError(
+            f"{name} must name a host, such as {url.partition('://')[0]}://host:8000, not {_masked(url)!r}."
+        )
+    return url
 
 
 def _number(name: str, value: str, least: float, most: float, unit: str) -> float:

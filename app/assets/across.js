@@ -2,7 +2,7 @@
 
 import { consolidate, LIVE, STALE, standing, WAITING } from './consolidate.js';
 import * as format from './format.js';
-import { barScale, HEAD, LadderView, layoutRows, LEVELS, MIDDLE, rowAt, totals, write } from './ladder_view.js';
+import { barScale, HEAD, LadderView, layoutRows, LEVELS, rowTop, totals, write } from './ladder_view.js';
 import { make } from './panel.js';
 import { alpha } from './theme.js';
 import { colorOf, letterOf, patternOf } from './venues.js';
@@ -87,14 +87,11 @@ export class AcrossPanel extends LadderView {
       context, width, row, middle, bottom: height, columns: acrossColumns(width), whole,
       largest: barScale(near), sizeDecimals: format.columnDecimals(near, decimals), ratio: window.devicePixelRatio || 1,
     };
-    context.save();
-    context.beginPath();
-    context.rect(0, HEAD, width, height - HEAD);
-    context.clip();
-    this.#side(view, whole.asks, false);
-    this.#side(view, whole.bids, true);
-    this.#middle(view);
-    context.restore();
+    this.clipped(view, () => {
+      this.#side(view, whole.asks, false);
+      this.#side(view, whole.bids, true);
+      this.#middle(view);
+    });
     this.#head(view);
     this.#hover(view);
     this.#expose();
@@ -140,15 +137,14 @@ export class AcrossPanel extends LadderView {
   }
 
   #side(view, levels, isBid) {
-    const { context, columns, row, middle, width, whole } = view;
+    const { context, columns, row, width, whole } = view;
     const { theme } = this;
     const color = isBid ? theme.bid : theme.ask;
     const rival = isBid ? whole.bestAsk : whole.bestBid;
     const end = isBid ? whole.wholeBid : whole.wholeAsk;
-    context.textBaseline = 'middle';
     let sum = 0;
     for (let i = 0; i < levels.length; i++) {
-      const y = isBid ? middle + MIDDLE + i * row : middle - (i + 1) * row;
+      const y = rowTop(isBid, i, view);
       const level = levels[i];
       sum += level.size;
       if (y + row < HEAD || y > view.bottom) continue;
@@ -211,15 +207,11 @@ export class AcrossPanel extends LadderView {
     write(context, 'beyond: not every venue shows this far', width - 8, y - 6, 'right', this.theme.muted, this.font(columns.font - 2));
   }
 
-  #middle({ context, width, middle, whole, columns }) {
+  #middle(view) {
+    const { context, width, whole, columns } = view;
     const { theme } = this;
     const { bestBid, bestAsk, gaps: [gap] } = whole;
-    context.fillStyle = theme.background;
-    context.fillRect(0, middle, width, MIDDLE);
-    context.fillStyle = gap ? theme.warn : theme.border;
-    context.fillRect(0, middle, width, gap ? 2 : 1);
-    context.fillRect(0, middle + MIDDLE - (gap ? 2 : 1), width, gap ? 2 : 1);
-    const y = middle + MIDDLE / 2 + 0.5;
+    const y = gap ? this.band(view, theme.warn, 2) : this.band(view);
     if (gap) {
       const words = width > 430 ? `GAP  ${this.#gapWords(gap)}` : `GAP  ${letterOf(gap.buy)}→${letterOf(gap.sell)}  ${format.bps(gap.bps)}`;
       write(context, words, width / 2, y, 'center', theme.warn, this.font(columns.font, 700));
@@ -233,37 +225,28 @@ export class AcrossPanel extends LadderView {
     write(context, `ask ${names(bestAsk)}`, width - 10, y, 'right', theme.ask, this.font(columns.font, 600));
   }
 
-  #head({ context, columns, width }) {
-    const { theme } = this;
-    context.fillStyle = theme.panel;
-    context.fillRect(0, 0, width, HEAD);
-    context.fillStyle = theme.grid;
-    context.fillRect(0, HEAD - 1, width, 1);
-    const font = this.font(10, 600);
-    context.textBaseline = 'middle';
-    for (const [name, column] of [['PRICE', columns.price], ['SIZE', columns.size], ['TOTAL', columns.sum]]) {
-      if (column.width) write(context, name, column.x + column.width, HEAD / 2, 'right', theme.faint, font);
-    }
-    write(context, 'BY VENUE', columns.bar.x, HEAD / 2, 'left', theme.faint, font);
+  #head(view) {
+    const { bar, price, size, sum } = view.columns;
+    const cell = this.head(view);
+    cell('PRICE', price.x + price.width, 'right');
+    cell('SIZE', size.x + size.width, 'right');
+    if (sum.width) cell('TOTAL', sum.x + sum.width, 'right');
+    cell('BY VENUE', bar.x, 'left');
   }
 
-  #hover({ context, middle, row, width, whole, sizeDecimals }) {
-    const { pointer, theme } = this;
-    const hit = pointer && pointer.y > HEAD ? rowAt(pointer.y, middle, row) : null;
-    const levels = hit?.isBid ? whole.bids : whole.asks;
-    if (!hit || hit.index >= levels.length) return this.showTip(null);
+  #hover(view) {
+    const { whole, sizeDecimals } = view;
+    const hit = this.hovered(view, [whole.bids.length, whole.asks.length]);
+    if (!hit) return this.showTip(null);
+    const levels = hit.isBid ? whole.bids : whole.asks;
     const level = levels[hit.index];
-    const y = hit.isBid ? middle + MIDDLE + hit.index * row : middle - (hit.index + 1) * row;
-    context.strokeStyle = theme.muted;
-    context.lineWidth = 1;
-    context.strokeRect(0.5, y + 0.5, width - 1, row - 1);
     const sums = totals(levels.slice(0, hit.index + 1).map((one) => one.size));
     return this.showTip([
       ['price', format.price(level.price, this.decimals)],
       ...level.shares.map(([member, size]) => [`${letterOf(member)} ${this.keys[member][0]}`, format.size(size, sizeDecimals)]),
       ['all', format.size(level.size, sizeDecimals)],
       ['to here', format.size(sums.at(-1), sizeDecimals)],
-    ], pointer.x, y);
+    ], this.pointer.x, hit.y);
   }
 
   /** For tests and for whoever looks with tools: what counts, and at which price. */

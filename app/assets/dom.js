@@ -3,7 +3,7 @@
 import { marketTime } from './flow_panel.js';
 import * as format from './format.js';
 import { worded } from './gauges.js';
-import { barScale, HEAD, LadderView, layoutRows, LEVELS, MIDDLE, rowAt, write } from './ladder_view.js';
+import { barScale, HEAD, LadderView, layoutRows, LEVELS, rowTop, write } from './ladder_view.js';
 import { alpha } from './theme.js';
 
 const REFILL_SHOWN_MS = 60_000;
@@ -51,14 +51,11 @@ export class DomPanel extends LadderView {
       churned: barScale(levels.flatMap(({ added, pulled }) => [added, pulled]).filter((size) => size > 0)),
       refills: this.#refills(marketTime(feed, flow, nowMs)),
     };
-    context.save();
-    context.beginPath();
-    context.rect(0, HEAD, width, height - HEAD);
-    context.clip();
-    this.#side(view, feed.asks);
-    this.#side(view, feed.bids);
-    this.#middle(view);
-    context.restore();
+    this.clipped(view, () => {
+      this.#side(view, feed.asks);
+      this.#side(view, feed.bids);
+      this.#middle(view);
+    });
     this.#head(view);
     this.#hover(view);
     this.root.dataset.traded = String(levels.filter(({ bought, sold }) => bought + sold > 0).length);
@@ -78,11 +75,9 @@ export class DomPanel extends LadderView {
   }
 
   #side(view, side) {
-    const { row, middle } = view;
-    view.context.textBaseline = 'middle';
     for (let i = 0; i < side.prices.length; i++) {
-      const y = side.isBid ? middle + MIDDLE + i * row : middle - (i + 1) * row;
-      if (y + row < HEAD || y > view.bottom) continue;
+      const y = rowTop(side.isBid, i, view);
+      if (y + view.row < HEAD || y > view.bottom) continue;
       this.#level(view, side, i, y);
     }
   }
@@ -142,45 +137,32 @@ export class DomPanel extends LadderView {
     write(context, format.resting(bought + sold, decimals), traded.x + traded.width - 4, baseline, 'right', theme.text, font);
   }
 
-  #middle({ context, width, middle, columns }) {
+  #middle(view) {
+    const { context, width, columns } = view;
     const { theme, feed } = this;
-    context.fillStyle = theme.background;
-    context.fillRect(0, middle, width, MIDDLE);
-    context.fillStyle = theme.border;
-    context.fillRect(0, middle, width, 1);
-    context.fillRect(0, middle + MIDDLE - 1, width, 1);
-    const y = middle + MIDDLE / 2 + 0.5;
+    const y = this.band(view);
     const spread = feed.top.ask - feed.top.bid;
     const ticks = this.flow.tick > 0 ? ` · ${worded(Math.round(spread / this.flow.tick), 'ticks', 0)}` : '';
     const words = `spread ${format.price(spread, feed.priceDecimals)} · ${format.bps(feed.spreadBps)}${ticks}`;
     write(context, words, width / 2, y, 'center', theme.text, this.font(columns.font, 600));
   }
 
-  #head({ context, columns, width }) {
-    const { theme } = this;
-    context.fillStyle = theme.panel;
-    context.fillRect(0, 0, width, HEAD);
-    context.fillStyle = theme.grid;
-    context.fillRect(0, HEAD - 1, width, 1);
-    const font = this.font(10, 600);
-    context.textBaseline = 'middle';
-    const { churn, price, size, traded } = columns;
-    write(context, width < 420 ? '−  +' : 'PULLED  ADDED', churn.x + churn.width / 2, HEAD / 2, 'center', theme.faint, font);
-    write(context, 'PRICE', price.x + price.width - 6, HEAD / 2, 'right', theme.faint, font);
-    write(context, 'RESTING', size.x + size.width - 6, HEAD / 2, 'right', theme.faint, font);
-    write(context, 'TRADED', traded.x + traded.width - 4, HEAD / 2, 'right', theme.faint, font);
+  #head(view) {
+    const { churn, price, size, traded } = view.columns;
+    const cell = this.head(view);
+    cell(view.width < 420 ? '−  +' : 'PULLED  ADDED', churn.x + churn.width / 2, 'center');
+    cell('PRICE', price.x + price.width - 6, 'right');
+    cell('RESTING', size.x + size.width - 6, 'right');
+    cell('TRADED', traded.x + traded.width - 4, 'right');
   }
 
-  #hover({ context, middle, row, width, decimals, refills }) {
-    const { pointer, theme, feed, flow } = this;
+  #hover(view) {
+    const { decimals, refills } = view;
+    const { pointer, feed, flow } = this;
     if (pointer && pointer.y <= HEAD) return this.#explain(pointer);
-    const hit = pointer ? rowAt(pointer.y, middle, row) : null;
-    const side = hit?.isBid ? feed.bids : feed.asks;
-    if (!hit || hit.index >= side.prices.length) return this.showTip(null);
-    const y = hit.isBid ? middle + MIDDLE + hit.index * row : middle - (hit.index + 1) * row;
-    context.strokeStyle = theme.muted;
-    context.lineWidth = 1;
-    context.strokeRect(0.5, y + 0.5, width - 1, row - 1);
+    const hit = this.hovered(view, [feed.bids.prices.length, feed.asks.prices.length]);
+    if (!hit) return this.showTip(null);
+    const side = hit.isBid ? feed.bids : feed.asks;
     const price = side.prices[hit.index];
     const known = flow.levels.get(price) ?? { bought: 0, sold: 0, added: NaN, pulled: NaN };
     const lines = [
@@ -194,7 +176,7 @@ export class DomPanel extends LadderView {
     if (wall) lines.push(['wall since', `${format.time(wall).slice(0, 8)}: at least 8 × the usual size within 50 bps`]);
     const refill = refills.get(price);
     if (refill) lines.push(['refilled', `${refill.evidence.refills} times, ${format.size(refill.size)} traded, at most ${format.size(refill.evidence.peak)} shown`]);
-    return this.showTip(lines, pointer.x, y);
+    return this.showTip(lines, pointer.x, hit.y);
   }
 
   #explain(pointer) {

@@ -51,9 +51,9 @@ function isTwoAndAHalf(step) {
 export function bps(value) {
   if (!Number.isFinite(value)) return UNKNOWN;
   const magnitude = Math.abs(value);
-  const digits = magnitude >= 100 ? 0 : magnitude >= 1 ? 1 : 2;
-  const small = magnitude >= 1e-5 && magnitude < 0.01;
-  return `${small ? value.toFixed(1 - Math.floor(Math.log10(magnitude))) : value.toFixed(digits)} bps`;
+  // A tick of a dear coin is less than a hundredth: it must not look like nothing.
+  const digits = magnitude >= 100 ? 0 : magnitude >= 1 ? 1 : magnitude >= 0.01 || magnitude === 0 ? 2 : 4;
+  return `${value.toFixed(digits)} bps`;
 }
 
 /** Milliseconds since the epoch as local time with milliseconds. */

@@ -1,7 +1,7 @@
 // The DOM ladder: asks above, bids below, the spread between them.
 
 import * as format from './format.js';
-import { HEAD, LadderView, LEVELS, MIDDLE, barScale, layoutRows, rowAt, totals, write } from './ladder_view.js';
+import { HEAD, LadderView, LEVELS, barScale, layoutRows, rowTop, totals, write } from './ladder_view.js';
 import { alpha } from './theme.js';
 
 const FLASH_MS = 300;
@@ -36,14 +36,11 @@ export class LadderPanel extends LadderView {
     const largest = barScale(near);
     view.decimals = format.columnDecimals(near, feed.sizeDecimals);
     const total = Math.max(bidTotals[shown - 1] ?? bidTotals.at(-1) ?? 0, askTotals[shown - 1] ?? askTotals.at(-1) ?? 0) || 1;
-    context.save();
-    context.beginPath();
-    context.rect(0, HEAD, width, height - HEAD);
-    context.clip();
-    this.#side(view, feed.asks, askTotals, largest, total);
-    this.#side(view, feed.bids, bidTotals, largest, total);
-    this.#spread(view);
-    context.restore();
+    this.clipped(view, () => {
+      this.#side(view, feed.asks, askTotals, largest, total);
+      this.#side(view, feed.bids, bidTotals, largest, total);
+      this.#spread(view);
+    });
     this.#head(view);
     this.#hover(view, bidTotals, askTotals);
   }
@@ -65,14 +62,13 @@ export class LadderPanel extends LadderView {
   }
 
   #side(view, side, sums, largest, total) {
-    const { context, columns, row, middle, width } = view;
+    const { context, columns, row, width } = view;
     const { theme, feed } = this;
     const color = side.isBid ? theme.bid : theme.ask;
     const cell = side.isBid ? columns.bid : columns.ask;
     const outer = side.isBid ? columns.bidSum : columns.askSum;
-    context.textBaseline = 'middle';
     for (let i = 0; i < side.prices.length; i++) {
-      const y = side.isBid ? middle + MIDDLE + i * row : middle - (i + 1) * row;
+      const y = rowTop(side.isBid, i, view);
       if (y + row < HEAD || y + row > view.bottom + 1) continue;
       const [price, size] = [side.prices[i], side.sizes[i]];
       const sum = (Math.min(sums[i], total) / total) * (cell.width + outer.width);
@@ -128,14 +124,9 @@ export class LadderPanel extends LadderView {
   }
 
   #spread(view) {
-    const { context, width, middle } = view;
+    const { context, width } = view;
     const { theme, feed } = this;
-    context.fillStyle = theme.background;
-    context.fillRect(0, middle, width, MIDDLE);
-    context.fillStyle = theme.border;
-    context.fillRect(0, middle, width, 1);
-    context.fillRect(0, middle + MIDDLE - 1, width, 1);
-    const y = middle + MIDDLE / 2 + 0.5;
+    const y = this.band(view);
     const trade = this.lastTrade;
     const arrow = trade ? (trade.side > 0 ? '▲ ' : trade.side < 0 ? '▼ ' : '') : '';
     const color = !trade || trade.side === 0 ? theme.text : trade.side > 0 ? theme.bid : theme.ask;
@@ -146,14 +137,9 @@ export class LadderPanel extends LadderView {
     write(context, width > 300 ? `spread ${spread}` : spread, width - 10, y, 'right', theme.muted, this.font(view.columns.font));
   }
 
-  #head({ context, columns, width }) {
-    const { theme } = this;
-    context.fillStyle = theme.panel;
-    context.fillRect(0, 0, width, HEAD);
-    context.fillStyle = theme.grid;
-    context.fillRect(0, HEAD - 1, width, 1);
-    const font = `500 10px ${theme.sans}`;
-    const cell = (text, x, align) => write(context, text, x, HEAD / 2, align, theme.faint, font);
+  #head(view) {
+    const { columns } = view;
+    const cell = this.head(view);
     cell('BID SIZE', columns.bid.x + columns.bid.width - 6, 'right');
     cell('PRICE', columns.price.x + columns.price.width / 2, 'center');
     cell('ASK SIZE', columns.ask.x + 6, 'left');
@@ -164,15 +150,10 @@ export class LadderPanel extends LadderView {
   }
 
   #hover(view, bidTotals, askTotals) {
-    const { pointer, feed, theme } = this;
-    const { middle, row, context, width } = view;
-    const hit = pointer && pointer.y > HEAD ? rowAt(pointer.y, middle, row) : null;
-    const side = hit?.isBid ? feed.bids : feed.asks;
-    if (!hit || hit.index >= side.prices.length) return this.showTip(null);
-    const y = hit.isBid ? middle + MIDDLE + hit.index * row : middle - (hit.index + 1) * row;
-    context.strokeStyle = theme.muted;
-    context.lineWidth = 1;
-    context.strokeRect(0.5, y + 0.5, width - 1, row - 1);
+    const { pointer, feed } = this;
+    const hit = this.hovered(view, [feed.bids.prices.length, feed.asks.prices.length]);
+    if (!hit) return this.showTip(null);
+    const side = hit.isBid ? feed.bids : feed.asks;
     const price = side.prices[hit.index];
     const sum = (hit.isBid ? bidTotals : askTotals)[hit.index];
     return this.showTip([
@@ -180,7 +161,7 @@ export class LadderPanel extends LadderView {
       ['size', format.price(side.sizes[hit.index], feed.sizeDecimals)],
       ['total', format.price(sum, feed.sizeDecimals)],
       ['from mid', format.bps(((price - feed.mid) / feed.mid) * 1e4)],
-    ], pointer.x, y);
+    ], pointer.x, hit.y);
   }
 }
 

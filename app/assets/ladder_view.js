@@ -46,6 +46,51 @@ export class LadderView extends CanvasPanel {
     return HEAD + perSide * row + this.scroll;
   }
 
+  /** Draw rows: what reaches above the head or below the canvas is cut off. */
+  clipped({ context, width, bottom }, draw) {
+    context.save();
+    context.beginPath();
+    context.rect(0, HEAD, width, bottom - HEAD);
+    context.clip();
+    context.textBaseline = 'middle';
+    draw();
+    context.restore();
+  }
+
+  /** The empty band between the sides, its edges `color` and `thick`; the height at which its words stand. */
+  band({ context, width, middle }, color = this.theme.border, thick = 1) {
+    context.fillStyle = this.theme.background;
+    context.fillRect(0, middle, width, MIDDLE);
+    context.fillStyle = color;
+    context.fillRect(0, middle, width, thick);
+    context.fillRect(0, middle + MIDDLE - thick, width, thick);
+    return middle + MIDDLE / 2 + 0.5;
+  }
+
+  /** The empty head; what writes a column's name into it. */
+  head({ context, width }) {
+    const { theme } = this;
+    context.fillStyle = theme.panel;
+    context.fillRect(0, 0, width, HEAD);
+    context.fillStyle = theme.grid;
+    context.fillRect(0, HEAD - 1, width, 1);
+    context.textBaseline = 'middle';
+    const font = `600 10px ${theme.sans}`;
+    return (text, x, align) => write(context, text, x, HEAD / 2, align, theme.faint, font);
+  }
+
+  /** The row under the pointer, outlined: { isBid, index, y }; null where there is none of `counts` = [bids, asks]. */
+  hovered({ context, width, row, middle }, [bids, asks]) {
+    const { pointer, theme } = this;
+    const hit = pointer && pointer.y > HEAD ? rowAt(pointer.y, middle, row) : null;
+    if (!hit || hit.index >= (hit.isBid ? bids : asks)) return null;
+    const y = rowTop(hit.isBid, hit.index, { middle, row });
+    context.strokeStyle = theme.muted;
+    context.lineWidth = 1;
+    context.strokeRect(0.5, y + 0.5, width - 1, row - 1);
+    return { ...hit, y };
+  }
+
   #wheel(event) {
     const before = this.scroll;
     this.#scrollTo(this.scroll - event.deltaY * (event.deltaMode === 1 ? 16 : 1));
@@ -65,6 +110,11 @@ export class LadderView extends CanvasPanel {
     else return;
     event.preventDefault();
   }
+}
+
+/** The upper edge of a level's row: `index` counts from the best price. */
+export function rowTop(isBid, index, { middle, row }) {
+  return isBid ? middle + MIDDLE + index * row : middle - (index + 1) * row;
 }
 
 /** Which level lies at a height; null between the sides. */

@@ -15,7 +15,7 @@ from app.panels.across_table import LETTERS, badge, table
 from app.panels.market import pump
 from app.session import LiveSession
 from app.wiring import directory, engine, live_plane
-from app.words import UNKNOWN, amount, decimals_for, number, plain, sentences
+from app.words import UNKNOWN, amount, basis_points, decimals_for, number, plain, sentences
 from engine.market.consolidated import ConsolidatedView, Gap, Standing, Step
 
 FIRST_LOOK_S = 0.5
@@ -55,15 +55,15 @@ def ladder(session: LiveSession, view: AcrossView) -> None:
 
 def _header(view: AcrossView, whole: ConsolidatedView, places: int) -> str:
     live = sum(venue.standing is Standing.LIVE for venue in whole.venues)
-    mark = "🔴 LIVE" if live else "⚠️ No venue counts"
+    sources = {engine().connectors[venue.member.venue].capabilities.source for venue in whole.venues}
+    mark = "⚠️ No venue counts" if not live else "▶️ REPLAY" if "replay" in sources else "🔴 LIVE"
     best_bid, best_ask = whole.best_bid, whole.best_ask
     sides = [
         f"bid {number(best_bid.price, places)} {_letters(best_bid.venues)}" if best_bid else f"bid {UNKNOWN}",
         f"ask {number(best_ask.price, places)} {_letters(best_ask.venues)}" if best_ask else f"ask {UNKNOWN}",
-        f"spread across {number(whole.spread, places)} ({number(whole.spread_bps, 2, ' bps')})",
+        f"spread across {number(whole.spread, places)} ({basis_points(whole.spread_bps, ' bps')})",
     ]
-    invented = any(engine().connectors[venue.member.venue].capabilities.source == "mock" for venue in whole.venues)
-    badge = '<span class="td-badge">SIMULATED MARKET</span>' if invented else ""
+    badge = '<span class="td-badge">SIMULATED MARKET</span>' if "mock" in sources else ""
     return (
         f'<div class="td-header"><span class="td-live">{mark} – {escape(view.name)}</span>'
         f'<span class="td-count">{live}/{len(whole.venues)} venues count • {escape(" • ".join(sides))}</span>'
@@ -92,12 +92,12 @@ def gap_line(view: AcrossView, whole: ConsolidatedView, gap: Gap, places: int) -
     buy, sell = whole.venues[gap.buy].member, whole.venues[gap.sell].member
     fees = view.fees.get(buy.venue), view.fees.get(sell.venue)
     net = gap.net_bps(*fees)
-    costs = "fees not known, net –" if net is None else f"fees {fees[0]:g} + {fees[1]:g} bps → net {net:+.2f} bps"
+    costs = "net – (fees not known)" if net is None else f"net {net:+.2f} bps after fees {fees[0]:g} + {fees[1]:g} bps"
     return (
         f"<div><b>GAP</b> buy {_offer(gap.buy, buy.venue, gap.ask, gap.ask_size, places)} → "
         f"sell {_offer(gap.sell, sell.venue, gap.bid, gap.bid_size, places)} • "
-        f"<b>gross {number(gap.gross, places)} {escape(quote)} ({gap.gross_bps:.2f} bps)</b> • "
-        f"at most {amount(gap.quantity)} {escape(base)} • {escape(costs)}</div>"
+        f"<b>gross {number(gap.gross, places)} {escape(quote)} ({gap.gross_bps:.2f} bps)</b> • {escape(costs)} • "
+        f"at most {amount(gap.quantity)} {escape(base)}</div>"
     )
 
 

@@ -7,7 +7,7 @@ from html import escape
 from app.across import key_of
 from app.panels.status import SOURCES
 from app.session import LiveSession
-from app.words import UNKNOWN, amount, number, seconds
+from app.words import UNKNOWN, amount, basis_points, number, seconds
 from engine.market.consolidated import Best, ConsolidatedView, Standing, VenueView
 
 LETTERS = "ABCDEF"
@@ -79,4 +79,4 @@ def _price(price: float | None, places: int, best: bool) -> str:
 def _own_spread(venue: VenueView) -> str:
     if venue.bid is None or venue.ask is None:
         return UNKNOWN
-    return number((venue.ask - venue.bid) / (venue.ask + venue.bid) * 20_000, 2, " bps")
+    return basis_points((venue.ask - venue.bid) / (venue.ask + venue.bid) * 20_000, " bps")

@@ -147,8 +147,9 @@ def _wrong(symbol: str, listing: Listing) -> bool:
         return False
     text, near = problem
     st.error(plain(text) + (" Did you mean:" if near else " Nothing that is listed is like it."))
-    for name in near:
-        st.button(f"{name}?", key=f"near-{symbol}-{name}", on_click=_swap, args=(symbol, name))
+    with st.container(horizontal=True, gap="small"):
+        for name in near:
+            st.button(f"{name}?", key=f"near-{symbol}-{name}", on_click=_swap, args=(symbol, name))
     return True
 
 

@@ -11,7 +11,7 @@ from app.session import LiveSession
 from app.troubles import CLOCK_REMEDY, NOTABLE_SKEW_MS
 from app.view import View
 from app.wiring import directory
-from app.words import UNKNOWN, decimals_for, number
+from app.words import UNKNOWN, basis_points, decimals_for, number
 from engine.feed.feed import Feed
 from engine.feed.mailbox import FeedKey
 
@@ -51,8 +51,8 @@ def _spread(session: LiveSession, key: FeedKey, feed: Feed) -> dict[str, str]:
     return {
         "Symbol": key[1],
         "Spread": number(spreads[-1], places) if spreads else UNKNOWN,
-        "bps": number(in_bps[-1], 2) if in_bps else UNKNOWN,
-        "Mean bps": number(fmean(in_bps), 2) if in_bps else UNKNOWN,
+        "bps": basis_points(in_bps[-1]) if in_bps else UNKNOWN,
+        "Mean bps": basis_points(fmean(in_bps)) if in_bps else UNKNOWN,
         "Least": number(min(spreads), places) if spreads else UNKNOWN,
         "Most": number(max(spreads), places) if spreads else UNKNOWN,
         "Points": number(len(points)),

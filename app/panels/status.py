@@ -5,6 +5,7 @@ This fragment is the one place that drains the tab's mailbox.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 import streamlit as st
@@ -98,14 +99,13 @@ def _header(session: LiveSession, view: View, feeds: dict[FeedKey, Feed | None])
     active = sum(feed.state.has_data for feed in running)
     total = sum(feed.quality.updates for feed in running)
     buffered = sum(buffer.events for buffer in session.buffers.values())
-    words = headline(view, list(feeds.values()), active, total, buffered)
+    source = engine().connectors[view.connector].capabilities.source
+    words = headline(view, list(feeds.values()), active, total, buffered, played=source == "replay")
     polling = sum(feed.state is FeedState.POLLING for feed in running) if view.mode == STREAMING else 0
     extra = f" • 🔁 {polling} polled instead of streamed" if polling else ""
-    invented = (
-        any(feed.status is not None and feed.status.source == "mock" for feed in running)
-        or engine().connectors[view.connector].capabilities.source == "mock"
-    )
+    invented = any(feed.status is not None and feed.status.source == "mock" for feed in running) or source == "mock"
     badge = '<span class="td-badge">SIMULATED MARKET</span>' if invented else ""
+    badge = '<span class="td-badge">RECORDING</span>' if source == "replay" else badge
     st.html(
         f'<div class="td-header"><span class="td-live">{escape(words)}</span>'
         f'<span class="td-count">🔌 {active}/{len(feeds)} connections active • {total:,} total updates{extra}</span>'
@@ -113,10 +113,18 @@ def _header(session: LiveSession, view: View, feeds: dict[FeedKey, Feed | None])
     )
 
 
-def headline(view: View, feeds: list[Feed | None], active: int, total: int, buffered: int) -> str:
-    """LIVE only while something is: a page without current data says so."""
-    way = "WebSocket" if view.mode == STREAMING else "REST Polling"
+def headline(
+    view: View, feeds: Sequence[Feed | None], active: int, total: int, buffered: int, *, played: bool = False
+) -> str:
+    """LIVE only while something is, and by the way that it comes: a page without current data says so.
+
+    A recording that is `played` is never called live.
+    """
+    if active and played:
+        return f"▶️ REPLAY – {buffered:,} updates"
     if active:
+        streamed = view.mode == STREAMING and any(feed is not None and feed.state is FeedState.LIVE for feed in feeds)
+        way = "WebSocket" if streamed else "REST Polling"
         return f"🔴 LIVE ({way}) – {buffered:,} updates"
     marks = [icon(feed) for feed in feeds]
     if "❌" in marks:
@@ -139,7 +147,7 @@ def _card(session: LiveSession, key: FeedKey, feed: Feed | None) -> str:
     quality = feed.quality
     mark = icon(feed)
     tone = {"✅": "good", "⚠️": "warn", "❌": "bad"}.get(mark, "wait")
-    source = SOURCES.get(status.source, status.source) if status is not None else UNKNOWN
+    source = _source(key, status)
     age_s = quality.age_s(now_ns)
     numbers = (
         f"{'no data yet' if age_s is None else f'{seconds(age_s)} old'} • {quality.updates:,} updates • "
@@ -151,6 +159,15 @@ def _card(session: LiveSession, key: FeedKey, feed: Feed | None) -> str:
         f'<i>{word(feed)}</i><span class="td-numbers">{escape(numbers)}</span>'
         f"{_trouble(session, key, feed)}</div>"
     )
+
+
+def _source(key: FeedKey, status: FeedStatus | None) -> str:
+    """Where the data come from; what a simulated venue's stream says of itself is not taken for a market's."""
+    if status is None:
+        return UNKNOWN
+    connector = engine().connectors.get(key[0])
+    own = connector.capabilities.source if connector is not None and status.source == "stream" else status.source
+    return SOURCES.get(own, own)
 
 
 def _trouble(session: LiveSession, key: FeedKey, feed: Feed) -> str:

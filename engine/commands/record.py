@@ -51,9 +51,12 @@ def add(commands: Any) -> None:
 
 
 def _minutes(text: str) -> float:
-    minutes = float(text)
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0.0
     if not 0.0 < minutes <= 525_600.0:
-        raise argparse.ArgumentTypeError("must be above 0 and at most 525600")
+        raise argparse.ArgumentTypeError(f"must be a number above 0 and at most 525600, not {text!r}")
     return minutes
 
 

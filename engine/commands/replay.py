@@ -19,7 +19,7 @@ from engine.errors import ConfigError
 from engine.feed.feed import Feed
 from engine.feed.mailbox import FeedKey
 from engine.market.events import MarketEvent
-from engine.plugins import discover, frame_readers
+from engine.plugins import frame_readers, make_strategies
 from engine.settings import load_settings
 from engine.store.finding import find_recording
 from engine.store.play_tape import PlayableTape
@@ -133,15 +133,15 @@ class _Way:
 
 
 def _strategy(name: str) -> type:
-    found = discover("strategies", "on_book")
-    cls = found.found.get(name)
+    found, errors = make_strategies()
+    cls = found.get(name)
     if cls is None:
-        broken = [error for error in found.errors if f"/{name}." in str(error)]
+        broken = [error for error in errors if f"/{name}." in str(error)]
         if broken:
             raise broken[0]
-        near = get_close_matches(name, found.found, n=1)
+        near = get_close_matches(name, found, n=1)
         hint = f"Did you mean {near[0]!r}? " if near else ""
-        raise ConfigError(f"no strategy named {name!r}", hint=f"{hint}There are: {', '.join(sorted(found.found))}.")
+        raise ConfigError(f"no strategy named {name!r}", hint=f"{hint}There are: {', '.join(sorted(found))}.")
     return cls
 
 

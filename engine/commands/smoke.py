@@ -30,9 +30,12 @@ def add(commands: Any) -> None:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
     if not 0.0 < seconds <= 86_400.0:
-        raise argparse.ArgumentTypeError("must be above 0 and at most 86400")
+        raise argparse.ArgumentTypeError(f"must be a number above 0 and at most 86400, not {text!r}")
     return seconds
 
 

@@ -41,14 +41,21 @@ def reader_of(path: Path, connector: str | None) -> FrameReader:
 def _verify(options: argparse.Namespace) -> int:
     report = verify(options.capture, reader_of(options.capture, options.connector))
     print(_as_json(report) if options.json else _as_text(options.capture, report))
-    for problem in report.problems if options.json else ():
+    for problem in _problems(report) if options.json else ():
         print(problem, file=sys.stderr)
     return 1 if report.problem_count else 0
 
 
+def _problems(report: Report) -> list[str]:
+    """What is wrong, and how much more there is than is kept in words."""
+    more = report.problem_count - len(report.problems)
+    return [*report.problems, *([f"… and {more} more"] if more else [])]
+
+
 def _as_json(report: Report) -> str:
+    """The report without its problems: those are words, and go to standard error."""
     content = msgspec.to_builtins(report)
-    del content["problem_count"]
+    del content["problem_count"], content["problems"]
     return json.dumps(content, indent=1)
 
 
@@ -61,13 +68,11 @@ def _as_text(path: Path, report: Report) -> str:
         bids, asks = found["levels"]
         lines.append(
             f"  {symbol}: {found['state']}, {found['applied']} updates applied, {found['ignored']} older ignored, "
-            f"{found['gaps']} gaps, {found['crossed']} crossed, checksums {found['checksums_ok']} ok "
-            f"{found['checksums_bad']} bad; {bids}+{asks} levels; "
+            f"{found['duplicates']} duplicates, {found['gaps']} gaps, {found['crossed']} crossed, "
+            f"checksums {found['checksums_ok']} ok {found['checksums_bad']} bad; {bids}+{asks} levels; "
             f"{found['trades']} trades, bought {found['buy_volume']}, sold {found['sell_volume']}"
         )
-    lines += [f"  wrong: {problem}" for problem in report.problems]
-    if report.problem_count > len(report.problems):
-        lines.append(f"  … and {report.problem_count - len(report.problems)} more")
+    lines += [f"  wrong: {problem}" for problem in _problems(report)]
     if not report.problem_count:
         lines.append("  nothing wrong")
     return "\n".join(lines)

@@ -474,8 +474,8 @@ class Feed:
             and same_levels(snapshot, self._polled)
         ):
             self.quality.duplicates += 1
+            self._settlement.settle_whole(snapshot)
             return self._say_data(snapshot, polled)
-        self._settlement.forget()
         # Where every message is a whole book, the observer is told what is new in it; polls are too far apart.
         continued = self.observer is not None and self._whole and not polled and self._picture.exists
         held = (self._book.bids(), self._book.asks()) if continued else None
@@ -489,6 +489,9 @@ class Feed:
             self.quality.crossed += 1
             self._drop_book()
             return self._say(FeedState.SYNCING, "the venue sent a crossed book", snapshot.received_ns, snapshot.source)
+        if wrong := self._settlement.settle_whole(snapshot):
+            self._drop_book()
+            return self._say(FeedState.SYNCING, wrong, snapshot.received_ns, snapshot.source)
         self.needs_snapshot = False
         announced = _NOTHING if self._whole else self._announce(snapshot.received_ns, snapshot.source)
         status = (*announced, *self._say_data(snapshot, polled))

@@ -7,7 +7,7 @@ opens with the feed's status and a snapshot, whenever it comes.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from threading import Event, Lock, Thread
 
@@ -296,10 +296,13 @@ class Hub:
             upstreams = list(self._upstreams.values())
             self._upstreams.clear()
         # A connector ends all of its streams at once; after that each stream has nothing left to wait for.
-        for connector in self.connectors.values():
-            connector.close()
-        for upstream in upstreams:
-            _stop(upstream)
+        ends: list[Callable[[], object]] = [one.close for one in self.connectors.values()]
+        ends += [partial(_stop, one) for one in upstreams]
+        for end in ends:
+            try:
+                end()
+            except Exception:  # the border: one connector's fault keeps no other from ending
+                log.exception("a connector or its feed could not be closed")
 
     def _start(self, upstream: Upstream, connector: Connector) -> None:
         venue, symbol, mode = upstream.key
@@ -310,9 +313,12 @@ class Hub:
                 upstream.feed = upstream.stream.feed
                 return
             except EngineError as error:
-                failure = error
+                failure, hint = str(error), error.hint
+            except Exception as error:  # the border: whatever a stranger's connector raises ends this feed only
+                log.exception("%s could not be started", upstream.key)
+                failure, hint = f"{type(error).__name__}: {error}", f"Mend the connector {venue} and restart."
         feed = upstream.feed = Feed(venue, symbol, WholeBooks(), clock=self.clock)
-        for event in feed.set_state(FeedState.FAILED, str(failure), hint=failure.hint):
+        for event in feed.set_state(FeedState.FAILED, failure, hint=hint):
             upstream.publish(event)
 
     def _open(self, connector: Connector, symbol: str, mode: str, upstream: Upstream) -> Stream:

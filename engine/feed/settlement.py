@@ -52,6 +52,11 @@ class Settlement:
         self._quality.checksums_bad += 1
         return f"the book's checksum is {found}, the venue's {event.checksum}: an update is missing or wrong"
 
+    def settle_whole(self, snapshot: BookSnapshot) -> str:
+        """Finish a book that begins anew, and may stand alone: a venue of whole books, or a poll."""
+        self.forget()
+        return self.settle(snapshot) if self._digits is not None and snapshot.wire is not None else ""
+
     def written(self, bids: Levels, asks: Levels) -> Wire | None:
         """These levels as the venue wrote them; None where it does not matter or some digits are unknown."""
         return self._digits.written(bids, asks) if self._digits is not None else None

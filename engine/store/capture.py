@@ -23,6 +23,8 @@ CHUNK = 1 << 20
 LINE_LIMIT = 64 << 20
 GZIP_MAGIC = b"\x1f\x8b"
 GZIP_FORMAT = 31
+LAST_NS = 2**63 - 1
+"""The latest time that 64 bits hold, in the year 2262."""
 PLAIN_CHUNK = 8 << 20
 SEGMENT_ENDINGS = (".jsonl.gz", ".jsonl.gz.part")
 """How the files of a recording that is a folder end; the second is one that is being written, or was cut off."""
@@ -135,8 +137,16 @@ def _record(number: int, line: bytes, report: Callable[[Damage], None]) -> Recor
     except ValueError as error:
         report(Damage(number, f"binary frame that is not base64: {error}"))
         return None
-    received_ns = item.t_ns if item.t_ns is not None else round(item.t * 1e9)
+    received_ns = item.t_ns if item.t_ns is not None else _nanoseconds(item.t)
+    if not 0 <= received_ns <= LAST_NS:
+        report(Damage(number, f"not a capture record: no time of this world ({item.t:g} s)"))
+        return None
     return Record(number, received_ns, item.ch, item.dir, item.url, item.conn, data)
+
+
+def _nanoseconds(at_s: float) -> int:
+    """Seconds as nanoseconds; -1 for what no clock says."""
+    return round(at_s * 1e9) if 0.0 <= at_s <= LAST_NS / 1e9 else -1
 
 
 def _lines(file: BinaryIO, report: Callable[[Damage], None], number: int) -> Iterator[tuple[int, bytes]]:

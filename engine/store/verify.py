@@ -99,7 +99,8 @@ def recognise(path: Path, readers: Mapping[str, FrameReader]) -> FrameReader:
         StoreError: the file cannot be opened, no connector knows its venue, or its connector does not read it.
     """
     seen: dict[str, None] = {}
-    for number, record in enumerate(read_capture(path, lambda damage: None)):
+    damages: list[Damage] = []
+    for number, record in enumerate(read_capture(path, lambda damage: damages.append(damage) if not damages else None)):
         named = _named(read_note(record), readers)
         if named is not None:
             return named
@@ -111,11 +112,22 @@ def recognise(path: Path, readers: Mapping[str, FrameReader]) -> FrameReader:
                     return reader
         if number >= PROBE_RECORDS:
             break
-    hosts = ", ".join(sorted({url.split("?")[0] for url in seen})[:3]) or "no URL at all"
+    if not seen:
+        raise StoreError(
+            f"{path} {_nothing(damages)}", hint="A capture is JSON lines as engine/store/capture.py describes."
+        )
+    hosts = ", ".join(sorted({url.split("?")[0] for url in seen})[:3])
     raise StoreError(
         f"{path}: no connector recognises this capture (it has {hosts})",
         hint=f"Name one with --connector: {', '.join(sorted(readers))}.",
     )
+
+
+def _nothing(damages: Sequence[Damage]) -> str:
+    """What to say of a file that names no venue: it is damaged from the start, or there is nothing in it."""
+    if not damages:
+        return "names no venue: there is no record with a URL in it"
+    return f"is no capture, or damaged from its beginning: line {damages[0].line}: {damages[0].reason}"
 
 
 def _named(words: Mapping[str, Any], readers: Mapping[str, FrameReader]) -> FrameReader | None:
@@ -183,7 +195,7 @@ class Verification:
         for symbol in sorted(self.feeds):
             report.symbols[symbol] = self._symbol(symbol)
         if not report.frames:
-            report.problem("line 0: the capture holds no frame")
+            report.problem("the capture holds no frame")
         return report
 
     def new_feed(self, symbol: str) -> Feed:

@@ -14,7 +14,7 @@ from connectors.ctrader import CtraderConnector
 from connectors.finnhub import FinnhubConnector
 from connectors.mock import MockConnector
 from connectors.uniswap import UniswapConnector
-from engine.connector import Connector
+from engine.connector import Capabilities, Connector
 from tests.fakes.binance import FakeBinance
 
 
@@ -92,3 +92,22 @@ def test_ccxt_names_the_exchanges_own_hosts(name: str, hosts: list[str]) -> None
 
 def test_the_mock_needs_no_network() -> None:
     assert reach(MockConnector()).fine
+
+
+class Exploding:
+    """A stranger's connector, with a fault of its own."""
+
+    name = "exploding"
+    capabilities = Capabilities(streaming=True, polling=True, depth=10, trades=True)
+
+    def fetch_snapshot(self, symbol: str, depth: int) -> None:
+        raise TypeError("of its own")
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def test_a_fault_of_the_connector_itself_is_an_answer_too() -> None:
+    found = reach(Exploding())
+    assert found.fine is False
+    assert "TypeError: of its own" in found.found

@@ -6,6 +6,7 @@ import pytest
 
 from app.words import (
     UNKNOWN,
+    basis_points,
     clock_time,
     decimals_for,
     icon,
@@ -118,3 +119,9 @@ def test_files_are_named_without_their_folders() -> None:
     assert without_folders("cannot open '/srv/me/x'") == "cannot open 'x'"
     assert without_folders("duckdb:///data/tape.duckdb") == "duckdb:///data/tape.duckdb"
     assert without_folders("BTC/USDT at https://a.example/b/c, 3/4") == "BTC/USDT at https://a.example/b/c, 3/4"
+
+
+def test_a_tick_of_a_dear_coin_does_not_look_like_nothing() -> None:
+    assert basis_points(0.0016, " bps") == "0.0016 bps"
+    assert basis_points(0.081) == "0.08"
+    assert (basis_points(0.0), basis_points(None)) == ("0.00", "–")

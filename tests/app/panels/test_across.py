@@ -36,11 +36,11 @@ def test_without_both_fees_net_is_unknown(fees: dict[str, float | None]) -> None
     assert "100.40 × 1.500" in words
     assert "gross 0.30 USDT (29.97 bps)" in words
     assert "at most 0.250 BTC" in words
-    assert "fees not known, net –" in words
+    assert "net – (fees not known)" in words
 
 
 def test_with_both_fees_net_is_what_is_left() -> None:
-    assert "fees 10 + 6 bps → net +13.95 bps" in line({"a": 10.0, "b": 6.0}, "a", "b")
+    assert "net +13.95 bps after fees 10 + 6 bps" in line({"a": 10.0, "b": 6.0}, "a", "b")
     assert "net -10.09 bps" in line({"a": 20.0, "b": 20.0}, "a", "b")
 
 

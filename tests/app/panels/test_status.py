@@ -43,6 +43,14 @@ def test_polling_is_called_polling() -> None:
     view = View("fake", POLLING, 1.0, ("BTCUSDT",), True, "BTCUSDT", None)
     assert headline(view, [feed_in(FeedState.POLLING)], 1, 3, 3) == "🔴 LIVE (REST Polling) – 3 updates"
     assert headline(view, [None], 0, 0, 0) == "🔌 Starting REST polling..."
+    fallen_back = [feed_in(FeedState.POLLING), feed_in(FeedState.RECONNECTING)]
+    assert headline(VIEW, fallen_back, 1, 3, 3) == "🔴 LIVE (REST Polling) – 3 updates"
+    assert headline(VIEW, [*fallen_back, feed_in(FeedState.LIVE)], 2, 3, 3) == "🔴 LIVE (WebSocket) – 3 updates"
+
+
+def test_a_recording_is_never_called_live() -> None:
+    assert headline(VIEW, [feed_in(FeedState.LIVE)], 1, 3, 3, played=True) == "▶️ REPLAY – 3 updates"
+    assert headline(VIEW, [feed_in(FeedState.STOPPED)], 0, 3, 3, played=True) == "⏹ Ended – 3 updates"
 
 
 def test_one_broken_connection_is_one_note() -> None:

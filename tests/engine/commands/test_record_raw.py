@@ -23,8 +23,9 @@ def test_raw_frames_of_a_recording_are_sound_and_hold_what_the_store_holds(
     assert f"raw frames of mock into {place}" in said
     assert "raw records of mock" in said
     assert main(["verify", str(place), "--json"]) == 0
-    report = json.loads(capsys.readouterr().out)
-    assert (report["connector"], report["problems"]) == ("mock", [])
+    printed = capsys.readouterr()
+    report = json.loads(printed.out)
+    assert (report["connector"], printed.err) == ("mock", "")
     [found] = report["symbols"].values()
     assert found["applied"] > 5
 

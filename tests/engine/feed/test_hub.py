@@ -317,6 +317,24 @@ def test_a_feed_that_cannot_start_says_so_in_its_line(hub: Hub, connector: FakeC
     assert events(late) == [heard]
 
 
+def test_a_connector_with_a_fault_of_its_own_ends_its_own_feed_only(hub: Hub, connector: FakeConnector) -> None:
+    connector.refusal = ZeroDivisionError("by nothing")
+    queue = EventQueue()
+    subscription = hub.subscribe([("binance", "BTCUSDT", "stream")], queue)
+    [heard] = events(queue)
+    assert isinstance(heard, FeedStatus)
+    assert (heard.state, heard.reason) == (FeedState.FAILED, "ZeroDivisionError: by nothing")
+    assert "binance" in heard.hint
+    subscription.close()
+
+
+def test_a_connector_that_cannot_be_closed_keeps_no_other_from_closing(clock: ManualClock) -> None:
+    broken, sound = FakeConnector("broken", clock), FakeConnector("sound", clock)
+    broken.close = lambda: 1 / 0  # type: ignore[assignment,method-assign]
+    Hub({"broken": broken, "sound": sound}, clock=clock).close()
+    assert sound.closed.is_set()
+
+
 def test_what_a_connector_says_before_its_start_has_returned_is_not_lost(hub: Hub, connector: FakeConnector) -> None:
     speakers: list[Thread] = []
 

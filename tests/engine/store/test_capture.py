@@ -72,7 +72,9 @@ def test_a_file_larger_than_one_chunk_reads_whole(tmp_path: Path, monkeypatch: p
         b'{"t":1,"ch":"ws","dir":"recv","x":' + b"[" * 99_999,
         b'{"t":1,"ch":"ws","dir":"recv","enc":"b64","data":"abc"}',
         '{"t":1,"ch":"ws","dir":"recv","enc":"b64","data":"äöü"}'.encode(),
-        b'{"t":1e400,"ch":"ws","dir":"recv"}', b'{"t":1,"t_ns":1.5,"ch":"ws","dir":"recv"}',
+        b'{"t":1e400,"ch":"ws","dir":"recv"}', b'{"t":1e300,"ch":"ws","dir":"recv"}',
+        b'{"t":-1,"ch":"ws","dir":"recv"}',
+        b'{"t":1,"t_ns":9999999999999999999,"ch":"ws","dir":"recv"}', b'{"t":1,"t_ns":1.5,"ch":"ws","dir":"recv"}',
     ],
 )  # fmt: skip
 def test_a_line_that_is_no_record_costs_itself_only(tmp_path: Path, bad: bytes) -> None:

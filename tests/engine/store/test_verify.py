@@ -93,7 +93,7 @@ def test_a_good_capture_is_reported_exactly(say: Run) -> None:
     status, out, err = say(good(), "--json")
     assert (status, err) == (0, "")
     found = json.loads(out)
-    assert set(found) == {"connector", "frames", "dropped_frames", "seconds", "symbols"} | {"problems"}
+    assert set(found) == {"connector", "frames", "dropped_frames", "seconds", "symbols"}
     assert (found["connector"], found["frames"], found["dropped_frames"], found["seconds"]) == ("binance", 7, 0, 2.4)
     [(symbol, report)] = found["symbols"].items()
     assert symbol == "BTCUSDT"
@@ -104,7 +104,6 @@ def test_a_good_capture_is_reported_exactly(say: Run) -> None:
         "first_trade_id": 7, "last_trade_id": 9, "levels": [2, 1],
         "top": {"bids": [["100.2", "0.1"], ["100.1", "1.5"]], "asks": [["101.5", "3"]]},
     }  # fmt: skip
-    assert found["problems"] == []
 
 
 def test_without_json_it_speaks_to_people(say: Run) -> None:
@@ -132,18 +131,17 @@ def test_damage_is_reported_with_its_line_and_the_rest_is_still_verified(say: Ru
     assert found["dropped_frames"] == dropped
     assert found["symbols"]["BTCUSDT"]["applied"] == 2
     assert found["symbols"]["BTCUSDT"]["last_trade_id"] == 9
-    [problem] = found["problems"]
+    [problem] = err.splitlines()
     assert problem.startswith("line 6: ")
-    assert problem in err
 
 
 def test_a_gap_is_wrong_and_says_where_the_book_stands(say: Run) -> None:
-    status, out, _ = say([*good(), depth(3.0, 200, 201)], "--json")
+    status, out, err = say([*good(), depth(3.0, 200, 201)], "--json")
     found = json.loads(out)
     assert status == 1
     assert (found["symbols"]["BTCUSDT"]["gaps"], found["symbols"]["BTCUSDT"]["state"]) == (1, "syncing")
     assert found["symbols"]["BTCUSDT"]["top"] == {"bids": [], "asks": []}
-    assert any("expected update 108, received 200" in problem for problem in found["problems"])
+    assert "expected update 108, received 200" in err
 
 
 @pytest.mark.parametrize(
@@ -156,15 +154,15 @@ def test_a_gap_is_wrong_and_says_where_the_book_stands(say: Run) -> None:
     ],
 )
 def test_whatever_the_feed_finds_wrong_is_a_problem(say: Run, extra: dict[str, Any], word: str) -> None:
-    status, out, _ = say([*good(), extra], "--json")
+    status, _, err = say([*good(), extra], "--json")
     assert status == 1
-    assert word in str(json.loads(out)["problems"])
+    assert word in err
 
 
 def test_a_book_that_never_came_is_a_problem(say: Run) -> None:
-    status, out, _ = say([depth(1.0, 1, 2)], "--json")
+    status, _, err = say([depth(1.0, 1, 2)], "--json")
     assert status == 1
-    assert "never came" in json.loads(out)["problems"][0]
+    assert "never came" in err
 
 
 def test_a_connection_that_opens_again_begins_its_books_anew(say: Run) -> None:
@@ -188,27 +186,32 @@ def test_another_connection_that_opens_disturbs_nobody(say: Run) -> None:
 
 
 def test_only_the_first_hundred_problems_are_told_and_all_are_counted(say: Run) -> None:
-    status, out, _ = say([*good(), *[b"bad"] * (PROBLEMS_LISTED + 20)])
+    records = [*good(), *[b"bad"] * (PROBLEMS_LISTED + 20)]
+    status, out, _ = say(records)
     assert status == 1
     assert "… and 20 more" in out
+    _, _, err = say(records, "--json")
+    assert len(err.splitlines()) == PROBLEMS_LISTED + 1
+    assert err.rstrip().endswith("… and 20 more")
 
 
 def test_a_truncated_file_is_wrong_and_its_beginning_is_verified(say: Run, tmp_path: Path) -> None:
     path = tmp_path / "cut.jsonl.gz"
     packed = gzip.compress(b"\n".join(json.dumps(one).encode() for one in good()))
     path.write_bytes(packed[:-12])
-    status, out, _ = say(path, "--json")
+    status, out, err = say(path, "--json")
     found = json.loads(out)
     assert status == 1
     assert found["symbols"]["BTCUSDT"]["levels"] == [2, 1]
-    assert any("too early" in problem for problem in found["problems"])
+    assert "too early" in err
 
 
 @pytest.mark.parametrize(
     ("records", "options", "word"),
     [
-        ([], (), "no connector recognises"),
-        ([b"rubbish"], (), "no connector recognises"),
+        ([], (), "names no venue"),
+        ([b"rubbish"], (), "is no capture, or damaged from its beginning: line 1: not a capture record"),
+        ([record(1, "x", url="")], (), "names no venue"),
         ([record(1, "x", url="wss://example.org/ws")], (), "example.org"),
         ([record(1, "x", url="http://[::1")], (), "no connector recognises"),
         (good(), ("--connector", "nope"), "'nope'"),
@@ -236,8 +239,8 @@ def test_a_wrong_command_ends_with_two(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_a_file_without_frames_is_a_problem_when_the_venue_is_named(say: Run) -> None:
-    status, out, _ = say([], "--connector", "binance", "--json")
-    assert (status, json.loads(out)["problems"]) == (1, ["line 0: the capture holds no frame"])
+    status, out, err = say([], "--connector", "binance", "--json")
+    assert (status, json.loads(out)["symbols"], err) == (1, {}, "the capture holds no frame\n")
 
 
 def test_the_venue_is_recognised_by_any_of_its_addresses(tmp_path: Path) -> None:
@@ -323,10 +326,9 @@ def note(at_s: float, words: dict[str, Any], **more: object) -> dict[str, Any]:
 
 
 def test_records_that_the_recorder_lost_are_a_problem_and_cost_the_books_of_their_connection(say: Run) -> None:
-    status, out, _ = say([*good(), note(2.6, {"lost": 3})], "--json")
-    report = json.loads(out)
-    assert (status, report["symbols"]["BTCUSDT"]["gaps"]) == (1, 1)
-    assert "the recorder lost 3 records" in report["problems"][0]
+    status, out, err = say([*good(), note(2.6, {"lost": 3})], "--json")
+    assert (status, json.loads(out)["symbols"]["BTCUSDT"]["gaps"]) == (1, 1)
+    assert "the recorder lost 3 records" in err
 
 
 def test_a_connection_that_stood_beside_another_and_ended_changes_no_book(say: Run) -> None:
