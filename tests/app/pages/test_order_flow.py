@@ -93,6 +93,8 @@ def test_every_panel_fills_from_the_running_market(page: Page) -> None:
     expect(figure(page, "spread_bps").locator("b")).to_have_text(re.compile(r"^\d.* bps$"))
     expect(page.locator('[data-table="signals"]')).to_be_visible()
     expect(page.locator(".td-regime")).to_have_attribute("data-regime", re.compile("."))
+    expect(page.locator(".td-strip")).to_be_visible()
+    expect(page.locator('.td-figures [data-figure="efficiency"]')).to_have_attribute("title", re.compile("moves"))
 
 
 def test_what_is_not_known_yet_is_a_dash_and_hover_explains_it(page: Page) -> None:
@@ -129,6 +131,16 @@ def test_zoom_stays_while_the_page_lives_and_the_panel_is_never_made_anew(page: 
     expect(follow).to_be_visible()
     follow.click()
     expect(follow).to_be_hidden()
+
+
+def test_a_lost_connection_is_shaded_on_every_chart(page: Page) -> None:
+    expect_at_least(page, "heatmap", "columns", 3, 30)
+    page.get_by_text("Simulated market", exact=True).click()
+    choose(page, "fault", "drop")
+    press(page, "fault-on")
+    for name in ("heatmap", "delta", "footprint"):
+        expect_at_least(page, name, "gaps", 1, 20)
+    expect(panel(page, "heatmap")).to_have_attribute("data-state", "LIVE", timeout=20_000)
 
 
 def test_another_symbol_in_focus_shows_its_own_order_flow(page: Page) -> None:
