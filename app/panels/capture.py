@@ -42,8 +42,8 @@ def show(opened: Callable[[str], None] = take) -> None:
         if name not in choices:  # it was deleted, or began, since it was chosen
             return
         st.caption(plain(name))
-        speed = str(st.segmented_control("Speed", list(SPEEDS), default="1×", key="capture-speed", required=True))
-        st.button("Open as a venue", key="capture-open", on_click=_open, args=(choices[name], SPEEDS[speed], opened))
+        st.segmented_control("Speed", list(SPEEDS), default="1×", key="capture-speed", required=True)
+        st.button("Open as a venue", key="capture-open", on_click=_open, args=(choices[name], opened))
         if error := st.session_state.pop("capture-error", None):
             st.error(error)
 
@@ -74,9 +74,11 @@ def _is_whole(recording: Recording) -> bool:
     return recording.events > 0 and recording.ending != "running"
 
 
-def _open(chosen: Path | Recording, speed: float | None, opened: Callable[[str], None]) -> None:
+def _open(chosen: Path | Recording, opened: Callable[[str], None]) -> None:
+    speed = SPEEDS[str(st.session_state.get("capture-speed") or "1×")]
     try:
-        name = open_capture(chosen, speed) if isinstance(chosen, Path) else open_tape(chosen.id, speed)
+        with st.spinner("Reading what it holds …"):  # a large capture takes seconds
+            name = open_capture(chosen, speed) if isinstance(chosen, Path) else open_tape(chosen.id, speed)
     except EngineError as error:
         # The page needs no path of the server, and no advice for the command line.
         said = str(error).replace(str(chosen), chosen.name) if isinstance(chosen, Path) else str(error)
