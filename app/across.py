@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 
 from engine.feed.feed import Feed
-from engine.feed.hub import STREAM
 from engine.feed.mailbox import FeedKey
+from engine.hub import STREAM
 from engine.market.consolidated import ConsolidatedBook, ConsolidatedView, Member, Said
 from engine.market.events import FeedState
 

@@ -9,10 +9,10 @@ from typing import IO
 from engine.clock import SYSTEM_CLOCK, Clock
 from engine.errors import StoreError
 from engine.store.base import Recording, Store
-from engine.store.bundle import ENDING
-from engine.store.bundle_reader import Bundle
-from engine.store.exporting import ENDINGS, Kind, export
-from engine.store.flight_list import Flight, delete_flight, flights, pack_flight
+from engine.store.exports.bundle import ENDING
+from engine.store.exports.bundle_reader import Bundle
+from engine.store.exports.exporting import ENDINGS, Kind, export
+from engine.store.flight.listing import Flight, delete_flight, flights, pack_flight
 from engine.store.work import Outcome, ProgressCall, WorkDesk
 
 EXPORTS = (*ENDINGS.values(), ".frames.zip")

@@ -8,8 +8,8 @@ from html import escape
 from app.words import UNKNOWN, number, seconds
 from engine.feed.mailbox import FeedKey
 from engine.store.base import Gap, MarketDepth, QualityNote, Recording
-from engine.store.flight import FlightState
-from engine.store.flight_list import Flight
+from engine.store.flight.listing import Flight
+from engine.store.flight.recorder import FlightState
 from engine.store.report import feed_name, gap_words, last_notes, moment, size_words
 
 FEEDS_SHOWN = 3

@@ -15,8 +15,8 @@ from app.live.pipe import FramePipe
 from engine.engine import Engine
 from engine.errors import EngineError
 from engine.feed.feed import Feed
-from engine.feed.hub import Subscription
 from engine.feed.mailbox import FeedKey, Mail, Mailbox, Point
+from engine.hub import Subscription
 from engine.market.book import BookView
 from engine.market.events import FeedStatus, Trade
 from engine.market.signal import Signal

@@ -25,12 +25,12 @@ from engine.plugins import frame_readers, make_connectors, make_strategies
 from engine.process import get_engine, services
 from engine.settings import Settings, for_strangers, load_settings
 from engine.store.base import Recording
+from engine.store.captures.play import PlayableCapture
+from engine.store.captures.verify import recognise
 from engine.store.opening import there_is_one
-from engine.store.options import options_from
-from engine.store.play_capture import PlayableCapture
 from engine.store.play_tape import PlayableTape
 from engine.store.playable import Playable
-from engine.store.verify import recognise
+from engine.store.recording.options import options_from
 
 SWITCH_INTERVAL_S = 0.0005
 """How long a thread may hold the interpreter: the default 5 ms would delay frames behind a page that is being drawn."""

@@ -28,8 +28,8 @@ from benchmarks.tape import DEMO, ROOT, load
 from engine.errors import Disconnected
 from engine.market.events import BookDelta
 from engine.store.base import Entry
-from engine.store.duckdb_store import DuckdbStore
-from engine.store.recording_queue import RecordingQueue
+from engine.store.duckdb_file.store import DuckdbStore
+from engine.store.recording.recording_queue import RecordingQueue
 
 SYMBOLS = 20
 UPDATES_PER_S = 100.0

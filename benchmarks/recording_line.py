@@ -18,7 +18,7 @@ from benchmarks.machine import rss_mb, slope
 from benchmarks.scale_line import SETTLE_S, Run, thread_cpu_s
 from engine.store.base import Recording
 from engine.store.desk import RecordingDesk
-from engine.store.options import RecordOptions
+from engine.store.recording.options import RecordOptions
 
 LOOK_S = 5.0
 FULL_AFTER_S = 60.0

@@ -25,16 +25,16 @@ from benchmarks.tape import DEMO, ROOT
 from connectors.replay import replay_connectors
 from engine.clock import ManualClock
 from engine.feed.feed import Feed
-from engine.feed.hub import Hub
 from engine.feed.mailbox import FeedKey, Mailbox
+from engine.hub import Hub
 from engine.market.events import FeedState, FeedStatus, MarketEvent
 from engine.plugins import frame_readers
 from engine.store.base import Entry
+from engine.store.captures.play import PlayableCapture
+from engine.store.captures.verify import recognise
 from engine.store.opening import open_store
-from engine.store.play_capture import PlayableCapture
 from engine.store.play_tape import PlayableTape
 from engine.store.playable import Playable
-from engine.store.verify import recognise
 from engine.strategy.evaluate import evaluate
 from engine.strategy.host import StrategyHost
 from engine.strategy.signal_stream import digest_of_runs

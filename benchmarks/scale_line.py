@@ -25,8 +25,8 @@ from connectors.coinbase import CoinbaseConnector
 from connectors.kraken import KrakenConnector
 from connectors.mock import MockConnector
 from engine.connector import Connector
-from engine.feed.hub import STREAM, Hub, Subscription
 from engine.feed.mailbox import FeedKey, Mailbox
+from engine.hub import STREAM, Hub, Subscription
 from engine.market.events import FeedState
 from engine.market.instrument import Instrument
 

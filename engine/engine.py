@@ -12,10 +12,10 @@ from engine.analysis.flow_desk import FlowDesk
 from engine.clock import SYSTEM_CLOCK, Clock
 from engine.connector import Connector
 from engine.errors import PluginError
-from engine.feed.hub import LINGER_S, Hub
+from engine.hub import LINGER_S, Hub
 from engine.store.desk import RecordingDesk
-from engine.store.flight_desk import FlightDesk
-from engine.store.options import RecordOptions
+from engine.store.flight.desk import FlightDesk
+from engine.store.recording.options import RecordOptions
 from engine.strategy.host import StrategyHost
 
 

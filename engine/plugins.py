@@ -18,7 +18,7 @@ from msgspec import Struct
 from engine.connector import Capabilities, Connector
 from engine.errors import ConfigError, EngineError, PluginError
 from engine.market.instrument import nearest_symbols
-from engine.store.verify import FrameReader
+from engine.store.captures.verify import FrameReader
 from engine.strategy.params import build
 
 NO_PLUGINS = frozenset({"base", "replay"})

@@ -54,7 +54,7 @@ class Settings:
     leave the house (docs/operations.md). `linger_s` (0 … 3600) is how long an
     upstream stays after its last reader left. `allowed_hosts` are the names by which browsers may call us (`*`: any).
     `ticket_secret` signs the data socket's tickets; by default it is random and ends with the process. `record_…` says
-    how recordings are made and kept, see `RecordOptions` in engine/store/options.py.
+    how recordings are made and kept, see `RecordOptions` in engine/store/recording/options.py.
     """
 
     venue_settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

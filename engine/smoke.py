@@ -15,9 +15,9 @@ from engine.clock import Clock
 from engine.connector import Connector
 from engine.errors import FeedError, InvalidSymbol
 from engine.feed.feed import Feed
-from engine.feed.hub import ENDED, STREAM, Hub
 from engine.feed.mailbox import FeedKey, Mailbox
 from engine.feed.quality import QualityReport
+from engine.hub import ENDED, STREAM, Hub
 from engine.market.events import FeedState, FeedStatus
 from engine.market.unified import UnifiedNames
 

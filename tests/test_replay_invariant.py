@@ -24,22 +24,22 @@ from connectors.replay import replay_connectors
 from engine.clock import ManualClock
 from engine.feed.feed import Feed
 from engine.feed.feed_copy import FeedCopy
-from engine.feed.hub import Hub
 from engine.feed.mailbox import EventQueue, FeedKey, Update
 from engine.feed.sync import RangeContinuity
+from engine.hub import Hub
 from engine.market.book import BookView
 from engine.market.events import FeedState, FeedStatus, MarketEvent, Trade
 from engine.market.signal import Signal
 from engine.plugins import frame_readers
 from engine.store.base import Entry, Store
-from engine.store.collector import Collector
+from engine.store.captures.play import PlayableCapture
 from engine.store.opening import open_store
-from engine.store.options import RecordOptions
-from engine.store.parquet_export import export_parquet
-from engine.store.play_capture import PlayableCapture
+from engine.store.parquet.export import export_parquet
 from engine.store.play_tape import PlayableTape
 from engine.store.playable import Playable
-from engine.store.recording_queue import RecordingQueue
+from engine.store.recording.collector import Collector
+from engine.store.recording.options import RecordOptions
+from engine.store.recording.recording_queue import RecordingQueue
 from engine.strategy.runner import Runner
 from engine.strategy.signal_stream import SignalDigest
 from strategies.base import Strategy

@@ -30,7 +30,7 @@ from engine.errors import EngineError
 from engine.market.codec import encode
 from engine.market.events import FeedState, FeedStatus, MarketEvent
 from engine.settings import load_settings
-from engine.store.flight_desk import FlightDesk
+from engine.store.flight.desk import FlightDesk
 from tests.fakes.ctrader import FakeCtrader
 from tests.fakes.finnhub import FakeFinnhub
 from tests.fakes.http_server import HttpResponse

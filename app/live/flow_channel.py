@@ -11,7 +11,7 @@ from app.live.source import News
 from engine.analysis.flow_line import FlowPicture
 from engine.feed.feed import Feed
 from engine.feed.mailbox import FeedKey
-from engine.flow.heatmap import Column
+from engine.flow.book.heatmap import Column
 from engine.market.events import FeedState
 
 OVERLAP_COLUMNS = 10

@@ -32,13 +32,13 @@ from app.live.frames import NAN, doubles, section
 from engine.analysis.flow_line import FootprintBar
 from engine.feed.mailbox import FeedKey
 from engine.flow.analyzer import FlowMetrics
-from engine.flow.bubbles import Bubble
+from engine.flow.book.heatmap import Column
+from engine.flow.book.level_record import LevelHistory
 from engine.flow.detectors.detection import Detection
-from engine.flow.heatmap import Column
-from engine.flow.level_record import LevelHistory
-from engine.flow.profile import ValueArea
 from engine.flow.readings import Quality
 from engine.flow.second_bars import SecondBar
+from engine.flow.trades.bubbles import Bubble
+from engine.flow.trades.profile import ValueArea
 
 FLOW_META, FIGURES, HEAT, SECONDS, LEVELS, EVENTS, PRINTS, PROFILE, STANDING, BUBBLES = range(10, 20)
 QUALITIES = {Quality.EXACT: 0, Quality.ESTIMATED: 1, Quality.PARTIAL: 2}

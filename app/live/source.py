@@ -14,8 +14,8 @@ from engine.analysis.flow_desk import FlowDesk
 from engine.analysis.flow_line import FlowPicture
 from engine.clock import SYSTEM_CLOCK, Clock
 from engine.feed.feed import Feed
-from engine.feed.hub import Hub, Subscription
 from engine.feed.mailbox import FeedKey, Mailbox, Point
+from engine.hub import Hub, Subscription
 from engine.market.events import FeedStatus, MarketEvent, Trade
 from engine.market.signal import Signal
 

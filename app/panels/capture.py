@@ -12,7 +12,7 @@ from app.wiring import open_capture, open_tape, recordings, settings
 from app.words import plain, sentences, without_folders
 from engine.errors import EngineError, StoreError
 from engine.store.base import Recording
-from engine.store.capture import captures_in
+from engine.store.captures.reader import captures_in
 from engine.store.report import moment
 
 SPEEDS: dict[str, float | None] = {"1×": 1.0, "10×": 10.0, "100×": 100.0, "max": None}

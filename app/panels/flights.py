@@ -11,8 +11,8 @@ from app.recorded import flights_table
 from app.wiring import archive, engine
 from app.words import plain, sentences
 from engine.errors import StoreError
-from engine.store.flight import FlightState
-from engine.store.flight_list import Flight
+from engine.store.flight.listing import Flight
+from engine.store.flight.recorder import FlightState
 from engine.store.report import moment, size_words
 
 LOOK_EVERY_S = 2.0

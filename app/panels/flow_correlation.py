@@ -11,7 +11,7 @@ from app.wiring import engine
 from app.words import UNKNOWN, number
 from engine.analysis.correlation_line import CorrelationLine, PairStudy
 from engine.feed.mailbox import FeedKey
-from engine.flow.correlation import HORIZONS_S, Cell
+from engine.flow.correlation.matrix import HORIZONS_S, Cell
 
 HORIZON_S = 5
 """Long enough for prices that move together to have done so, short enough to have many returns."""

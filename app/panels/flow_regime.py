@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from app.words import UNKNOWN, number
 from engine.analysis.flow_line import FlowPicture
-from engine.flow.regime import Regime, RegimeChange
+from engine.flow.regimes.regime import Regime, RegimeChange
 
 STRIP_S = 600
 """How far back the strip of regimes reaches."""

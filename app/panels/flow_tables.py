@@ -13,8 +13,8 @@ from app.wiring import engine
 from app.words import UNKNOWN, number
 from engine.analysis.flow_line import FlowPicture
 from engine.feed.mailbox import FeedKey
-from engine.flow.scoreboard import PLACEBO, Score
-from engine.flow.signals import RULES, FlowSignal, SignalType
+from engine.flow.signals.flow_signal import RULES, FlowSignal, SignalType
+from engine.flow.signals.scoreboard import PLACEBO, Score
 from engine.market.terms import fee_setting
 
 FIRST_LOOK_S = 0.5

@@ -12,7 +12,7 @@ from app.wiring import archive, engine
 from app.words import plain, sentences, without_folders
 from engine.errors import EngineError, StoreError
 from engine.store.base import QualityNote, Recording
-from engine.store.exporting import ENDINGS, Kind
+from engine.store.exports.exporting import ENDINGS, Kind
 from engine.store.report import moment, size_words, traded_words
 
 KINDS: dict[Kind, str] = {"bundle": "Session bundle", "csv": "CSV", "parquet": "Parquet", "duckdb": "DuckDB"}

@@ -11,7 +11,7 @@ from app.recorded import passed
 from app.wiring import engine
 from app.words import sentences, without_folders
 from engine.store.desk import RecordingState
-from engine.store.flight import FlightState
+from engine.store.flight.recorder import FlightState
 from engine.store.report import size_words
 
 LOOK_EVERY_S = 2.0

@@ -11,7 +11,7 @@ from app.wiring import archive, engine
 from app.words import plain, sentences
 from engine.store.base import Store
 from engine.store.desk import RecordingState
-from engine.store.options import RecordOptions
+from engine.store.recording.options import RecordOptions
 from engine.store.report import moment, size_words
 
 CHECK_EVERY_S = 5.0

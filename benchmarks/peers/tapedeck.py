@@ -22,9 +22,9 @@ from engine.clock import SYSTEM_CLOCK, Clock, SystemClock
 from engine.connector import Callback, Capabilities
 from engine.errors import Disconnected, StreamUnsupported
 from engine.feed.feed import Feed
-from engine.feed.hub import Hub
 from engine.feed.mailbox import Mailbox
 from engine.feed.sync import BookSync, Verdict
+from engine.hub import Hub
 from engine.market.book import Book
 from engine.market.events import BookDelta, BookSnapshot, Quote, Trade
 from engine.market.instrument import Instrument

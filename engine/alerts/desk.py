@@ -17,8 +17,8 @@ from engine.alerts.rule import ABOUT_THE_FEED, ALL_CHANNELS, Kind, Rule
 from engine.alerts.rule_book import RuleBook
 from engine.errors import ConfigError
 from engine.feed.feed import Feed
-from engine.feed.hub import STREAM
 from engine.feed.mailbox import FeedKey
+from engine.hub import STREAM
 
 PERIOD_S = 0.25
 ASK_AGAIN_S = 10.0

@@ -7,8 +7,8 @@ from engine.alerts.rule import Kind
 from engine.analysis.flow_line import FlowPicture
 from engine.feed.mailbox import FeedKey
 from engine.flow.detectors.detection import Detection
-from engine.flow.regime import Regime
-from engine.flow.signals import FlowSignal, SignalType
+from engine.flow.regimes.regime import Regime
+from engine.flow.signals.flow_signal import FlowSignal, SignalType
 
 OF_SIGNALS = {
     SignalType.ABSORPTION: Kind.ABSORPTION,

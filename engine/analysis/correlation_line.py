@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from engine.feed.feed import Feed
 from engine.feed.mailbox import FeedKey
-from engine.flow.asynchronous import Ticks, distinct, epps_curve, lead_lag_curve, overlap
-from engine.flow.correlation import HORIZONS_S, Cell, ReturnCorrelation
+from engine.flow.correlation.asynchronous import Ticks, distinct, epps_curve, lead_lag_curve, overlap
+from engine.flow.correlation.matrix import HORIZONS_S, Cell, ReturnCorrelation
 from engine.market.book import BookView
 from engine.market.events import BookDelta, BookSnapshot, MarketEvent, Quote
 

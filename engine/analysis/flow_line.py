@@ -15,17 +15,17 @@ from engine.clock import Clock
 from engine.feed.feed import Feed
 from engine.feed.mailbox import FeedKey
 from engine.flow.analyzer import FlowAnalyzer, FlowMetrics
-from engine.flow.bubbles import Bubble, Bubbles
+from engine.flow.book.heatmap import Column
+from engine.flow.book.level_record import LevelHistory, LevelRecord
 from engine.flow.detectors.detection import Detection
-from engine.flow.footprint import Footprint, stacks
-from engine.flow.heatmap import Column
-from engine.flow.level_record import LevelHistory, LevelRecord
-from engine.flow.profile import ValueArea
-from engine.flow.regime import RegimeChange
-from engine.flow.scoreboard import Score, judge
+from engine.flow.regimes.regime import RegimeChange
 from engine.flow.second_bars import SecondBar, SecondBars
 from engine.flow.session import Session
-from engine.flow.signals import FlowSignal
+from engine.flow.signals.flow_signal import FlowSignal
+from engine.flow.signals.scoreboard import Score, judge
+from engine.flow.trades.bubbles import Bubble, Bubbles
+from engine.flow.trades.footprint import Footprint, stacks
+from engine.flow.trades.profile import ValueArea
 from engine.market.terms import Terms
 
 LADDER_LEVELS = 50

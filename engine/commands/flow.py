@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.commands.verify import reader_of
 from engine.errors import StoreError
-from engine.store.flow_export import export
+from engine.flow_export.export import export
 
 
 def add(commands: Any) -> None:

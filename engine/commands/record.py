@@ -18,16 +18,16 @@ from msgspec.structs import replace
 
 from engine.connector import Connector
 from engine.errors import ConfigError
-from engine.feed.hub import STREAM, Hub, poll_interval_s
 from engine.feed.mailbox import FeedKey
+from engine.hub import STREAM, Hub, poll_interval_s
 from engine.plugins import make_connector
 from engine.settings import Settings, load_settings
 from engine.smoke import spelled
 from engine.store.base import Recording
 from engine.store.desk import RecordingDesk, RecordingState
-from engine.store.flight import FlightState
-from engine.store.flight_desk import FlightDesk
-from engine.store.options import options_from
+from engine.store.flight.desk import FlightDesk
+from engine.store.flight.recorder import FlightState
+from engine.store.recording.options import options_from
 from engine.store.report import gap_words, size_words
 
 LINE_EVERY_S = 10.0

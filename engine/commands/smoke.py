@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from engine.feed.hub import Hub
+from engine.hub import Hub
 from engine.plugins import make_connector
 from engine.settings import load_settings
 from engine.smoke import Outcome, Second, Smoke, spelled

@@ -12,7 +12,7 @@ import msgspec
 
 from engine.errors import StoreError
 from engine.plugins import frame_readers
-from engine.store.verify import FrameReader, Report, recognise, verify
+from engine.store.captures.verify import FrameReader, Report, recognise, verify
 
 
 def add(commands: Any) -> None:

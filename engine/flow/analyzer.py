@@ -7,29 +7,29 @@ from zlib import crc32
 
 from msgspec import Struct
 
-from engine.flow.band import BandDepth
-from engine.flow.calibration import Calibration
+from engine.flow.book.band import BandDepth
+from engine.flow.book.flicker import Flicker
+from engine.flow.book.heatmap import Heatmap
+from engine.flow.book.integrated import IntegratedOfi
+from engine.flow.book.micro_price import MicroPrice
+from engine.flow.book.ofi import BestOfi, Impact, LevelOfi
+from engine.flow.book.top import TopOfBook
+from engine.flow.book.vacuum import Vacuum
 from engine.flow.detectors.detection import Detection
 from engine.flow.figures import BookFigures, flow_readings, trade_readings
-from engine.flow.flicker import Flicker
-from engine.flow.heatmap import Heatmap
-from engine.flow.integrated import IntegratedOfi
 from engine.flow.live_observer import LiveObserver
 from engine.flow.market_watch import MarketWatch
-from engine.flow.micro_price import MicroPrice
-from engine.flow.ofi import BestOfi, Impact, LevelOfi
-from engine.flow.outcomes import LATENCY_S, OutcomeLedger
 from engine.flow.readings import Quality, Reading
-from engine.flow.regime import Margin, Regime
+from engine.flow.regimes.regime import Margin, Regime
 from engine.flow.section import SECOND_NS, Observer, Section
-from engine.flow.signal_board import SignalBoard
-from engine.flow.signal_sources import occurrence_of
-from engine.flow.signals import FlowSignal
+from engine.flow.signals.board import SignalBoard
+from engine.flow.signals.calibration import Calibration
+from engine.flow.signals.flow_signal import FlowSignal
+from engine.flow.signals.outcomes import LATENCY_S, OutcomeLedger
+from engine.flow.signals.sources import occurrence_of
 from engine.flow.state import BookState
 from engine.flow.tape import Tape
-from engine.flow.top import TopOfBook
-from engine.flow.vacuum import Vacuum
-from engine.flow.volumes import Volume
+from engine.flow.trades.volumes import Volume
 from engine.market.events import Levels
 
 

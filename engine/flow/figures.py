@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine.flow import depth
-from engine.flow.ofi import BestOfi
+from engine.flow.book import depth
+from engine.flow.book.ofi import BestOfi
 from engine.flow.readings import Quality, Reading
 from engine.flow.section import SECOND_NS, Changes, Section
 from engine.flow.state import BookState

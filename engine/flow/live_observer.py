@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.flow.queue_states import BUCKETS
+from engine.flow.book.queue_states import BUCKETS
+from engine.flow.book.top import TopOfBook
 from engine.flow.section import Observer, Section
-from engine.flow.signal_board import SignalBoard
+from engine.flow.signals.board import SignalBoard
 from engine.flow.tape import Tape
-from engine.flow.top import TopOfBook
 from engine.market.events import Quote, Trade
 
 _INFINITY = float("inf")

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from engine.flow.change_point import VolatilityChange
-from engine.flow.information import InformationRecord
+from engine.flow.book.top import TopOfBook
+from engine.flow.book.vacuum import Vacuum
 from engine.flow.readings import Quality, Reading
-from engine.flow.regime import Regime, RegimeChange, RegimeInputs, RegimeTracker, TradeRate
+from engine.flow.regimes.change_point import VolatilityChange
+from engine.flow.regimes.regime import Regime, RegimeChange, RegimeInputs, RegimeTracker, TradeRate
+from engine.flow.regimes.trend import Bar, DirectionalMovement, EfficiencyRatio, VolatilityRatio
 from engine.flow.section import SECOND_NS, Section
-from engine.flow.signal_board import FlowScore, SignalBoard
-from engine.flow.signals import SignalType
+from engine.flow.signals.board import FlowScore, SignalBoard
+from engine.flow.signals.flow_signal import SignalType
+from engine.flow.signals.information import InformationRecord
 from engine.flow.state import BookState
-from engine.flow.top import TopOfBook
-from engine.flow.trend import Bar, DirectionalMovement, EfficiencyRatio, VolatilityRatio
-from engine.flow.vacuum import Vacuum
-from engine.flow.windows import SortedWindow
+from engine.flow.statistics.windows import SortedWindow
 
 TREND_BAR_S = 5
 RANGE_BAR_S = 60

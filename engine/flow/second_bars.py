@@ -6,9 +6,9 @@ from collections import deque
 
 from msgspec import Struct
 
+from engine.flow.book.top import TopOfBook
 from engine.flow.section import Section
 from engine.flow.tape import Tape
-from engine.flow.top import TopOfBook
 
 SECONDS_KEPT = 1_800
 

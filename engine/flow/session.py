@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import deque
 
 from engine.flow.detectors.detection import Detection
-from engine.flow.divergence import DeltaDivergence
-from engine.flow.footprint import Footprint, nice_bin
-from engine.flow.profile import ValueArea, value_area
-from engine.flow.volumes import DAY_NS
+from engine.flow.detectors.divergence import DeltaDivergence
+from engine.flow.trades.footprint import Footprint, nice_bin
+from engine.flow.trades.profile import ValueArea, value_area
+from engine.flow.trades.volumes import DAY_NS
 
 MINUTE_NS = 60 * 1_000_000_000
 BARS_KEPT = 240

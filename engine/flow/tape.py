@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from engine.flow.band import BandDepth
-from engine.flow.bucket_size import BucketSize
-from engine.flow.costs import SpreadCosts
+from engine.flow.book.band import BandDepth
+from engine.flow.book.resting import RestingFlow
 from engine.flow.detectors.absorption import Absorption
 from engine.flow.detectors.detection import Detection
 from engine.flow.detectors.exhaustion import Exhaustion
@@ -15,16 +14,17 @@ from engine.flow.detectors.large_order import LargeOrders
 from engine.flow.detectors.refill import Refills
 from engine.flow.detectors.sweep import ALERT_QUANTILE, sweep_of
 from engine.flow.detectors.wall import Walls
-from engine.flow.impact import Illiquidity, PriceImpact
-from engine.flow.quote_history import QuoteHistory, in_ticks
 from engine.flow.readings import Quality
-from engine.flow.resting import RestingFlow
 from engine.flow.section import SECOND_NS, Changes, Section
 from engine.flow.session import Session
-from engine.flow.signing import Fallback, Signer
-from engine.flow.taker_orders import TakerOrder, TakerOrders
-from engine.flow.toxicity import BarSplit, VolumeBuckets
-from engine.flow.volumes import CumulativeDelta, VolumeWindows
+from engine.flow.trades.bucket_size import BucketSize
+from engine.flow.trades.costs import SpreadCosts
+from engine.flow.trades.impact import Illiquidity, PriceImpact
+from engine.flow.trades.quote_history import QuoteHistory, in_ticks
+from engine.flow.trades.signing import Fallback, Signer
+from engine.flow.trades.taker_orders import TakerOrder, TakerOrders
+from engine.flow.trades.toxicity import BarSplit, VolumeBuckets
+from engine.flow.trades.volumes import CumulativeDelta, VolumeWindows
 from engine.market.book import Book
 
 DETECTIONS_KEPT = 1_000

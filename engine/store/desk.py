@@ -13,14 +13,14 @@ from msgspec import Struct
 
 from engine.clock import SYSTEM_CLOCK, Clock
 from engine.errors import StoreError
-from engine.feed.hub import Hub
 from engine.feed.mailbox import FeedKey
+from engine.hub import Hub
 from engine.market.orders import ExecutionReport
 from engine.store.base import Recording, Store
 from engine.store.opening import is_archive, open_store, there_is_one
-from engine.store.options import RecordOptions
-from engine.store.recorder import CHECK_EVERY_S, Listen, Recorder
-from engine.store.retention import enforce, forecast, outgrown
+from engine.store.recording.options import RecordOptions
+from engine.store.recording.recorder import CHECK_EVERY_S, Listen, Recorder
+from engine.store.recording.retention import enforce, forecast, outgrown
 
 REMOVED_KEPT = 20
 CLOSE_S = 5.0

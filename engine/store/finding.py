@@ -8,12 +8,12 @@ from pathlib import Path
 
 from engine.errors import StoreError
 from engine.store.base import Recording, Store
-from engine.store.capture import captures_in
+from engine.store.captures.play import PlayableCapture
+from engine.store.captures.reader import captures_in
+from engine.store.captures.verify import FrameReader, recognise
 from engine.store.opening import open_store
-from engine.store.play_capture import PlayableCapture
 from engine.store.play_tape import PlayableTape
 from engine.store.playable import Playable
-from engine.store.verify import FrameReader, recognise
 
 NEWEST = "newest"
 NAMES_SHOWN = 3

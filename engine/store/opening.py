@@ -18,12 +18,12 @@ def open_store(url: str, *, read_only: bool = False) -> Store:
     """
     kind = urlsplit(url).scheme
     if kind == "duckdb":
-        from engine.store.duckdb_store import DuckdbStore  # loaded by who records only
+        from engine.store.duckdb_file.store import DuckdbStore  # loaded by who records only
 
         return DuckdbStore(file_of(url), read_only=read_only)
     if kind in ("postgresql", "postgres"):
         try:
-            from engine.store.postgres_store import PostgresStore
+            from engine.store.postgres.store import PostgresStore
         except ModuleNotFoundError as error:
             raise StoreError(
                 f"PostgreSQL needs a package that is not installed ({error.name})",
@@ -31,7 +31,7 @@ def open_store(url: str, *, read_only: bool = False) -> Store:
             ) from error
         return PostgresStore(url, read_only=read_only)
     if kind in ("parquet", "s3"):
-        from engine.store.parquet_store import ParquetStore
+        from engine.store.parquet.store import ParquetStore
 
         return ParquetStore(url)
     raise StoreError(

@@ -1,6 +1,6 @@
 """Polls the order books of a provider and keeps them in `market_depth`, as the source documents describe it.
 
-Interchangeable with a stream: whoever reads the table sees the same rows from a recording (engine/store/collector.py).
+Interchangeable with a stream: whoever reads the table sees the same rows from a recording (engine/store/recording/collector.py).
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from engine.clock import SYSTEM_CLOCK, Clock
 from engine.errors import ConfigError, StoreError
 from engine.market.events import Levels
 from engine.settings import load_settings
-from engine.store.bars import DEPTH_LEVELS, depth_row
 from engine.store.base import Store
 from engine.store.opening import open_store
+from engine.store.recording.bars import DEPTH_LEVELS, depth_row
 
 STOP_S = 5.0
 ANSWER_S = 10.0

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 
 from engine.feed.mailbox import FeedKey
-from engine.flow.outcomes import OutcomeLedger
-from engine.flow.scoreboard import Score, judge
+from engine.flow.signals.outcomes import OutcomeLedger
+from engine.flow.signals.scoreboard import Score, judge
 from engine.market.book import BookView
 from engine.market.events import FeedState, FeedStatus, MarketEvent
 from engine.market.signal import Signal
@@ -113,7 +113,7 @@ def evaluate(
 ) -> Evaluation:
     """Run a strategy, one instance for each feed, over a line of events; `reached` is told the time now and then.
 
-    A markout's latency, horizons and placebo are those of `engine/flow/outcomes.py`; `fee_bps` is what a taker pays.
+    A markout's latency, horizons and placebo are those of `engine/flow/signals/outcomes.py`; `fee_bps` is what a taker pays.
     """
     trials: dict[FeedKey, _Trial] = {}
     events = 0

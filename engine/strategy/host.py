@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from engine.analysis.flow_desk import FlowDesk
 from engine.errors import ConfigError
-from engine.feed.hub import Hub
 from engine.feed.mailbox import EventQueue, FeedKey
+from engine.hub import Hub
 from engine.market.events import MarketEvent
 from engine.market.signal import Signal
 from engine.strategy.hooks import uses

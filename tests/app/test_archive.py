@@ -15,7 +15,7 @@ from engine.store.opening import open_store
 from engine.store.work import WorkReport
 from tests.app.support import wait_until
 from tests.engine.store.events import KEY, START_NS, exactly, run_of, snapshot, trade
-from tests.engine.store.test_flight_list import lay
+from tests.engine.store.flight.test_listing import lay
 
 SETTINGS = {"LOG_LEVEL": "INFO"}
 EVENTS: list[Entered] = [snapshot(), trade(1.0), trade(2.0)]

@@ -16,8 +16,8 @@ from app.recorded import (
 from engine.feed.mailbox import FeedKey
 from engine.feed.quality import FeedQuality
 from engine.store.base import Gap, QualityNote, Recording
-from engine.store.flight_files import Manifest
-from engine.store.flight_list import Flight
+from engine.store.flight.files import Manifest
+from engine.store.flight.listing import Flight
 from tests.engine.store.events import KEY, OTHER, SECOND_NS, START_NS
 
 EVIL = "<img src=x onerror=alert(1)>"

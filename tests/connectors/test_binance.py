@@ -18,7 +18,7 @@ from engine.market.codec import decode as event_of
 from engine.market.codec import encode
 from engine.market.events import BUY, SELL, BookDelta, BookSnapshot, MarketEvent, Quote, Trade
 from engine.market.instrument import Instrument
-from engine.store.capture import Damage, read_capture
+from engine.store.captures.reader import Damage, read_capture
 from tests.shared import capture
 
 AT = 1_700_000_000_000_000_000

@@ -13,7 +13,7 @@ from connectors.binance_usdm import BinanceUsdmConnector
 from engine.errors import Blocked, DecodeError, InvalidSymbol
 from engine.market.events import BUY, SELL, BookDelta, BookSnapshot, MarketEvent, Quote, Trade
 from engine.market.instrument import Instrument
-from engine.store.capture import read_capture
+from engine.store.captures.reader import read_capture
 from tests.shared import capture
 
 AT = 1_700_000_000_000_000_000

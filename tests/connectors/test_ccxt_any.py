@@ -22,8 +22,8 @@ from connectors.base import Patience
 from connectors.ccxt_any import CcxtConnector, _first_newer
 from engine.connector import Connector, Stream
 from engine.errors import Blocked, ConfigError, DecodeError, Disconnected, InvalidSymbol, RateLimited
-from engine.feed.hub import Hub
 from engine.feed.mailbox import Mailbox
+from engine.hub import Hub
 from engine.market.events import BookSnapshot, FeedState, FeedStatus, MarketEvent, Source, Trade
 from engine.plugins import discover, variants
 from tests.app.support import wait_until

@@ -14,7 +14,7 @@ from connectors.coinbase import PRODUCTS_PER_FRAME, CoinbaseConnector
 from engine.errors import DecodeError, InvalidSymbol
 from engine.market.events import BUY, SELL, UNKNOWN_SIDE, BookDelta, BookSnapshot, MarketEvent, Trade
 from engine.market.instrument import Instrument, nearest_symbols
-from engine.store.capture import read_capture
+from engine.store.captures.reader import read_capture
 from tests.shared import capture
 
 AT = 1_700_000_000_000_000_000

@@ -31,7 +31,7 @@ from engine.errors import (
     StreamUnsupported,
 )
 from engine.market.events import BookDelta, BookSnapshot, FeedState, Quote
-from engine.store.verify import recognise, verify
+from engine.store.captures.verify import recognise, verify
 from tests.connectors.ctrader_rig import Rig
 from tests.connectors.uniswap_rig import Ear
 from tests.fakes.ctrader import ACCOUNT, recorded_quotes

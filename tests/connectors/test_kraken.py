@@ -17,7 +17,7 @@ from engine.market.codec import encode
 from engine.market.events import BUY, SELL, BookDelta, BookSnapshot, FeedState, MarketEvent, Quote, Trade
 from engine.market.instrument import Instrument
 from engine.market.signal import Signal
-from engine.store.capture import read_capture
+from engine.store.captures.reader import read_capture
 from tests.shared import capture
 
 AT = 1_700_000_000_000_000_000

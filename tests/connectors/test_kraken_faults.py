@@ -6,8 +6,8 @@ import json
 import time
 
 from connectors.kraken import DEPTH
-from engine.feed.hub import Hub
 from engine.feed.mailbox import EventQueue
+from engine.hub import Hub
 from engine.market.events import BookDelta, BookSnapshot, FeedState, Trade
 from tests.fakes.http_server import HttpResponse
 from tests.fakes.kraken import unreadable

@@ -9,11 +9,11 @@ import pytest
 
 from connectors.replay import ReplayConnector, replay_connectors
 from engine.errors import InvalidSymbol, StoreError, StreamUnsupported
-from engine.feed.hub import Hub
 from engine.feed.mailbox import EventQueue
+from engine.hub import Hub
 from engine.market.events import BookDelta, BookSnapshot, FeedState, FeedStatus, MarketEvent, Trade
 from engine.plugins import discover, frame_readers
-from engine.store.play_capture import PlayableCapture
+from engine.store.captures.play import PlayableCapture
 from tests.connectors.base.playback.replay_rig import KEY, Ear, as_replayed, line, tape
 
 DEPTH = {"e": "depthUpdate", "E": 1_700_000_000_000, "s": "BTCUSDT", "b": [["100.00", "2.5"]], "a": []}

@@ -25,13 +25,13 @@ from app.words import state_word
 from engine import errors
 from engine.connector import Connector
 from engine.feed.feed import Feed
-from engine.feed.hub import Hub
 from engine.feed.mailbox import EventQueue, FeedKey
 from engine.feed.sync import WholeBooks
+from engine.hub import Hub
 from engine.market.events import BookDelta, BookSnapshot, FeedState, FeedStatus, MarketEvent, Trade
 from engine.plugins import discover
 from engine.settings import _VENUE_PREFIXES, VARIABLES
-from engine.store.verify import recognise, verify
+from engine.store.captures.verify import recognise, verify
 from engine.strategy.params import parameters
 from tests.fakes.http_server import HttpRequest, HttpResponse
 from tests.fakes.websocket_server import FakeServer, Session

@@ -18,7 +18,7 @@ from connectors.mock import MockConnector
 from engine.__main__ import main
 from engine.connector import Connector
 from engine.errors import InvalidSymbol
-from engine.feed.hub import Hub
+from engine.hub import Hub
 from engine.market.events import FeedState
 from engine.smoke import Outcome, Second, Smoke, spelled
 from tests.fakes.binance import FakeBinance

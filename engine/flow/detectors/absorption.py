@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from engine.flow.detectors.detection import Detection
-from engine.flow.windows import RollingLine, SortedWindow
+from engine.flow.statistics.windows import RollingLine, SortedWindow
 
 FLOW_S = 10
 MEMORY_S = 120

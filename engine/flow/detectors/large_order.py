@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from engine.flow.detectors.detection import Detection
 from engine.flow.readings import Quality
-from engine.flow.taker_orders import TakerOrder
-from engine.flow.upper_tail import UpperTail
+from engine.flow.statistics.upper_tail import UpperTail
+from engine.flow.trades.taker_orders import TakerOrder
 
 QUANTILE = 0.99
 MEMORY = 2_000

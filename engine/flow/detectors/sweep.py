@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.flow.detectors.detection import Detection
 from engine.flow.readings import Quality
-from engine.flow.taker_orders import TakerOrder
+from engine.flow.trades.taker_orders import TakerOrder
 
 LEVELS = 3
 ALERT_QUANTILE = 0.95

@@ -18,7 +18,7 @@ from engine.analysis.flow_line import FlowLine
 from engine.clock import ManualClock
 from engine.feed.feed import Feed
 from engine.feed.sync import WholeBooks
-from engine.flow.heatmap import Column
+from engine.flow.book.heatmap import Column
 from engine.market.events import BookSnapshot, Quote, Trade
 from tests.app.live.market import HandSource
 from tests.engine.flow.market import LEVELS, TICK, events

@@ -4,8 +4,8 @@ from app.live.source import SIGNALS_WAITING, HubSource
 from engine.clock import ManualClock
 from engine.connector import Callback, Capabilities
 from engine.feed.feed import Feed
-from engine.feed.hub import Hub
 from engine.feed.sync import WholeBooks
+from engine.hub import Hub
 from engine.market.events import BookSnapshot
 from engine.market.instrument import Instrument
 from engine.market.signal import Signal

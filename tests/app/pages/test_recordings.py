@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from engine.store.bundle_reader import Bundle
+from engine.store.exports.bundle_reader import Bundle
 from tests.app.pages.dashboard import choose, dashboard, open_page, press, settle, tracebacks
 
 pytestmark = pytest.mark.browser

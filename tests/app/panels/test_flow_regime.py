@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from app.panels.flow_regime import FIGURES, Stretch, section, stretches
 from engine.analysis.flow_line import FlowPicture
-from engine.flow.regime import Margin, Regime, RegimeChange, RegimeInputs
+from engine.flow.regimes.regime import Margin, Regime, RegimeChange, RegimeInputs
 from tests.engine.alerts.support import picture
 
 SECOND = 1_000_000_000

@@ -6,8 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from app.panels.flow_tables import _pressed, _scores, fee_words
-from engine.flow.scoreboard import Record, judge
-from engine.flow.signals import FlowSignal, Side, SignalType
+from engine.flow.signals.flow_signal import FlowSignal, Side, SignalType
+from engine.flow.signals.scoreboard import Record, judge
 from engine.market.terms import Terms
 from tests.engine.alerts.support import picture
 

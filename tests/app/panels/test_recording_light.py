@@ -6,7 +6,7 @@ from typing import Any
 
 from app.panels.recording_light import frames_light, tape_light
 from engine.store.desk import RecordingState
-from engine.store.flight import FlightState
+from engine.store.flight.recorder import FlightState
 from tests.app.test_recorded import EVIL, recording
 from tests.engine.store.events import SECOND_NS, START_NS
 

@@ -15,7 +15,7 @@ from app.wiring import archive, close_archive, directory, engine
 from engine.errors import StoreError
 from engine.process import close_engine, services
 from engine.store.opening import open_store
-from engine.store.options import RecordOptions
+from engine.store.recording.options import RecordOptions
 from engine.store.work import Outcome, ProgressCall
 from tests.app.support import wait_until
 from tests.engine.store.events import KEY, START_NS, fill, order, run_of, snapshot, trade

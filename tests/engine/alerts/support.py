@@ -13,8 +13,8 @@ from engine.feed.mailbox import FeedKey, Receiver
 from engine.flow.analyzer import FlowMetrics
 from engine.flow.detectors.detection import Detection
 from engine.flow.readings import Reading
-from engine.flow.regime import Regime, RegimeChange
-from engine.flow.signals import FlowSignal, SignalType
+from engine.flow.regimes.regime import Regime, RegimeChange
+from engine.flow.signals.flow_signal import FlowSignal, SignalType
 from engine.flow.state import BookState
 from engine.market.events import FeedState
 from engine.market.terms import Terms

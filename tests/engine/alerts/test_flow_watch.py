@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from engine.alerts.flow_watch import FlowWatch
-from engine.flow.regime import Regime, RegimeChange
-from engine.flow.signals import SignalType
+from engine.flow.regimes.regime import Regime, RegimeChange
+from engine.flow.signals.flow_signal import SignalType
 from engine.market.terms import Terms
 from tests.engine.alerts.support import KEY, order, picture, signal, texts
 

@@ -12,7 +12,7 @@ from engine.__main__ import main
 from engine.commands.record import find_feeds
 from engine.errors import ConfigError, InvalidSymbol
 from engine.settings import Settings
-from engine.store.duckdb_store import DuckdbStore
+from engine.store.duckdb_file.store import DuckdbStore
 
 ROOT = Path(__file__).resolve().parents[3]
 WITHIN_S = 30.0

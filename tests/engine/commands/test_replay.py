@@ -9,13 +9,13 @@ import pytest
 
 from connectors.replay import replay_connectors
 from engine.__main__ import main
-from engine.feed.hub import Hub
+from engine.hub import Hub
 from engine.market.events import BookSnapshot, FeedState, FeedStatus, MarketEvent
 from engine.market.signal import Signal
 from engine.store.base import Entry
-from engine.store.capture import SEGMENT_ENDINGS
+from engine.store.captures.reader import SEGMENT_ENDINGS
 from engine.store.opening import open_store
-from engine.store.parquet_export import export_parquet
+from engine.store.parquet.export import export_parquet
 from engine.store.play_tape import PlayableTape
 from engine.strategy.host import StrategyHost
 from strategies.book_pressure import BookPressure

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from engine.clock import ManualClock
 from engine.feed.feed import Feed
-from engine.feed.hub import Hub
 from engine.feed.mailbox import EventQueue
 from engine.feed.sync import Checked, RangeContinuity, Unnumbered, Verdict
+from engine.hub import Hub
 from engine.market.events import BookDelta, BookSnapshot, FeedState, FeedStatus, Levels, MarketEvent, Wire, Written
 from tests.engine.support import START_NS, FakeConnector, FakeStream, trade
 

@@ -6,9 +6,9 @@ from engine.clock import ManualClock
 from engine.feed.feed import Feed
 from engine.feed.sync import WholeBooks
 from engine.feed.trade_numbers import MISSING_TRADES_KEPT
+from engine.flow.book.top import TopOfBook
 from engine.flow.section import Observer
 from engine.flow.state import BookState
-from engine.flow.top import TopOfBook
 from engine.market.events import BookDelta, BookSnapshot, FeedState, FeedStatus, MarketEvent, Quote, Source, Trade
 from tests.engine.support import (
     ASKS,

@@ -12,7 +12,7 @@ import pytest
 
 from engine.flow.analyzer import FlowAnalyzer, FlowMetrics
 from engine.flow.readings import Quality
-from engine.flow.regime import Regime
+from engine.flow.regimes.regime import Regime
 from engine.flow.state import BookState
 from tests.engine.flow.market import LEVELS, SECOND, TICK, Player, events, played
 

@@ -9,7 +9,7 @@ import pytest
 from engine.flow.analyzer import FlowAnalyzer
 from engine.flow.detectors.detection import Detection
 from engine.flow.section import Changes, Observer, Section
-from engine.flow.signals import FlowSignal
+from engine.flow.signals.flow_signal import FlowSignal
 from engine.market.book import Book
 from engine.market.events import Quote, Trade
 from tests.engine.flow.market import TICK

@@ -6,8 +6,8 @@ import pytest
 
 from engine.flow.analyzer import FlowAnalyzer
 from engine.flow.market_watch import BarMovement
-from engine.flow.regime import Regime
-from engine.flow.signals import SignalType
+from engine.flow.regimes.regime import Regime
+from engine.flow.signals.flow_signal import SignalType
 from tests.engine.flow.market import SECOND, TICK, Event, Player, events, played
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from engine.flow.bubbles import BUBBLES_KEPT, Bubble, Bubbles
-from engine.flow.level_record import PRICES_KEPT, LevelHistory, LevelRecord
+from engine.flow.book.level_record import PRICES_KEPT, LevelHistory, LevelRecord
+from engine.flow.book.top import TopOfBook
 from engine.flow.second_bars import SECONDS_KEPT, SecondBars
 from engine.flow.section import SECOND_NS, Changes, Observer
 from engine.flow.tape import Tape
-from engine.flow.top import TopOfBook
+from engine.flow.trades.bubbles import BUBBLES_KEPT, Bubble, Bubbles
 from engine.market.book import Book
 from tests.engine.flow.market import TICK, Player, events
 

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from engine.flow.divergence import BARS
+from engine.flow.detectors.divergence import BARS
 from engine.flow.session import BARS_KEPT, MINUTE_NS, Session
-from engine.flow.volumes import DAY_NS
+from engine.flow.trades.volumes import DAY_NS
 
 DAY = 20_000 * DAY_NS
 

@@ -9,7 +9,7 @@ import pytest
 
 from engine.store.base import Store
 from engine.store.opening import open_store
-from tests.engine.store.postgres import Server, find_programs
+from tests.engine.store.postgres.server import Server, find_programs
 
 Opener = Callable[[], Store]
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from engine.clock import ManualClock
-from engine.feed.hub import Hub
-from engine.store.duckdb_store import DuckdbStore
-from engine.store.options import RecordOptions
-from engine.store.recorder import Recorder
+from engine.hub import Hub
+from engine.store.duckdb_file.store import DuckdbStore
+from engine.store.recording.options import RecordOptions
+from engine.store.recording.recorder import Recorder
 from tests.engine.store.events import fill
 from tests.engine.support import START_NS, FakeConnector, delta, snapshot
 

@@ -15,12 +15,12 @@ from engine.market.orders import ExecutionReport, OrderStatus
 from engine.market.signal import Signal
 from engine.store.base import Recording
 from engine.store.desk import RecordingDesk
-from engine.store.duckdb_store import DuckdbStore
-from engine.store.options import RecordOptions
-from engine.store.parquet_export import export_parquet
-from engine.store.retention import DAY_NS, enforce
+from engine.store.duckdb_file.store import DuckdbStore
+from engine.store.parquet.export import export_parquet
+from engine.store.recording.options import RecordOptions
+from engine.store.recording.retention import DAY_NS, enforce
 from tests.engine.store.events import KEY, START_NS, fill, order, run_of, trade
-from tests.engine.store.test_recorder import BTC, ETH, until
+from tests.engine.store.recording.test_recorder import BTC, ETH, until
 from tests.engine.strategy.test_host import Echo
 from tests.engine.support import FakeConnector
 from tests.engine.support import snapshot as said
@@ -253,7 +253,7 @@ def test_a_recording_refuses_when_its_place_does(engine: Engine, options: Record
 def test_the_end_of_a_recording_is_written_although_the_disk_is_slow(
     engine: Engine, connector: FakeConnector, options: RecordOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.store.recorder.STOP_S", 0.05)
+    monkeypatch.setattr("engine.store.recording.recorder.STOP_S", 0.05)
     slow, end = Event(), DuckdbStore.end
 
     def end_slowly(self: DuckdbStore, recording_id: str, *, at_ns: int) -> Recording:

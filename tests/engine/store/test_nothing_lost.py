@@ -18,7 +18,7 @@ from engine.errors import StoreError
 from engine.market.events import BookDelta
 from engine.market.orders import Fill
 from engine.store.base import Entry
-from engine.store.duckdb_store import DuckdbStore
+from engine.store.duckdb_file.store import DuckdbStore
 from tests.engine.store.events import KEY, START_NS, run_of, snapshot, trade
 
 ROOT = Path(__file__).resolve().parents[3]

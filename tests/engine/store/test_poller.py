@@ -12,10 +12,10 @@ import pytest
 
 from engine.errors import ConfigError, FeedError
 from engine.market.events import BookSnapshot
-from engine.store.duckdb_store import DuckdbStore
+from engine.store.duckdb_file.store import DuckdbStore
 from engine.store.poller import OrderBookPoller
 from tests.engine.store.events import snapshot
-from tests.engine.store.test_recorder import until
+from tests.engine.store.recording.test_recorder import until
 
 
 class Provider:

@@ -8,8 +8,9 @@ from msgspec.structs import replace
 
 from engine.errors import StoreError
 from engine.feed.quality import FeedQuality
-from engine.store import duckdb_store, postgres_store
 from engine.store.base import CandleBar, Entry, Gap, MarketDepth, QualityNote, Store, time_ns
+from engine.store.duckdb_file import store as duckdb_store
+from engine.store.postgres import store as postgres_store
 from tests.engine.store.conftest import Opener
 from tests.engine.store.events import (
     FILM,

@@ -11,9 +11,9 @@ import pytest
 from engine.analysis.flow_desk import FlowDesk
 from engine.clock import ManualClock
 from engine.errors import ConfigError
-from engine.feed.hub import Hub
 from engine.feed.mailbox import EventQueue, FeedKey
 from engine.flow.analyzer import FlowMetrics
+from engine.hub import Hub
 from engine.market.book import BookView
 from engine.market.events import FeedState, FeedStatus, MarketEvent, Trade
 from engine.market.signal import Signal

@@ -22,8 +22,8 @@ from engine.__main__ import main
 from engine.errors import DecodeError
 from engine.market.events import Trade
 from engine.plugins import frame_readers
-from engine.store.capture import Damage, read_capture
-from engine.store.verify import FrameReader, Verification, exact, recognise, verify
+from engine.store.captures.reader import Damage, read_capture
+from engine.store.captures.verify import FrameReader, Verification, exact, recognise, verify
 from tests.shared import capture
 
 OKX = "okx_v5_books_20220513_btcusdt.jsonl.gz"

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from engine.flow.detectors.large_order import LargeOrders
-from engine.flow.taker_orders import TakerOrder
+from engine.flow.trades.taker_orders import TakerOrder
 
 
 def order(size: float, price: float = 100.0) -> TakerOrder:

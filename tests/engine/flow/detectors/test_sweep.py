@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from engine.flow.detectors.sweep import sweep_of
-from engine.flow.taker_orders import TakerOrder, TakerOrders
+from engine.flow.trades.taker_orders import TakerOrder, TakerOrders
 
 
 def _order(prices: list[float], side: int = 1) -> TakerOrder:
