@@ -14,6 +14,15 @@ _STYLE = """
 [data-testid="stSidebarHeader"] { height: 2rem; margin-bottom: 0; }
 [data-testid="stSidebarUserContent"] { padding-top: 0; }
 [data-testid="stSidebar"] .stVerticalBlock { gap: 0.7rem; }
+[data-testid="stSelectboxVirtualDropdown"] { width: max-content !important; min-width: 11rem;
+  max-width: calc(100vw - 4rem); }
+:is(.st-key-venues, .st-key-record-feeds) [role="group"] { max-height: none; }
+:is(.st-key-venues, .st-key-record-feeds) [data-tag] { max-width: 100%; height: auto; }
+:is(.st-key-venues, .st-key-record-feeds) [data-tag] > span {
+  max-width: none; white-space: normal; overflow-wrap: anywhere; }
+.st-key-capture-speed [role="radiogroup"] button { padding-left: 0.45rem; padding-right: 0.45rem; min-width: 0; }
+.st-key-off button { height: auto; }
+.st-key-off button :is(div, p, span) { white-space: normal; overflow-wrap: anywhere; text-align: left; }
 [data-testid="stToastContainer"] { top: auto !important; bottom: 1rem; }
 .td-header { display: flex; flex-wrap: wrap; gap: 0.3rem 1.2rem; align-items: baseline;
   font-variant-numeric: tabular-nums; }
@@ -98,7 +107,19 @@ _STYLE = """
 .td-figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); gap: 0.1rem 1rem;
   font-size: 0.8rem; margin: 0.4rem 0; font-variant-numeric: tabular-nums; }
 .td-figures span { display: flex; justify-content: space-between; opacity: 0.85; }
-.td-history { list-style: none; padding: 0; margin: 0; font-size: 0.8rem; columns: 2; }
+.td-figures span { cursor: help; }
+.td-strip { position: relative; height: 0.9rem; margin-top: 0.5rem; border-radius: 3px; overflow: hidden;
+  background: color-mix(in srgb, currentColor 6%, transparent); }
+.td-strip em { position: absolute; top: 0; bottom: 0; min-width: 1px; cursor: help; }
+.td-strip-feet { display: flex; justify-content: space-between; font-size: 0.68rem; opacity: 0.6; }
+.td-strip-feet i { font-style: normal; }
+.td-dot { display: inline-block; width: 0.6rem; height: 0.6rem; border-radius: 2px; margin-right: 0.45rem; }
+.td-r-liquidity_stress { background: #d55e00; } .td-r-volatile { background: #e69f00; }
+.td-r-trend_up { background: #2f8df5; } .td-r-trend_down { background: #cc79a7; }
+.td-r-quiet { background: color-mix(in srgb, #009e73 70%, transparent); }
+.td-r-range { background: color-mix(in srgb, currentColor 38%, transparent); }
+.td-r-unknown { background: repeating-linear-gradient(135deg, color-mix(in srgb, currentColor 22%, transparent) 0 2px,
+  transparent 2px 5px); }
 .td-two p, .td-note-line { font-size: 0.78rem; opacity: 0.75; margin: 0.3rem 0; }
 .stHtml h4 { font-size: 0.95rem; padding: 0.4rem 0 0.2rem; }
 .st-key-recording-light { gap: 0.2rem; }

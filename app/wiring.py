@@ -14,6 +14,7 @@ from app.live.pipe import FramePipe
 from app.live.routes import LivePlane, LiveSettings
 from app.live.source import HubSource
 from app.live.tickets import TicketOffice
+from app.words import REPLAY
 from connectors.base.playback.controls import ReplayControls
 from connectors.replay import ReplayConnector, replay_connectors
 from engine.engine import Engine
@@ -34,7 +35,6 @@ from engine.store.recording.options import options_from
 SWITCH_INTERVAL_S = 0.0005
 """How long a thread may hold the interpreter: the default 5 ms would delay frames behind a page that is being drawn."""
 
-REPLAY = "replay:"
 
 log = logging.getLogger(__name__)
 
@@ -157,6 +157,12 @@ def reopen_recording(connector: str) -> bool:
     except EngineError as error:
         log.info("%s cannot be opened again: %s", name, error)
     return connector in engine().connectors
+
+
+def venues_of_recording(connector: str) -> list[str]:
+    """The connectors of the same recording, this one among them; nothing where it is none."""
+    recording = connector.partition("/")[0]
+    return [name for name in engine().connectors if name.startswith(REPLAY) and name.partition("/")[0] == recording]
 
 
 def replay_controls(connector: str) -> ReplayControls | None:

@@ -9,6 +9,8 @@ from engine.feed.feed import Feed
 from engine.market.events import FeedState
 
 UNKNOWN = "–"
+REPLAY = "replay:"
+"""How the name of a connector that plays a recording begins: `replay:NAME`, or `replay:NAME/VENUE` of several."""
 RED_FROM_ATTEMPT = 5
 LONGEST_WORDS = 300
 SILENT_HINT = "A quiet market or a silent venue: the connection is tested and renewed by itself."
@@ -79,6 +81,12 @@ def plain(text: str, most: int = LONGEST_WORDS) -> str:
     """Words of others (a symbol from the address, a venue's refusal) as Markdown that shows them and nothing else."""
     short = text if len(text) <= most else text[: most - 1] + "…"
     return _AUTOLINK.sub("\u2060", _MARKDOWN.sub(r"\\\1", " ".join(short.split())))
+
+
+def venue_name(connector: str) -> str:
+    """What to call a connector among its like: one of several venues of a recording is that venue."""
+    _, found, venue = connector.partition("/")
+    return venue if found and connector.startswith(REPLAY) else connector
 
 
 def without_folders(text: str) -> str:

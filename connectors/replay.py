@@ -35,7 +35,8 @@ class ReplayConnector:
         about = player.playable.about(venue)
         self.capabilities = Capabilities(
             streaming=True, polling=False, depth=about.depth, trades=about.trades,
-            gap_detection=about.gap_detection, source="replay", note=f"A recording of {venue}.",
+            gap_detection=about.gap_detection, source="replay",
+            note=f"A recording of {venue}. {about.lacks}".rstrip(),
         )  # fmt: skip
 
     @property

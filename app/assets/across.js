@@ -5,7 +5,7 @@ import * as format from './format.js';
 import { barScale, HEAD, LadderView, layoutRows, LEVELS, rowTop, totals, write } from './ladder_view.js';
 import { make } from './panel.js';
 import { alpha } from './theme.js';
-import { colorOf, letterOf, patternOf } from './venues.js';
+import { colorOf, letterOf, patternOf, venueName } from './venues.js';
 
 const LETTER_FROM = 15;
 const GAP_KEPT_MS = 60_000;
@@ -99,14 +99,14 @@ export class AcrossPanel extends LadderView {
 
   summary() {
     const { bestBid, bestAsk } = this.whole ?? {};
-    const at = (best) => (best ? `${format.price(best.price, this.decimals)} at ${best.venues.map((i) => this.keys[i][0]).join(' and ')}` : format.UNKNOWN);
+    const at = (best) => (best ? `${format.price(best.price, this.decimals)} at ${best.venues.map((i) => venueName(this.keys[i][0])).join(' and ')}` : format.UNKNOWN);
     return `Consolidated book of ${this.data.title}: bid ${at(bestBid)}, ask ${at(bestAsk)}, `
       + `${this.standings.filter((one) => one === LIVE).length} of ${this.members.length} venues count`;
   }
 
   #cell({ key }, i) {
     const parts = { badge: make('b', '', {}, [letterOf(i)]), word: make('i') };
-    parts.root = make('span', 'td-venue', { 'data-venue': key[0] }, [parts.badge, make('span', '', {}, [key[0]]), parts.word]);
+    parts.root = make('span', 'td-venue', { 'data-venue': key[0] }, [parts.badge, make('span', '', { title: key[0] }, [venueName(key[0])]), parts.word]);
     return parts;
   }
 
@@ -243,7 +243,7 @@ export class AcrossPanel extends LadderView {
     const sums = totals(levels.slice(0, hit.index + 1).map((one) => one.size));
     return this.showTip([
       ['price', format.price(level.price, this.decimals)],
-      ...level.shares.map(([member, size]) => [`${letterOf(member)} ${this.keys[member][0]}`, format.size(size, sizeDecimals)]),
+      ...level.shares.map(([member, size]) => [`${letterOf(member)} ${venueName(this.keys[member][0])}`, format.size(size, sizeDecimals)]),
       ['all', format.size(level.size, sizeDecimals)],
       ['to here', format.size(sums.at(-1), sizeDecimals)],
     ], this.pointer.x, hit.y);

@@ -1,6 +1,6 @@
 // Cumulative volume delta with the price above it and each second's delta below it.
 
-import { AXIS, FOOT, FlowPanel, clock, MARKS, write } from './flow_panel.js';
+import { AXIS, FOOT, FlowPanel, clock, filledSpan, MARKS, write } from './flow_panel.js';
 import * as format from './format.js';
 import { make } from './panel.js';
 import { alpha } from './theme.js';
@@ -51,8 +51,9 @@ export class DeltaPanel extends FlowPanel {
     const cvd = flow?.figure('cvd') ?? { value: NaN, quality: 'exact' };
     this.showTitle('CVD and delta', `${this.symbol} · CVD ${MARKS[cvd.quality]}${signed(cvd.value)}`);
     if (!flow || flow.seconds.length < 2) return this.nothing(context, width, height, 'collecting the first seconds …');
-    const [span, step] = WINDOWS[this.span];
+    const [whole, step] = WINDOWS[this.span];
     const to = flow.seconds.at(-1).t;
+    const span = filledSpan(whole, to - flow.seconds[0].t);
     const from = to - span;
     const bars = joined(flow.seconds.filter(({ t }) => t > from), step);
     const inner = width - AXIS;
@@ -99,13 +100,12 @@ export class DeltaPanel extends FlowPanel {
     context.lineWidth = wide;
     context.setLineDash(dash);
     context.beginPath();
-    let pen = false;
+    let before = -Infinity;
     for (const bar of view.bars) {
-      if (!Number.isFinite(bar[name])) pen = false;
-      else {
-        context[pen ? 'lineTo' : 'moveTo'](view.x(bar.t), scale.y(bar[name]));
-        pen = true;
-      }
+      if (!Number.isFinite(bar[name])) continue;
+      // Across seconds of which nothing is known there is no line.
+      context[bar.t - before > view.step ? 'moveTo' : 'lineTo'](view.x(bar.t), scale.y(bar[name]));
+      before = bar.t;
     }
     context.stroke();
     context.setLineDash([]);

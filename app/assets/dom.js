@@ -103,7 +103,7 @@ export class DomPanel extends LadderView {
     }
     const baseline = y + row / 2 + 0.5;
     const font = this.font(columns.font);
-    write(context, format.size(size, view.decimals), columns.size.x + columns.size.width - 6, baseline, 'right', theme.text, this.font(columns.font, wall ? 700 : 400));
+    write(context, format.resting(size, view.decimals), columns.size.x + columns.size.width - 6, baseline, 'right', theme.text, this.font(columns.font, wall ? 700 : 400));
     write(context, format.price(price, feed.priceDecimals), columns.price.x + columns.price.width - 6, baseline, 'right', color, this.font(columns.font, i === 0 ? 700 : 500));
     const marks = `${wall ? 'W' : ''}${view.refills.has(price) ? '↻' : ''}`;
     if (marks) write(context, marks, columns.price.x + 3, baseline, 'left', theme.warn, this.font(columns.font - 1, 700));
@@ -134,7 +134,7 @@ export class DomPanel extends LadderView {
     context.fillRect(traded.x, y + 2, sold * scale, row - 4);
     context.fillStyle = alpha(theme.bid, 0.45);
     context.fillRect(traded.x + sold * scale, y + 2, bought * scale, row - 4);
-    write(context, format.size(bought + sold, decimals), traded.x + traded.width - 4, baseline, 'right', theme.text, font);
+    write(context, format.resting(bought + sold, decimals), traded.x + traded.width - 4, baseline, 'right', theme.text, font);
   }
 
   #middle(view) {

@@ -7,6 +7,8 @@ import { alpha } from './theme.js';
 export const AXIS = 74;
 export const FOOT = 18;
 const REPLAY_MS = 10_000;
+const SHORT_GAP_MS = 2000;
+const LEAST_SPAN_MS = 30_000;
 export const MARKS = { exact: '', estimated: '≈', partial: '◐' };
 
 /** A panel with two feeds: `feed` is the market, `flow` its order flow. */
@@ -73,16 +75,19 @@ export class FlowPanel extends CanvasPanel {
     }
   }
 
+  /** The stretches of time, [begin, end] each, in which there was no data. */
+  gapsIn(from, to) {
+    return unseen(this.feed?.gaps ?? [], this.flow?.seconds ?? [], from, to);
+  }
+
   /** The time in which there was no data. */
   drawGaps(context, from, to, place, top, height) {
-    const gaps = this.feed?.gaps ?? [];
-    for (let i = 0; i < gaps.length; i += 2) {
-      const end = Number.isNaN(gaps[i + 1]) ? to : gaps[i + 1];
-      if (end < from || gaps[i] > to) continue;
-      const [x0, x1] = [place(Math.max(gaps[i], from)), place(Math.min(end, to))];
+    const gaps = this.gapsIn(from, to);
+    for (const [begin, end] of gaps) {
       context.fillStyle = alpha(this.theme.warn, 0.16);
-      context.fillRect(x0, top, Math.max(1, x1 - x0), height);
+      context.fillRect(place(begin), top, Math.max(1, place(end) - place(begin)), height);
     }
+    this.root.dataset.gaps = String(gaps.length);
   }
 
   nothing(context, width, height, words) {
@@ -102,6 +107,45 @@ export class FlowPanel extends CanvasPanel {
 export function marketTime(feed, flow, nowMs) {
   const server = nowMs - (feed?.offsetMs ?? 0);
   return !Number.isFinite(flow?.atMs) || Math.abs(server - flow.atMs) < REPLAY_MS ? server : flow.atMs;
+}
+
+/**
+ * What of the gaps of a feed (begin, end, begin, …; end NaN while open) lies in a window and was seen by nobody: the
+ * analysis goes on for a while when no page looks, and then knows seconds that the page's own feed does not.
+ */
+export function unseen(gaps, seconds, from, to) {
+  const found = [];
+  for (let i = 0; i < gaps.length; i += 2) {
+    const closed = Number.isFinite(gaps[i + 1]);
+    const [begin, end] = [Math.max(gaps[i], from), Math.min(closed ? gaps[i + 1] : to, to)];
+    if (end < begin) continue;
+    let open = begin;
+    if (closed && gaps[i + 1] - gaps[i] >= SHORT_GAP_MS) {
+      for (const { t, mid } of seconds) {
+        if (t - 1000 >= end) break;
+        if (t <= open || !Number.isFinite(mid)) continue;
+        if (t - 1000 > open) found.push([open, t - 1000]);
+        open = t;
+      }
+    }
+    if (open < end || begin === end) found.push([open, end]);
+  }
+  return found;
+}
+
+/** Whether one of the gaps of a feed lies between two moments; where it begins, or NaN. */
+export function gapBetween(gaps, earlier, later) {
+  for (let i = gaps.length - 2; i >= 0; i -= 2) {
+    if (gaps[i] < later && !(gaps[i + 1] <= earlier)) return Math.max(gaps[i], earlier);
+    if (gaps[i + 1] <= earlier) break;
+  }
+  return NaN;
+}
+
+/** How much of a window is shown while it fills: a quarter or a half of it until more is known, at least half a minute. */
+export function filledSpan(span, known) {
+  for (const part of [span / 4, span / 2]) if (part >= LEAST_SPAN_MS && known <= part) return part;
+  return span;
 }
 
 /** A round length of time, at least so long. */

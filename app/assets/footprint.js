@@ -64,16 +64,18 @@ export class FootprintPanel extends FlowPanel {
     const lower = height - FOOT - (this.mode === 'Footprint' ? 16 : 0);
     const view = { shown, slot, chart, inner, lower, height, width, ...this.#prices(shown, lower) };
     view.left = chart - shown.length * slot;
+    this.#gaps(context, view, MODES[this.mode]);
     this.drawPrices(context, view.low, view.high, view.y, inner, lower);
     context.save();
     context.beginPath();
     context.rect(0, 0, inner, height);
     context.clip();
     this.#profile(context, view);
+    // Behind the numbers of a footprint, for they would be struck through.
+    this.#area(context, view);
     if (this.mode === 'Footprint') this.#prints(context, view);
     else this.#candles(context, view);
     context.restore();
-    this.#area(context, view);
     this.#times(context, view);
     this.#hover(context, view);
     this.root.dataset.candles = String(shown.length);
@@ -92,6 +94,20 @@ export class FootprintPanel extends FlowPanel {
     const air = Math.max((high - low) * 0.08, bin * 2, this.flow.tick * 4);
     [low, high] = [low - air, high + air];
     return { low, high, y: (price) => ((high - price) / (high - low)) * lower };
+  }
+
+  /** Candles are counted, not timed: a gap is a shaded candle, or a bar between two where none fell into it. */
+  #gaps(context, view, width) {
+    const { shown, slot, left, lower } = view;
+    const gaps = this.gapsIn(shown[0].t - width, shown.at(-1).t);
+    context.fillStyle = alpha(this.theme.warn, 0.2);
+    for (const [begin, end] of gaps) {
+      const [first, last] = [shown.findIndex(({ t }) => t > begin), shown.findLastIndex(({ t }) => t - width < end)];
+      if (first < 0) continue;
+      if (last < first) context.fillRect(left + first * slot - 1.5, 0, 3, lower);
+      else context.fillRect(left + first * slot, 0, (last - first + 1) * slot, lower);
+    }
+    this.root.dataset.gaps = String(gaps.length);
   }
 
   #candles(context, view) {
@@ -133,6 +149,8 @@ export class FootprintPanel extends FlowPanel {
       for (const [place, buy, sell, side] of shown[i]) {
         const y = view.y((place + 1) * step);
         const middle = left + view.slot / 2;
+        context.fillStyle = theme.panel;
+        context.fillRect(middle - 1 - half, y, 2 * half + 2, row - 1);
         context.fillStyle = alpha(theme.ask, 0.15 + 0.5 * (sell / most));
         context.fillRect(middle - 1 - half, y, half, row - 1);
         context.fillStyle = alpha(theme.bid, 0.15 + 0.5 * (buy / most));
@@ -163,7 +181,7 @@ export class FootprintPanel extends FlowPanel {
       const y = view.y((place + 1) * profile.bin);
       const row = view.y(place * profile.bin) - y;
       if (y > view.lower || y + row < 0) continue;
-      context.fillStyle = place === poc ? theme.warn : alpha(theme.text, place >= val && place <= vah ? 0.34 : 0.15);
+      context.fillStyle = place === poc ? alpha(theme.warn, 0.6) : alpha(theme.text, place >= val && place <= vah ? 0.34 : 0.15);
       const long = (volume / most) * room;
       context.fillRect(view.inner - long, y, long, Math.max(1, row - 1));
     }

@@ -24,6 +24,11 @@ export function size(value, decimals = 4) {
   return formatter(decimals, decimals).format(value);
 }
 
+/** A size in a column of so many decimals; what is there and would read as nothing is "<" the least that can be told. */
+export function resting(value, decimals) {
+  return value > 0 && value < 0.5 * 10 ** -decimals ? `<${(10 ** -decimals).toFixed(decimals)}` : size(value, decimals);
+}
+
 /** How many decimals a column of sizes should show so that it reads well: fewer the larger they typically are. */
 export function columnDecimals(values, most) {
   if (!values.length) return most;
@@ -42,7 +47,7 @@ function isTwoAndAHalf(step) {
   return Math.abs(step / 10 ** Math.floor(Math.log10(step)) - 2.5) < 1e-6 && step < 10;
 }
 
-/** Hundredths of a percent. */
+/** Hundredths of a percent; what is not zero does not read as zero. */
 export function bps(value) {
   if (!Number.isFinite(value)) return UNKNOWN;
   const magnitude = Math.abs(value);

@@ -7,11 +7,13 @@ import { make, Panel } from './panel.js';
 const EVERY_MS = 200;
 const GROUPS = [
   ['Spread and price', ['spread_bps', 'spread_ticks', 'spread_z', 'spread_pctile', 'microprice']],
-  ['Depth imbalance', ['imbalance_1', 'imbalance_5', 'imbalance_10', 'imbalance_band_10']],
+  ['Depth imbalance', ['imbalance_1', 'imbalance_5', 'imbalance_10', 'imbalance_band_10', 'depth_bid_10', 'depth_ask_10']],
   ['Volume imbalance', ['trade_imbalance_10s', 'trade_imbalance_60s', 'delta_60s', 'buy_volume_60s', 'sell_volume_60s']],
   ['Order-flow imbalance', ['ofi_norm_5s', 'ofi_z', 'pull_rate_bid', 'pull_rate_ask']],
   ['Absorption and exhaustion', ['absorption_progress', 'absorption', 'exhaustion', 'vacuum_bid_severity', 'vacuum_ask_severity']],
-  ['Costs', ['buy_cost_bps_100k', 'sell_cost_bps_100k', 'effective_spread_bps', 'realised_spread_bps_5s', 'kyle_lambda', 'vpin']],
+  ['Costs', ['buy_cost_bps_100k', 'sell_cost_bps_100k', 'effective_spread_bps', 'realised_spread_bps_5s']],
+  ['Pace', ['volatility_ratio', 'efficiency_ratio', 'adx', 'trade_rate_ratio']],
+  ['Impact', ['kyle_lambda', 'vpin', 'large_order_size']],
 ];
 /** How far a bar reaches; those of both signs begin in the middle. */
 const REACH = {
@@ -26,7 +28,7 @@ const SEEN = {
 };
 
 const CSS = `
-.td-gauges { position: absolute; inset: 0; overflow: auto; padding: 6px 10px; display: grid; grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); gap: 8px 18px; align-content: start; }
+.td-gauges { position: absolute; inset: 0; overflow: auto; padding: 6px 10px; display: grid; grid-template-columns: repeat(auto-fill, minmax(136px, 1fr)); gap: 8px 14px; align-content: start; }
 .td-group h4 { margin: 0 0 2px; font: 600 10px var(--td-sans); letter-spacing: .06em; text-transform: uppercase; color: var(--td-faint); }
 .td-gauge { display: grid; grid-template-columns: 1fr auto; align-items: baseline; gap: 0 8px; padding: 1.5px 0; cursor: help; }
 .td-gauge span { color: var(--td-muted); white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
@@ -87,7 +89,7 @@ export class GaugesPanel extends Panel {
   }
 
   paint(nowMs) {
-    this.showTitle('Gauges', `${this.keys[0]?.[1] ?? ''} · ≈ estimated, ◐ from less than asked for, – unknown`);
+    this.showTitle('Gauges', `${this.keys[0]?.[1] ?? ''} · ≈ estimated, ◐ partial`);
     const { flow } = this;
     if (!flow) return;
     for (const [name, cell] of this.cells) {
@@ -116,8 +118,9 @@ export class GaugesPanel extends Panel {
   #show(name, cell, { value, quality, warm }, told) {
     if (!told) return;
     put(cell.label, told.label);
-    put(cell.value, worded(value, told.unit, this.feed?.priceDecimals ?? 2));
-    const warming = Number.isFinite(value) && warm < 0.999 ? `${Math.floor(warm * 100)} %` : '';
+    const words = worded(value, told.unit, this.feed?.priceDecimals ?? 2);
+    put(cell.value, name in REACH ? words : words.replace('+', ''));
+    const warming = Number.isFinite(value) && warm > 0 && warm < 0.999 ? `${Math.floor(warm * 100)} %` : '';
     put(cell.mark, Number.isFinite(value) ? `${MARKS[quality]} ${warming}`.trim() : '');
     const state = { exact: '', estimated: ' (≈ estimated: a side or a split was inferred)', partial: ' (◐ from less than was asked for)' };
     cell.about = `${told.label}: ${told.about}${state[quality]}${warming ? ` Window filled to ${warming}.` : ''}`;

@@ -1,7 +1,7 @@
 // Resting size over time and price, trades as bubbles, best bid and ask as lines.
 
 import { sizeOf } from './flow_codec.js';
-import { AXIS, FOOT, FlowPanel, clock, quantile } from './flow_panel.js';
+import { AXIS, FOOT, FlowPanel, clock, filledSpan, gapBetween, quantile } from './flow_panel.js';
 import * as format from './format.js';
 import { make } from './panel.js';
 import { alpha } from './theme.js';
@@ -132,8 +132,8 @@ export class HeatmapPanel extends FlowPanel {
   #view(width, height, nowMs) {
     const { step, columns } = this.flow.heat;
     const [inner, lower] = [Math.max(40, width - AXIS), Math.max(40, height - FOOT)];
-    const span = WINDOWS[this.span];
     const edge = Math.max(this.marketMs(nowMs), columns.at(-1).beginMs + 1000);
+    const span = filledSpan(WINDOWS[this.span], edge - columns[0].beginMs);
     const to = edge - this.back;
     const from = to - span;
     const shown = columns.filter((column) => column.beginMs >= from - 1000 && column.beginMs < to);
@@ -231,14 +231,13 @@ export class HeatmapPanel extends FlowPanel {
         let last = NaN;
         points.t.forEach((t, i) => {
           const [x, y] = [view.x(t), view.y(points[name][i])];
-          if (Number.isNaN(last)) context.moveTo(x, y);
-          else {
-            context.lineTo(x, last);
-            context.lineTo(x, y);
-          }
+          const lost = i ? gapBetween(feed.gaps, points.t[i - 1], t) : NaN;
+          if (!Number.isNaN(last)) context.lineTo(Number.isNaN(lost) ? x : view.x(lost), last);
+          context[Number.isNaN(last) || !Number.isNaN(lost) ? 'moveTo' : 'lineTo'](x, y);
           last = y;
         });
-        if (!Number.isNaN(last) && !this.back) context.lineTo(view.width, last);
+        const lost = gapBetween(feed.gaps, points.t.at(-1) ?? view.from, view.to);
+        if (!Number.isNaN(last) && !this.back) context.lineTo(Number.isNaN(lost) ? view.width : view.x(lost), last);
         context.stroke();
       }
     }

@@ -90,7 +90,7 @@ export class LadderPanel extends LadderView {
       const baseline = y + row / 2 + 0.5;
       const align = side.isBid ? 'right' : 'left';
       const inner = side.isBid ? cell.x + cell.width - 6 : cell.x + 6;
-      write(context, format.size(size, view.decimals), inner, baseline, align, theme.text, this.font(view.columns.font));
+      write(context, format.resting(size, view.decimals), inner, baseline, align, theme.text, this.font(view.columns.font));
       write(context, format.price(price, feed.priceDecimals), columns.price.x + columns.price.width / 2, baseline, 'center',
         color, this.font(view.columns.font, i === 0 ? 700 : 500));
       if (outer.width) {

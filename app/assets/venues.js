@@ -11,6 +11,9 @@ export const colorOf = (i, theme) => (theme.dark ? DARK : LIGHT)[i % DARK.length
 /** The letter of member `i`. */
 export const letterOf = (i) => 'ABCDEF'[i % 6];
 
+/** What to call a venue among its like: one of several of a recording is that venue (`venue_name` in app/words.py). */
+export const venueName = (name) => (name.startsWith('replay:') && name.includes('/') ? name.slice(name.indexOf('/') + 1) : name);
+
 // Strokes within a tile, one pattern per member; the first is plain.
 const STROKES = [
   () => [],

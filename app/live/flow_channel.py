@@ -53,6 +53,9 @@ class FlowChannel:
                 return None
             self._frame_ns = now_ns
             return frames.frame(self._header(frames.HEARTBEAT, now_ns), ())
+        if sent is not None and picture.analysis != sent.analysis:
+            # The analysis began anew, perhaps at an earlier time. A number left out makes every page ask for the whole.
+            self.seq += 1
         self.seq += 1
         self._frame_ns, self._sent = now_ns, picture
         return frames.frame(self._header(frames.DELTA, now_ns), self._news(picture, sent))
@@ -70,8 +73,8 @@ class FlowChannel:
         )
 
     def _news(self, picture: FlowPicture, sent: FlowPicture | None) -> list[bytes]:
-        if sent is None or picture.seconds_count < sent.seconds_count:
-            return self._all()  # also where the analysis began anew
+        if sent is None or picture.analysis != sent.analysis:
+            return self._all()
         sections = [flow_frames.figures(picture.metrics), flow_frames.levels(picture.levels)]
         if standing := self._new_standing(picture):
             sections.append(flow_frames.standing(standing))

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import address
-from app.panels import across, across_controls, faults
+from app.panels import across, across_controls, capture, faults, replay
 from app.tab import current_session
 
 PAGE = "across"
@@ -13,6 +13,8 @@ session = current_session()
 with st.sidebar:
     view = across_controls.show()
     faults.show({member.venue: [member.symbol] for member in view.members})
+    replay.show(*[member.venue for member in view.members])
+    capture.show(across_controls.take_recording)
 address.keep(PAGE)
 
 session.watch(view.keys, None)

@@ -1,6 +1,6 @@
 """Order Flow: one symbol's book and trades over time, what the detectors found, and what came of earlier signals."""
 
-from app.panels import controls, flow_charts, flow_correlation, flow_tables, sidebar
+from app.panels import controls, flow_charts, flow_correlation, flow_tables, replay, sidebar
 
 session, view = sidebar.show("flow")
 if not view.running:
@@ -9,3 +9,4 @@ else:
     key = flow_charts.show(session, view)
     flow_tables.show(session, key)
     flow_correlation.show(view)
+    replay.remark(view.connector)

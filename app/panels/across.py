@@ -15,7 +15,7 @@ from app.panels.across_table import LETTERS, badge, table
 from app.panels.market import pump
 from app.session import LiveSession
 from app.wiring import directory, engine, live_plane
-from app.words import UNKNOWN, amount, basis_points, decimals_for, number, plain, sentences
+from app.words import REPLAY, UNKNOWN, amount, basis_points, decimals_for, number, plain, sentences, venue_name
 from engine.market.consolidated import ConsolidatedView, Gap, Standing, Step
 
 FIRST_LOOK_S = 0.5
@@ -63,7 +63,8 @@ def _header(view: AcrossView, whole: ConsolidatedView, places: int) -> str:
         f"ask {number(best_ask.price, places)} {_letters(best_ask.venues)}" if best_ask else f"ask {UNKNOWN}",
         f"spread across {number(whole.spread, places)} ({basis_points(whole.spread_bps, ' bps')})",
     ]
-    badge = '<span class="td-badge">SIMULATED MARKET</span>' if "mock" in sources else ""
+    told = "SIMULATED MARKET" if "mock" in sources else "RECORDING, NOT LIVE" if "replay" in sources else ""
+    badge = f'<span class="td-badge">{told}</span>' if told else ""
     return (
         f'<div class="td-header"><span class="td-live">{mark} – {escape(view.name)}</span>'
         f'<span class="td-count">{live}/{len(whole.venues)} venues count • {escape(" • ".join(sides))}</span>'
@@ -102,7 +103,7 @@ def gap_line(view: AcrossView, whole: ConsolidatedView, gap: Gap, places: int) -
 
 
 def _offer(position: int, venue: str, price: float, size: float, places: int) -> str:
-    return f"{badge(position)} {escape(venue)} {number(price, places)} × {amount(size)}"
+    return f"{badge(position)} {escape(venue_name(venue))} {number(price, places)} × {amount(size)}"
 
 
 def _places(view: AcrossView, whole: ConsolidatedView) -> int:
@@ -113,9 +114,9 @@ def _places(view: AcrossView, whole: ConsolidatedView) -> int:
 
 
 def _toasts(view: AcrossView, whole: ConsolidatedView) -> None:
-    """Tell once when a venue is evicted or counts again; being left out by the person is no news."""
+    """Tell once when a venue is evicted or counts again; being left out is no news, nor is what a recording does."""
     before: dict[str, Standing] = st.session_state.setdefault("across-standings", {})
-    for venue in whole.venues:
+    for venue in [one for one in whole.venues if not one.member.venue.startswith(REPLAY)]:
         name, was = venue.member.venue, before.get(venue.member.venue)
         if was is Standing.LIVE and venue.standing in (Standing.STALE, Standing.CROSSED, Standing.WAITING):
             st.toast(f"⚠️ {plain(name)} is evicted: {plain(venue.why)}")

@@ -8,8 +8,8 @@ import streamlit as st
 
 from app.across import AcrossView
 from app.panels.across_instrument import LEAST, choose_instrument, show_listings, unified_names
-from app.wiring import directory, engine
-from app.words import plain
+from app.wiring import directory, engine, reopen_recording, venues_of_recording
+from app.words import REPLAY, plain
 from engine.market.consolidated import MOST_MEMBERS, Member, common_step
 from engine.market.instrument import Instrument
 
@@ -26,6 +26,8 @@ STEPS = (1, 2, 5, 10, 20, 50, 100)
 
 def show() -> AcrossView:
     """Draw the controls; what the person wants."""
+    for asked in st.query_params.get_all("venues"):
+        reopen_recording(asked)
     connectors = engine().connectors
     venues = _venues(sorted(connectors))
     alike = st.toggle("Treat dollar coins alike", key="alike", bind="query-params", help=ALIKE_HELP)
@@ -119,6 +121,16 @@ def _fees(venues: Sequence[str]) -> dict[str, float | None]:
             )
             for venue in venues
         }  # fmt: skip
+
+
+def take_recording(connector: str) -> None:
+    """Look at all venues of a recording that was opened; a recording of one venue joins those that are chosen."""
+    opened = venues_of_recording(connector)
+    chosen = [str(name) for name in st.session_state.get("venues", ())] if len(opened) < LEAST else []
+    others = [name for name in chosen if not name.startswith(REPLAY)]
+    st.session_state["venues"] = list(dict.fromkeys([*opened, *others]))[:MOST_MEMBERS]
+    st.session_state.pop("off", None)
+    _stop()
 
 
 def _start() -> None:

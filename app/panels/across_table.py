@@ -7,7 +7,7 @@ from html import escape
 from app.across import key_of
 from app.panels.status import SOURCES
 from app.session import LiveSession
-from app.words import UNKNOWN, amount, basis_points, number, seconds
+from app.words import UNKNOWN, amount, basis_points, number, seconds, venue_name
 from engine.market.consolidated import Best, ConsolidatedView, Standing, VenueView
 
 LETTERS = "ABCDEF"
@@ -36,7 +36,8 @@ def _row(session: LiveSession, whole: ConsolidatedView, position: int, places: i
     state, why = _state(session, venue)
     at_best = (_is_best(whole.best_bid, position), _is_best(whole.best_ask, position))
     cells = (
-        f"{badge(position)} <b>{escape(venue.member.venue)}</b> <i>{escape(venue.member.symbol)}</i>",
+        f'{badge(position)} <b title="{escape(venue.member.venue)}">{escape(venue_name(venue.member.venue))}</b> '
+        f"<i>{escape(venue.member.symbol)}</i>",
         f'<span class="td-chip">{escape(state)}</span> <i title="{escape(why)}">{escape(why)}</i>',
         _price(venue.bid, places, at_best[0]),
         amount(venue.bid_size),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from html import escape
+from typing import Any
 
 import streamlit as st
 from msgspec.structs import replace
@@ -30,6 +32,7 @@ from engine.errors import ConfigError
 
 NEW = "new rule"
 ANOTHER = "another feed"
+Feeds = Mapping[str, tuple[str, str] | None]
 HEADS = ("Rule", "Listens to", "On", "Cooldown", "Toast", "Sent by", "State")
 
 
@@ -54,64 +57,82 @@ def _form(rule: Rule | None, session: LiveSession, desk: AlertDesk) -> None:
     """The fields of a rule; those of a new one are empty again after each saving."""
     place = rule.id if rule is not None else f"new-{st.session_state.get('rules-made', 0)}"
     old = rule or Rule("", "", Kind.CONDITION)
+    feeds = _feeds(old, session)
     left, right = st.columns(2)
     with left:
-        kind, condition, feed = _what(old, place, session, desk)
+        kind = _what(old, place, feeds, desk)
     with right:
-        made = _how(replace(old, kind=kind, condition=condition, feed=feed), place, desk)
-    made = replace(made, id=rule.id if rule is not None else secrets.token_hex(4))
+        _how(old, kind, place, desk)
     save, remove = st.columns(2)
-    save.button("Save rule", key="rule-save", type="primary", width="stretch", on_click=_save, args=(desk, made))
+    save.button(
+        "Save rule", key="rule-save", type="primary", width="stretch", on_click=_save, args=(desk, old, place, feeds)
+    )
     if rule is not None:
         remove.button("Remove rule", key="rule-remove", width="stretch", on_click=_remove, args=(desk, rule))
 
 
-def _what(old: Rule, place: str, session: LiveSession, desk: AlertDesk) -> tuple[Kind, str, tuple[str, str] | None]:
-    """What to listen to, and where."""
+def _what(old: Rule, place: str, feeds: Feeds, desk: AlertDesk) -> Kind:
+    """The fields that say what to listen to, and where."""
     kinds = list(Kind)
     chosen = st.selectbox(
         "Listens to", kinds, kinds.index(old.kind), key=f"rule-kind-{place}", format_func=kind_words, required=True
     )
     kind = Kind(str(chosen))
     st.caption(EXPLAINED[kind])
-    condition = _condition(old, place, desk) if kind is Kind.CONDITION else ""
-    feed = _feed(old, place, session)
-    if feed is not None:
+    if kind is Kind.CONDITION:
+        _condition(old, place, desk)
+    if _feed(old, place, feeds):
         st.caption("This feed runs for as long as the rule is on, also when no page is open.")
     elif kind not in ABOUT_THE_FEED:
         st.caption("Looks where the Order Flow page is open. Name a feed to have it looked at always.")
-    return kind, condition, feed
+    return kind
 
 
-def _how(rule: Rule, place: str, desk: AlertDesk) -> Rule:
-    """The rule with its name, and how loudly it is to be told."""
-    name = st.text_input("Name", rule.name, max_chars=80, key=f"rule-name-{place}").strip()
-    least = 0.0
-    if rule.kind in LEAST_MEANS:
-        least = st.number_input(
-            f"At least ({LEAST_MEANS[rule.kind]})", 0.0, None, rule.least, format="%g", key=f"rule-least-{place}"
+def _how(rule: Rule, kind: Kind, place: str, desk: AlertDesk) -> None:
+    """The fields of its name, and how loudly it is to be told."""
+    st.text_input("Name", rule.name, max_chars=80, key=f"rule-name-{place}")
+    if kind in LEAST_MEANS:
+        st.number_input(
+            f"At least ({LEAST_MEANS[kind]})", 0.0, None, rule.least, format="%g", key=f"rule-least-{place}"
         )
-    cooldown_s = st.number_input(
+    st.number_input(
         "Cooldown in seconds", 0.0, LONGEST_COOLDOWN_S, rule.cooldown_s, 1.0, "%g", key=f"rule-cooldown-{place}",
         help="So long nothing more is told of the same thing on the same feed.",
     )  # fmt: skip
     # A channel that is not set up at the moment stays in its rules.
     ways = list(dict.fromkeys([ALL_CHANNELS, *desk.notifier.channels, *rule.channels]))
-    channels = st.multiselect(
+    st.multiselect(
         "Sent by", ways, list(rule.channels), key=f"rule-channels-{place}",
         placeholder="not sent, shown on the pages only",
         format_func=lambda one: "all channels" if one == ALL_CHANNELS else str(one),
     )  # fmt: skip
     on, toast = st.columns(2)
+    on.toggle("On", rule.enabled, key=f"rule-on-{place}")
+    toast.toggle("Toast", rule.toast, key=f"rule-toast-{place}")
+
+
+def _chosen(old: Rule, place: str, feeds: Feeds) -> Rule:
+    """The rule as the fields stand at this moment; the form was drawn before the last of them was filled in."""
+
+    def field(name: str, otherwise: Any) -> Any:
+        return st.session_state.get(f"rule-{name}-{place}", otherwise)
+
+    kind = Kind(str(field("kind", old.kind)))
+    condition = str(field("condition", old.condition) or "").strip() if kind is Kind.CONDITION else ""
+    chosen = str(field("feed", EVERY_FEED))
+    another = str(field("venue", "")), str(field("symbol", "") or "").strip()
+    name = str(field("name", old.name) or "").strip()
     return replace(
-        rule, name=name or rule.condition[:LONGEST_NAME] or kind_words(rule.kind), least=float(least),
-        cooldown_s=float(cooldown_s), channels=tuple(channels),
-        enabled=on.toggle("On", rule.enabled, key=f"rule-on-{place}"),
-        toast=toast.toggle("Toast", rule.toast, key=f"rule-toast-{place}"),
+        old, id=old.id or secrets.token_hex(4), kind=kind, condition=condition,
+        feed=another if chosen == ANOTHER else feeds.get(chosen),
+        name=name or condition[:LONGEST_NAME] or kind_words(kind),
+        least=float(field("least", old.least) or 0.0) if kind in LEAST_MEANS else 0.0,
+        cooldown_s=float(field("cooldown", old.cooldown_s) or 0.0), channels=tuple(field("channels", old.channels)),
+        enabled=bool(field("on", old.enabled)), toast=bool(field("toast", old.toast)),
     )  # fmt: skip
 
 
-def _condition(rule: Rule, place: str, desk: AlertDesk) -> str:
+def _condition(rule: Rule, place: str, desk: AlertDesk) -> None:
     """The condition's field, with what is wrong with it or what it holds now."""
     text = st.text_input(
         "Condition", rule.condition, max_chars=300, key=f"rule-condition-{place}",
@@ -128,25 +149,28 @@ def _condition(rule: Rule, place: str, desk: AlertDesk) -> str:
         known = {figure.name: figure.about for figure in FIGURES} | FEED_FIGURES
         rows = [f"<li><code>{name}</code> {escape(known.get(name, ''))}</li>" for name in sorted(desk.book.figures)]
         st.html(f'<ul class="td-names">{"".join(rows)}</ul>')
-    return text.strip()
 
 
-def _feed(rule: Rule, place: str, session: LiveSession) -> tuple[str, str] | None:
-    """The feed's choice: every one, those that this tab reads, or another."""
+def _feeds(rule: Rule, session: LiveSession) -> Feeds:
+    """What a rule may look at, by its words: every feed, its own, or one that this tab reads."""
     own = [rule.feed] if rule.feed is not None else []
     known = list(dict.fromkeys([*own, *[key[:2] for key in session.keys]]))
-    options = {EVERY_FEED: None, **{f"{symbol} at {venue}": (venue, symbol) for venue, symbol in known}}
-    names = [*options, ANOTHER]
-    first = names.index(feed_of(rule)) if rule.id else min(1, len(options) - 1)
+    return {EVERY_FEED: None, **{f"{symbol} at {venue}": (venue, symbol) for venue, symbol in known}}
+
+
+def _feed(rule: Rule, place: str, feeds: Feeds) -> bool:
+    """The feed's fields; whether a single one is chosen."""
+    names = [*feeds, ANOTHER]
+    first = names.index(feed_of(rule)) if rule.id else min(1, len(feeds) - 1)
     chosen = str(st.selectbox("Feed", names, first, key=f"rule-feed-{place}"))
-    if chosen != ANOTHER:
-        return options[chosen]
-    venue = st.selectbox("Venue", sorted(engine().connectors), key=f"rule-venue-{place}")
-    symbol = st.text_input("Symbol, as the venue spells it", key=f"rule-symbol-{place}")
-    return str(venue), symbol.strip()
+    if chosen == ANOTHER:
+        st.selectbox("Venue", sorted(engine().connectors), key=f"rule-venue-{place}")
+        st.text_input("Symbol, as the venue spells it", key=f"rule-symbol-{place}")
+    return chosen != EVERY_FEED
 
 
-def _save(desk: AlertDesk, rule: Rule) -> None:
+def _save(desk: AlertDesk, old: Rule, place: str, feeds: Feeds) -> None:
+    rule = _chosen(old, place, feeds)
     try:
         desk.book.put(rule)
     except ConfigError as error:

@@ -8,7 +8,7 @@ from app.instruments import Listing
 from app.session import StrategyChoice
 from app.view import POLLING, STREAMING, View
 from app.wiring import directory, engine, reopen_recording
-from app.words import plain, sentences
+from app.words import REPLAY, plain, sentences
 from connectors.base.venue import Venue
 from engine.connector import Connector
 from engine.strategy.params import parameters
@@ -30,6 +30,8 @@ def show() -> View:
         "Connector", names, index=first, key="connector", bind="query-params", on_change=_forget_symbols, required=True
     )
     connector = connectors[str(name)]
+    if connector.name.startswith(REPLAY):
+        st.caption(plain(connector.name.removeprefix(REPLAY)))  # the box is too narrow for it
     mode, every_s = _mode(connector)
     symbols = _symbols(connector)
     strategy = _strategy()

@@ -13,6 +13,8 @@ from engine.analysis.correlation_line import CorrelationLine, PairStudy
 from engine.feed.mailbox import FeedKey
 from engine.flow.correlation.matrix import HORIZONS_S, Cell
 
+HORIZON_S = 5
+"""Long enough for prices that move together to have done so, short enough to have many returns."""
 ABOUT = (
     "Correlation of log returns of the mids over the horizon, fading by half in 60 returns. Grey: fewer than 30 joint "
     "returns, or a feed that was stale for over a fifth of the time; pale: the 90 % interval holds zero."
@@ -28,7 +30,7 @@ def show(view: View) -> None:
     left, right = st.columns([1, 1.4], gap="small")
     with left:
         horizon = st.segmented_control(
-            "Horizon", HORIZONS_S, default=HORIZONS_S[0], format_func=lambda seconds: f"{seconds} s",
+            "Horizon", HORIZONS_S, default=HORIZON_S, format_func=lambda seconds: f"{seconds} s",
             key="horizon", bind="query-params", required=True,
         )  # fmt: skip
     pairs = [f"{one} and {other}" for place, one in enumerate(view.symbols) for other in view.symbols[place + 1 :]]
@@ -37,7 +39,7 @@ def show(view: View) -> None:
     place = pairs.index(str(chosen)) if chosen in pairs else 0
     indices = [(one, other) for one in range(len(keys)) for other in range(one + 1, len(keys))]
     one, other = indices[place]
-    _draw(keys, int(horizon or HORIZONS_S[0]), keys[one], keys[other])
+    _draw(keys, int(horizon or HORIZON_S), keys[one], keys[other])
 
 
 @st.fragment(run_every=2.0)

@@ -7,12 +7,13 @@ from html import escape
 
 import streamlit as st
 
+from app.panels import flow_regime
 from app.session import LiveSession
 from app.wiring import engine
 from app.words import UNKNOWN, number
 from engine.analysis.flow_line import FlowPicture
 from engine.feed.mailbox import FeedKey
-from engine.flow.signals.flow_signal import RULES, FlowSignal
+from engine.flow.signals.flow_signal import RULES, FlowSignal, SignalType
 from engine.flow.signals.scoreboard import PLACEBO, Score
 from engine.market.terms import fee_setting
 
@@ -38,7 +39,7 @@ def show(session: LiveSession, key: FeedKey) -> None:
     if picture is None:
         st.html('<div class="td-note-line">Order flow: collecting the first seconds …</div>')
         return
-    st.html(f'<div class="td-two">{_signals(picture)}{_regime(picture)}</div>{_scores(picture)}')
+    st.html(f'<div class="td-two">{_signals(picture)}{flow_regime.section(picture)}</div>{_scores(picture)}')
 
 
 def _signals(picture: FlowPicture) -> str:
@@ -58,7 +59,7 @@ def _signal(signal: FlowSignal) -> str:
     cells = (
         _clock(signal.at_ns),
         escape(signal.kind.value.replace("_", " ")),
-        ARROWS.get(signal.direction or "", "warning"),
+        _pressed(signal),
         f"{signal.strength:.0%}" if signal.strength is not None else UNKNOWN,
         f"{confidence} <i>{escape(signal.label)}</i>",
         signal.status + (f" <i>{escape(signal.reason)}</i>" if signal.reason else ""),
@@ -68,33 +69,11 @@ def _signal(signal: FlowSignal) -> str:
     return f'<tr class="td-{side} td-is-{signal.status}" title="{escape(RULES[signal.kind].explains)}">{drawn}</tr>'
 
 
-def _regime(picture: FlowPicture) -> str:
-    metrics, slow = picture.metrics, picture.slow
-    since_s = None if metrics.regime_since_ns is None else (metrics.at_ns - metrics.regime_since_ns) / 1e9
-    margin = metrics.margin
-    near = (
-        f"{escape(margin.figure)} {margin.value:.2f}, {margin.then.value.replace('_', ' ')} at {margin.threshold:g}"
-        if margin is not None
-        else "not known until all its figures are, about a minute"
-    )
-    history = "".join(
-        [
-            f"<li>{_clock(change.at_ns)} <b>{change.regime.value.replace('_', ' ')}</b></li>"
-            for change in slow.regimes[:-7:-1]
-        ]
-    )
-    figures = "".join(
-        [
-            f"<span>{escape(name.replace('_', ' '))} <b>{number(value, 2)}</b></span>"
-            for name, value in slow.inputs.items()
-        ]
-    )
-    return (
-        f'<section><h4>Regime</h4><div class="td-regime" data-regime="{metrics.regime.value}">'
-        f"<strong>{metrics.regime.value.replace('_', ' ')}</strong> "
-        f"<i>for {number(since_s, 0)} s · nearest: {near}</i></div>"
-        f'<div class="td-figures">{figures}</div><ul class="td-history">{history}</ul></section>'
-    )
+def _pressed(signal: FlowSignal) -> str:
+    """The side that a signal names: who pressed, or which side is thin."""
+    if signal.kind is SignalType.LIQUIDITY_VACUUM:
+        return f"thin {'bids' if signal.side > 0 else 'asks'}"
+    return ARROWS.get(signal.direction or "", "warning")
 
 
 def _scores(picture: FlowPicture) -> str:
@@ -118,7 +97,8 @@ def _scores(picture: FlowPicture) -> str:
     head = "".join([f'<th title="{escape(about)}">{name}</th>' for name, about in heads])
     rows = "".join([_score(one, placebos.get((one.type, one.horizon_s))) for one in own])
     return (
-        f'<section><h4>What followed earlier signals</h4><p data-fee="{picture.terms.fee_bps}">{escape(fee)}</p>'
+        "<section><h4>What followed earlier signals</h4>"
+        f'<p class="td-note-line" data-fee="{picture.terms.fee_bps}">{escape(fee)}</p>'
         '<div class="td-scroll">'
         f'<table class="td-table" data-table="scores" data-rows="{len(own)}">'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>"

@@ -6,17 +6,18 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from app.panels.recording_choice import LOOK_EVERY_S
 from app.recorded import feeds_words, gaps_table, length, quality_table
 from app.wiring import archive, engine
-from app.words import plain, sentences
-from engine.errors import EngineError
+from app.words import plain, sentences, without_folders
+from engine.errors import EngineError, StoreError
 from engine.store.base import QualityNote, Recording
 from engine.store.exports.exporting import ENDINGS, Kind
 from engine.store.report import moment, size_words, traded_words
 
 KINDS: dict[Kind, str] = {"bundle": "Session bundle", "csv": "CSV", "parquet": "Parquet", "duckdb": "DuckDB"}
-REPLAY_ASKED, DELETE_ASKED = "replay-asked", "delete-asked"
-"""Which recording is to be replayed, and which one the question before its deletion is about while it is open."""
+REPLAY_ASKED, ACROSS_ASKED, DELETE_ASKED = "replay-asked", "across-asked", "delete-asked"
+"""Which recording is to be replayed, or its venues side by side; which one the question of its deletion is about."""
 KIND_HELP = (
     "Session bundle: everything in one file that opens on another machine. CSV: tables for spreadsheets. "
     "Parquet: by venue, symbol and date. DuckDB: a store with this recording alone."
@@ -31,6 +32,10 @@ def show(recording: Recording) -> None:
         st.button(
             "▶️ Replay", key="replay", type="primary", disabled=useless, on_click=_ask, args=(REPLAY_ASKED, recording)
         )
+        if len({venue for venue, _, _ in recording.feeds}) > 1:
+            st.button(
+                "▶️ Across venues", key="replay-across", disabled=useless, on_click=_ask, args=(ACROSS_ASKED, recording)
+            )
         kinds = [kind for kind in KINDS if kind in ENDINGS]
         st.selectbox("Export as", kinds, key="export-kind", format_func=KINDS.__getitem__, help=KIND_HELP, width=200)
         st.button("Export", key="export", disabled=running, on_click=_export, args=(recording,))
@@ -40,9 +45,19 @@ def show(recording: Recording) -> None:
     if error := st.session_state.pop("recording-error", None):
         st.error(error)
     st.caption(_words(recording))
-    store = archive().store()
-    quality = quality_table(recording, _now(recording) if running else store.quality(recording.id))
-    st.html(f"<h4>Quality</h4>{quality}<h4>Gaps</h4>{gaps_table(store.gaps(recording.id))}")
+    st.fragment(_worth, run_every=LOOK_EVERY_S if running else None)(recording)
+
+
+def _worth(recording: Recording) -> None:
+    """Quality and gaps; they change while it is being recorded."""
+    try:
+        store = archive().store()
+        notes = _now(recording) if recording.ending == "running" else store.quality(recording.id)
+        gaps = store.gaps(recording.id)
+    except StoreError as error:  # it comes by itself, while nobody else is drawing who would say so
+        st.error(plain(without_folders(sentences(str(error), error.hint))))
+        return
+    st.html(f"<h4>Quality</h4>{quality_table(recording, notes)}<h4>Gaps</h4>{gaps_table(gaps)}")
 
 
 def _now(recording: Recording) -> list[QualityNote]:

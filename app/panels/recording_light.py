@@ -39,6 +39,8 @@ def tape_light(state: RecordingState) -> str:
     parts = [passed(state.seconds), f"{state.events:,} events", f"store {size_words(state.bytes)}"]
     if state.dropped:
         parts.append(f"{state.dropped:,} lost")
+    if state.warnings:
+        parts.append("deletions are due: see Recordings")
     return _light("trouble" if trouble else "on", recording.id, "REC " + " · ".join(parts), trouble)
 
 
@@ -49,6 +51,8 @@ def frames_light(state: FlightState, now_ns: int) -> str:
     parts = [passed((now_ns - state.started_ns) / 1e9), f"{state.records:,} frames", size_words(state.size_bytes)]
     if state.lost:
         parts.append(f"{state.lost:,} lost")
+    if state.removed:
+        parts.append(f"its oldest {state.removed:,} files made room")
     name = Path(state.place).name
     kind = "trouble" if state.trouble else "on"
     return _light(kind, name, f"RAW {state.venue} " + " · ".join(parts), state.trouble)

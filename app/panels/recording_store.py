@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from app.recorded import depth_table
@@ -38,16 +40,19 @@ def limits(options: RecordOptions) -> str:
     """What the settings keep, and for how long, in words."""
     age = f"deleted after {options.keep_days:g} days" if options.keep_days else "kept whatever their age"
     most = f"the oldest make room above {options.max_gb:g} GB" if options.max_gb else "without a limit of size"
+    young = "; what ended within the last day stays" if options.max_gb else ""
     rows = f"a row of market_depth every {options.depth_every_s:g} s" if options.depth_every_s else "no market_depth"
     bars = f"bars of {', '.join(options.timeframes)}" if options.timeframes else "no bars"
     return (
-        f"Recordings are {age} (RECORD_KEEP_DAYS), {most} (RECORD_MAX_GB); written every {options.flush_s:g} s "
+        f"Recordings are {age} (RECORD_KEEP_DAYS), {most} (RECORD_MAX_GB{young}); written every {options.flush_s:g} s "
         f"(RECORD_FLUSH_S), with {rows} (RECORD_DEPTH_EVERY_S) and {bars} (RECORD_TIMEFRAMES)."
     )
 
 
-def show_findings(state: RecordingState) -> None:
-    """What was cut off and what had to go, since the program started."""
+def show_findings(state: RecordingState, ahead: Sequence[str] = ()) -> None:
+    """What will have to go (`ahead`); what was cut off and what had to go, since the program started."""
+    for line in ahead:
+        st.warning(plain(f"{line} Export what is to stay, or change the limit in .env.", most=600))
     for found in state.found:
         st.warning(
             plain(

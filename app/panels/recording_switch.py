@@ -18,7 +18,8 @@ MOST_SYMBOLS = 20
 LONGEST_NOTE = 200
 TAPE_HELP = "Books, trades, quotes, statuses and signals, exact to the last bit: what can be replayed and exported."
 FRAMES_HELP = (
-    "What is on the wire, both ways, without keys: what belongs to a report of a fault. All symbols of a venue."
+    "What is on the wire, both ways, without keys: what belongs to a report of a fault. All symbols of a venue; "
+    "of one recording the newest 2 GB are kept."
 )
 
 

@@ -6,9 +6,10 @@ import streamlit as st
 
 from app.panels import recording_choice, recording_details, recording_import, recording_store, recording_works
 from app.view import STREAMING
-from app.wiring import archive, engine, open_tape
+from app.wiring import archive, engine, open_tape, venues_of_recording
 from app.words import plain, sentences, without_folders
 from engine.errors import EngineError, StoreError
+from engine.market.consolidated import MOST_MEMBERS
 from engine.store.base import Recording
 
 MOST_SYMBOLS = 20
@@ -20,7 +21,8 @@ def show() -> None:
     try:
         store = archive().store()
         recordings = store.recordings()
-        recording_store.show_findings(engine().recording.state())
+        desk = engine().recording
+        recording_store.show_findings(desk.state(), desk.look_ahead(store))
         recording_works.show()
         chosen = recording_choice.show(recordings)
         if chosen is not None:
@@ -35,8 +37,10 @@ def show() -> None:
 
 
 def _replay(recording: Recording) -> None:
-    """Open the Live Trading page on the recording when its button was pressed; the address holds which."""
-    if st.session_state.pop(recording_details.REPLAY_ASKED, None) != recording.id:
+    """Open Live Trading, or Across Venues, on the recording when its button was pressed; the address holds which."""
+    one = st.session_state.pop(recording_details.REPLAY_ASKED, None) == recording.id
+    across = st.session_state.pop(recording_details.ACROSS_ASKED, None) == recording.id
+    if not one and not across:
         return
     try:
         name = open_tape(recording.id, 1.0)
@@ -44,9 +48,13 @@ def _replay(recording: Recording) -> None:
     except EngineError as error:
         st.error(plain(sentences(str(error), error.hint)))
         return
+    if across:
+        for other in ("instrument", "off"):
+            st.session_state.pop(other, None)
+        venues = st.session_state["venues"] = venues_of_recording(name)[:MOST_MEMBERS]
+        st.switch_page("pages/across_venues.py", query_params={"venues": venues, "run": "1"})
     for other in ("mode", "focus", "own_symbols"):
         st.session_state.pop(other, None)
     st.session_state["connector"], st.session_state["symbols"] = name, symbols
     st.session_state["mode"] = STREAMING
-    query = [("connector", name), *[("symbols", symbol) for symbol in symbols], ("run", "1")]
-    st.switch_page("pages/live_trading.py", query_params=query)
+    st.switch_page("pages/live_trading.py", query_params={"connector": name, "symbols": symbols, "run": "1"})

@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.panels.capture import SPEEDS
-from app.wiring import replay_controls
+from app.wiring import engine, replay_controls
 from app.words import plain
 from connectors.base.playback.controls import ReplayControls, ReplayState
 
@@ -19,12 +19,20 @@ AT, SPEED, LOOP = "replay-at", "replay-speed", "replay-loop"
 _SECOND_NS = 1_000_000_000
 
 
-def show(connector: str) -> None:
-    """The controls of a recording that is chosen; nothing where the connector is none."""
-    controls = replay_controls(connector)
-    if controls is not None:
+def show(*connectors: str) -> None:
+    """The controls of the recording that is chosen; nothing where no connector is one."""
+    found = [controls for name in connectors if (controls := replay_controls(name)) is not None]
+    if found:
         with st.container(key="replay-deck"):
-            _deck(controls)
+            _deck(found[0])
+            if any(controls is not found[0] for controls in found):
+                st.caption("The deck is that of the first recording; the others have theirs on Live Trading.")
+
+
+def remark(connector: str) -> None:
+    """What the recording of this connector lacks, for whoever reads figures from it; nothing where it is none."""
+    if replay_controls(connector) is not None and (note := engine().connectors[connector].capabilities.note):
+        st.caption(plain(note))
 
 
 @st.fragment(run_every=1.0)
@@ -38,7 +46,10 @@ def _deck(controls: ReplayControls) -> None:
     )  # fmt: skip
     pause, again = st.columns(2)
     event, book = st.columns(2)
-    if state.paused:
+    if state.ended and not state.loop:
+        pause.button("▶", key="replay-once-more", width="stretch", on_click=_once_more,
+            args=(controls, state.start_ns))  # fmt: skip
+    elif state.paused:
         pause.button("▶", key="replay-resume", width="stretch", on_click=controls.resume)
     else:
         pause.button("⏸", key="replay-pause", width="stretch", on_click=controls.pause)
@@ -51,8 +62,8 @@ def _deck(controls: ReplayControls) -> None:
 
 
 def words(state: ReplayState) -> str:
-    """How a replay stands: `12:05:09 of 12:16:00 UTC`, and what is special."""
-    text = f"{_clock(state.at_ns)} of {_clock(state.end_ns)} UTC"
+    """How a replay stands: `2024-08-08 12:05:09 of 12:16:00 UTC`, and what is special."""
+    text = f"{_time(state.at_ns):%Y-%m-%d} {_clock(state.at_ns)} of {_clock(state.end_ns)} UTC"
     if state.error:
         return f"{text}, failed: {state.error}"
     if state.seeking:
@@ -77,8 +88,8 @@ def _places(again: DeltaGenerator, controls: ReplayControls, state: ReplayState)
     if not first <= st.session_state.get(AT, first) <= last:
         del st.session_state[AT]  # it was chosen in another recording
     st.slider(
-        "Go to (UTC)", first, last, first, step=timedelta(seconds=1), format="HH:mm:ss", key=AT, on_change=_seek,
-        args=(controls, state.start_ns),
+        "Go to (UTC)", first, last, first, step=timedelta(seconds=1), format=_format(first, last), key=AT,
+        on_change=_seek, args=(controls, state.start_ns),
     )  # fmt: skip
     again.button(
         "↺", key="replay-again", width="stretch", help="Go once more to the moment of the slider.", on_click=_seek,
@@ -86,9 +97,19 @@ def _places(again: DeltaGenerator, controls: ReplayControls, state: ReplayState)
     )  # fmt: skip
 
 
+def _format(first: datetime, last: datetime) -> str:
+    """Times of day, with the date where a day is not enough."""
+    return "HH:mm:ss" if last - first < timedelta(days=1) else "MM-DD HH:mm:ss"
+
+
 def _seek(controls: ReplayControls, start_ns: int) -> None:
     chosen: datetime = st.session_state[AT].replace(tzinfo=UTC)
     controls.seek(max(start_ns, round(chosen.timestamp()) * _SECOND_NS))
+
+
+def _once_more(controls: ReplayControls, start_ns: int) -> None:
+    controls.seek(start_ns)
+    controls.resume()
 
 
 def _turn(controls: ReplayControls) -> None:

@@ -104,8 +104,8 @@ def _header(session: LiveSession, view: View, feeds: dict[FeedKey, Feed | None])
     polling = sum(feed.state is FeedState.POLLING for feed in running) if view.mode == STREAMING else 0
     extra = f" • 🔁 {polling} polled instead of streamed" if polling else ""
     invented = any(feed.status is not None and feed.status.source == "mock" for feed in running) or source == "mock"
-    badge = '<span class="td-badge">SIMULATED MARKET</span>' if invented else ""
-    badge = '<span class="td-badge">RECORDING</span>' if source == "replay" else badge
+    told = "RECORDING, NOT LIVE" if source == "replay" else "SIMULATED MARKET" if invented else ""
+    badge = f'<span class="td-badge">{told}</span>' if told else ""
     st.html(
         f'<div class="td-header"><span class="td-live">{escape(words)}</span>'
         f'<span class="td-count">🔌 {active}/{len(feeds)} connections active • {total:,} total updates{extra}</span>'
@@ -133,6 +133,8 @@ def headline(
         return f"⏹ Ended – {buffered:,} updates"
     if total:
         return f"⚠️ No current data – {buffered:,} updates"
+    if played:
+        return "▶️ Opening the recording ..."
     return "🔌 Initializing WebSocket connections..." if view.mode == STREAMING else "🔌 Starting REST polling..."
 
 

@@ -11,6 +11,7 @@ A number may end in k or M. Nothing here is ever run as code.
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable, Collection
@@ -185,7 +186,10 @@ class _Reader:
         if unit not in units:
             self._place -= 1
             self._fail(wanted)
-        return float(written) * units[unit]
+        number = float(written) * units[unit]
+        if not math.isfinite(number):
+            raise ConfigError(f"{written!r} is more than can be compared with.")
+        return number
 
     @property
     def _next(self) -> str:

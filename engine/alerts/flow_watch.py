@@ -52,7 +52,7 @@ class FlowWatch:
     def _order(self, found: Detection, picture: FlowPicture, source: str) -> Happening:
         worth = picture.terms.worth(found.size, found.price)
         what = "sweep" if found.kind == "sweep" else "order"
-        at = f" at {found.price:,.10g}" if found.price is not None else ""
+        at = f" at {_price(found.price)}" if found.price is not None else ""
         value = f", {worth:,.0f} in quote units" if worth is not None else ""
         text = f"{what}: {_TAKERS.get(found.side, 'traded')} {found.size:,.6g}{at}{value}"
         # A large order that swept the book is found twice, and told once.
@@ -68,12 +68,17 @@ class FlowWatch:
             text = f"heavy {'selling' if signal.direction == 'buy' else 'buying'} hardly moves the price"
         else:
             text = f"a new {'high' if signal.side > 0 else 'low'} while the taking behind it fades"
-        at = f", at {signal.mid:,.10g}" if signal.mid else ""
+        at = f", at {_price(signal.mid)}" if signal.mid else ""
         return self._happening(kind, signal.at_ns, str(signal.side), text + at, source)
 
     def _happening(self, kind: Kind, at_ns: int, topic: str, text: str, source: str) -> Happening:
         topic = f"{kind.value} {topic}"
         return Happening(kind, self._key, at_ns, f"{topic} {at_ns}", topic, text, source)
+
+
+def _price(price: float) -> str:
+    """As many digits as tell prices apart; a mean of fills has more than anybody reads."""
+    return f"{float(f'{price:.7g}'):,.10g}"
 
 
 def _is_large(found: Detection) -> bool:

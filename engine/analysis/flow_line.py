@@ -73,7 +73,8 @@ class SlowPicture(Struct, frozen=True):
 class FlowPicture(Struct, frozen=True):
     """All that is shown of one feed at one moment. `tick` is its price step, `levels` are prices near
     the touch, `walls` price → since when, `terms` what a trade there costs and is worth. `failed` says why the analysis
-    stopped (empty: it runs); the rest is then as it stood before."""
+    stopped (empty: it runs); the rest is then as it stood before. `analysis` grows where it began anew: nothing of an
+    earlier one continues."""
 
     number: int
     tick: float
@@ -89,6 +90,7 @@ class FlowPicture(Struct, frozen=True):
     scores: tuple[Score, ...]
     terms: Terms = Terms()
     failed: str = ""
+    analysis: int = 0
 
 
 class FlowLine:
@@ -118,7 +120,7 @@ class FlowLine:
         self._bars: SecondBars | None = None
         self._levels: LevelRecord | None = None
         self._bubbles = Bubbles()
-        self._number = 0
+        self._number = self._analyses = 0
         self._scores: tuple[Score, ...] = ()
         self._scored_ns = 0
         self._bars_shown: tuple[FootprintBar, ...] = ()
@@ -200,6 +202,7 @@ class FlowLine:
             venue, symbol, tick, multiplier=terms.multiplier, inverse=terms.inverse, fee_bps=terms.fee_bps,
             derive_quotes=derive_quotes,
         )  # fmt: skip
+        self._analyses += 1
         self._bars = SecondBars(analyzer.top, analyzer.tape)
         self._levels = LevelRecord(analyzer.top)
         self._bubbles = Bubbles()
@@ -240,6 +243,7 @@ class FlowLine:
             slow=self._slow,
             scores=self._scores,
             terms=self.terms,
+            analysis=self._analyses,
         )
 
     def _score(self, analyzer: FlowAnalyzer) -> None:

@@ -6,10 +6,12 @@ import argparse
 import logging
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from time import monotonic
+from types import FrameType
 from typing import Any
 
 from msgspec.structs import replace
@@ -26,9 +28,16 @@ from engine.store.desk import RecordingDesk, RecordingState
 from engine.store.flight.desk import FlightDesk
 from engine.store.flight.recorder import FlightState
 from engine.store.recording.options import options_from
+from engine.store.report import gap_words, size_words
 
 LINE_EVERY_S = 10.0
 """How often a line is printed where there is no terminal that could overwrite it."""
+
+OF_THE_SETTINGS = ""
+"""`--raw` without a place."""
+
+IMPATIENT_S = 2.0
+"""How long after an interruption further ones are taken for the same."""
 
 END_WITHIN_S = 60.0
 """How long a slow disk may take to write the rest."""
@@ -45,8 +54,9 @@ def add(commands: Any) -> None:
     command.add_argument("--note", default="", help="a remark that is kept with the recording")
     command.add_argument("--store", metavar="URL", help="another place than STORE_URL")
     command.add_argument(
-        "--raw", type=Path, metavar="PLACE", help="raw frames too: a new file ….jsonl.gz for one venue, or a folder"
-    )
+        "--raw", nargs="?", const=OF_THE_SETTINGS, metavar="PLACE",
+        help="raw frames too: into a new file ….jsonl.gz for one venue, or a folder (CAPTURES_DIR)",
+    )  # fmt: skip
     command.set_defaults(run=_record)
 
 
@@ -100,6 +110,11 @@ def _split(wanted: str, connectors: dict[str, Connector], settings: Settings) ->
 
 
 def _record(options: argparse.Namespace) -> int:
+    with _interruptible():
+        return _record_feeds(options)
+
+
+def _record_feeds(options: argparse.Namespace) -> int:
     logging.basicConfig(level="WARNING", format="%(asctime)s %(levelname)s %(message)s")
     settings = load_settings()
     chosen = options_from(settings)
@@ -111,7 +126,7 @@ def _record(options: argparse.Namespace) -> int:
     flight = FlightDesk(connectors)
     try:
         if options.raw is not None:
-            for begun in flight.start_many(list(connectors), options.raw):
+            for begun in flight.start_many(list(connectors), Path(options.raw or settings.captures_dir)):
                 print(f"raw frames of {begun.venue} into {begun.place}", flush=True)
         recording = desk.start(keys, options.note)
         print(f"recording {recording.id} into {desk.store().place}", flush=True)
@@ -128,18 +143,40 @@ def _record(options: argparse.Namespace) -> int:
             print(_raw_summary(ended_raw))
 
 
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGINT and SIGTERM end the recording: the first raises KeyboardInterrupt.
+
+    What follows within two seconds is taken for the same word, and does not disturb the end while it is written:
+    `timeout` says it twice, and so does an impatient hand.
+    """
+    heard_s = float("-inf")
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        nonlocal heard_s
+        if monotonic() - heard_s > IMPATIENT_S:
+            heard_s = monotonic()
+            raise KeyboardInterrupt
+
+    before = [(number, signal.signal(number, hear)) for number in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
 def _raw_summary(state: FlightState) -> str:
     troubles = f", {state.lost:,} lost {state.trouble}".rstrip() if state.lost or state.trouble else ""
     what = f" ({state.frames})" if state.frames else ""
     return (
-        f"{state.records:,} raw records of {state.venue}, {state.size_bytes / 1e6:,.1f} MB{troubles}; "
+        f"{state.records:,} raw records of {state.venue}, {size_words(state.size_bytes)}{troubles}; "
         f"in {state.place}{what}"
     )
 
 
 def _watch(hub: Hub, desk: RecordingDesk, keys: Sequence[FeedKey], minutes: float | None) -> None:
     """Show how it goes until the time is over, the recording ends by itself, or somebody wants it to end."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     begun, shown = monotonic(), float("-inf")
     terminal = sys.stdout.isatty()
     pause = Event()
@@ -155,7 +192,6 @@ def _watch(hub: Hub, desk: RecordingDesk, keys: Sequence[FeedKey], minutes: floa
     except KeyboardInterrupt:
         pass
     finally:
-        signal.signal(signal.SIGTERM, before)
         if terminal:
             print()
 
@@ -163,11 +199,10 @@ def _watch(hub: Hub, desk: RecordingDesk, keys: Sequence[FeedKey], minutes: floa
 def _line(hub: Hub, state: RecordingState, keys: Sequence[FeedKey], minutes: float | None) -> str:
     feeds = [hub.feed(key) for key in keys]
     live = sum([feed is not None and feed.state.has_data for feed in feeds])
-    size = f"{state.bytes / 1e6:,.1f} MB" if state.bytes is not None else "–"
     until = f" of {minutes * 60:g}" if minutes is not None else ""
     said = [
         f"{state.seconds:.0f}{until} s", f"{live}/{len(keys)} feeds with data", f"{state.events:,} events",
-        f"{state.rate:,.0f}/s", f"{state.waiting:,} waiting", size,
+        f"{state.rate:,.0f}/s", f"{state.waiting:,} waiting", size_words(state.bytes),
     ]  # fmt: skip
     troubles = [f"{state.dropped:,} lost"] if state.dropped else []
     if state.error:
@@ -182,7 +217,7 @@ def _summary(desk: RecordingDesk, ended: Recording, state: RecordingState) -> st
         f"{ended.level_rows:,} price levels in {seconds:.0f} s, {ended.gaps} gaps, {state.dropped:,} lost; "
         f"in {desk.store().place}"
     ]
-    lines += [f"  gap: {gap.key or 'all feeds'}: {gap.reason} ({gap.lost} lost)" for gap in desk.store().gaps(ended.id)]
+    lines += [f"  gap: {gap_words(gap)}" for gap in desk.store().gaps(ended.id)]
     if error := desk.state().error:
         lines.append(f"  wrong: {error} {desk.state().hint}".rstrip())
     return "\n".join(lines)

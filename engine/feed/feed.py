@@ -248,11 +248,12 @@ class Feed:
         if observer is not None:
             # Told even where the book is ahead of it: quotes are a stream of their own, in their own order.
             observed = self._observed
-            if (sequence is None or observed is None or sequence >= observed) and (
-                quote.bid > 0.0 and quote.ask < _INFINITY
-            ):
+            if sequence is None or observed is None or sequence >= observed:
                 self._observed = sequence
-                observer.hear(quote)
+                if quote.bid > 0.0 and 0.0 < quote.ask < _INFINITY:
+                    observer.hear(quote)
+                else:
+                    observer.on_reset(quote.received_ns, "a side is empty")
         if sequence is not None:
             sync = self.sync
             if sync.live and sync.last is not None and sequence <= sync.last:

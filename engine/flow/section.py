@@ -89,7 +89,9 @@ def _takers(sections: Sequence[Section], method: str) -> list[Callable[..., None
 class Observer:
     """Tells the sections of one symbol what its feed sees. One thread calls it."""
 
-    __slots__ = ("_bbo", "_book", "_derive", "_edge_ns", "_reset", "_timer", "_trade", "last_ns", "sections")
+    __slots__ = (
+        "_bbo", "_book", "_derive", "_edge_ns", "_reset", "_silent_ns", "_timer", "_trade", "last_ns", "sections",
+    )  # fmt: skip
 
     def __init__(self, sections: Sequence[Section], *, derive_quotes: bool = False) -> None:
         """`derive_quotes`: the venue sends no best quotes, so the top of each book stands for one."""
@@ -97,6 +99,8 @@ class Observer:
         self._derive = derive_quotes
         self._edge_ns = UNSET
         """The next edge of the grid, which begins with the first whole second after the first quote."""
+        self._silent_ns = 0
+        """After which event a silence was last told of."""
         self.sections: tuple[Section, ...] = ()
         self.set_sections(sections)
 
@@ -173,13 +177,21 @@ class Observer:
         return {name: table for section in self.sections for name, table in section.tables().items()}
 
     def _advance(self, t_ns: int) -> None:
-        """Pass the edges before `t_ns`."""
+        """Pass the edges before `t_ns`; what was known holds for the first seconds of a silence and not longer."""
+        last = self.last_ns
+        if last and t_ns - last > SILENCE_NS and self._silent_ns != last:
+            self._silent_ns = last
+            self._pass(last + SILENCE_NS)
+            self.on_reset(last + SILENCE_NS, "silence")
         edge = self._edge_ns
-        if t_ns - self.last_ns > SILENCE_NS and self.last_ns:
-            self.on_reset(t_ns, "silence")
         if edge == UNSET or t_ns - edge > LONGEST_SILENCE_NS:
             self._edge_ns = -(-t_ns // SECOND_NS) * SECOND_NS
-            return
+        else:
+            self._pass(t_ns)
+
+    def _pass(self, t_ns: int) -> None:
+        """Tell of every edge before `t_ns`."""
+        edge = self._edge_ns
         while edge < t_ns:
             for take in self._timer:
                 take(edge)

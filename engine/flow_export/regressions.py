@@ -22,21 +22,27 @@ Array = NDArray[np.float64]
 class Second:
     """How things stood at a whole second."""
 
-    __slots__ = ("book_mid", "events", "flow", "levels", "mid", "ofi", "size", "t_ns")
+    __slots__ = ("book_mid", "breaks", "events", "flow", "levels", "mid", "ofi", "size", "t_ns")
 
     def __init__(
-        self, t_ns: int, mid: float | None, book_mid: float | None, ofi: float, flow: float, book: LevelOfi
+        self, t_ns: int, mid: float | None, book_mid: float | None, ofi: float, flow: float, book: LevelOfi, breaks: int
     ) -> None:
         self.t_ns, self.mid, self.book_mid, self.ofi, self.flow = t_ns, mid, book_mid, ofi, flow
+        self.breaks = breaks
+        """How often until then what was known did not continue."""
         self.levels, self.size, self.events = book.cumulative.copy(), book.depth_sum, book.events
 
 
 class Regressions(Section):
-    """What order flow and trades explain of the move of the mid, over the whole capture and by interval."""
+    """What order flow and trades explain of the move of the mid, over the whole capture and by interval.
+
+    Intervals in which something was lost are left out: what flowed in them is not known.
+    """
 
     def __init__(self, tick: float, top: TopOfBook, ofi: BestOfi, levels: LevelOfi) -> None:
         self._tick, self._top, self._ofi, self._levels = tick, top, ofi, levels
         self._flow = 0.0
+        self._breaks = 0
         self._book_mid: float | None = None
         self._seconds: list[Second] = []
 
@@ -47,9 +53,13 @@ class Regressions(Section):
         touch, tick = book.touch, self._tick
         self._book_mid = (round(touch[0] / tick) + round(touch[1] / tick)) / 2 if touch is not None else None
 
+    def on_reset(self, t_ns: int, reason: str) -> None:
+        self._breaks += 1
+        self._book_mid = None
+
     def on_timer(self, t_ns: int) -> None:
-        second = Second(t_ns, self._top.mid_ticks, self._book_mid, self._ofi.cumulative, self._flow, self._levels)
-        self._seconds.append(second)
+        mid, ofi = self._top.mid_ticks, self._ofi.cumulative
+        self._seconds.append(Second(t_ns, mid, self._book_mid, ofi, self._flow, self._levels, self._breaks))
 
     def finish(self, t_ns: int) -> Json:
         return {"ofi_regression": {f"{interval}s": self._regress(interval) for interval in INTERVALS_S}}
@@ -58,7 +68,10 @@ class Regressions(Section):
         edges = self._seconds[::interval]
         if len(edges) < 4:
             return {}
-        pairs = [(a, b) for a, b in pairwise(edges) if a.mid is not None and b.mid is not None]
+        pairs = [
+            (a, b) for a, b in pairwise(edges) if a.mid is not None and b.mid is not None and a.breaks == b.breaks
+        ]  # fmt: skip
+        follows = np.array([a is b for (_, a), (b, _) in pairwise(pairs)], dtype=bool)
         moves = np.array([(b.mid or 0.0) - (a.mid or 0.0) for a, b in pairs])
         ofi = np.array([b.ofi - a.ofi for a, b in pairs])
         flow = np.array([b.flow - a.flow for a, b in pairs])
@@ -69,8 +82,8 @@ class Regressions(Section):
             "ofi_l1": fit(ofi, moves),
             "ti": fit(flow, moves),
             "ofi_ti_joint_r2": joint_r2(np.column_stack([ofi, flow]), moves),
-            "lagged_ofi_l1": fit(ofi[:-1], moves[1:]),
-            "lagged_ti": fit(flow[:-1], moves[1:]),
+            "lagged_ofi_l1": fit(ofi[:-1][follows], moves[1:][follows]),
+            "lagged_ti": fit(flow[:-1][follows], moves[1:][follows]),
         }
         levels = self._levels_by(interval)
         if levels is None:
@@ -96,7 +109,7 @@ class Regressions(Section):
         edges = self._seconds[::interval]
         pairs = [
             (a, b) for a, b in pairwise(edges)
-            if a.book_mid is not None and b.book_mid is not None and b.events > a.events
+            if a.book_mid is not None and b.book_mid is not None and b.events > a.events and a.breaks == b.breaks
         ]  # fmt: skip
         if len(pairs) < 2 * (LEVELS + 2):
             return None

@@ -23,11 +23,14 @@ STUDIED = {
 
 
 class SecondBars(Section):
-    """A row per second: how the quote stood at its end, and what flowed in it."""
+    """A row per second: how the quote stood at its end, and what flowed in it. Silence leaves the quote standing."""
 
     def __init__(self, top: TopOfBook) -> None:
         """`top` stands before this section and is up to date."""
         self._top = top
+        self._stood: Row = (None, None, None)
+        """Mid, spread and imbalance at the last edge at which they were known; gone after a break."""
+        self._silent = False
         self._bought = self._sold = 0.0
         self._trades = 0
         self._before: float | None = None
@@ -43,12 +46,17 @@ class SecondBars(Section):
     def on_timer(self, t_ns: int) -> None:
         top, flowed = self._top, self._top.ofi
         if self._before is not None:
-            spread = None if top.spread_ticks is None else float(top.spread_ticks)
-            row = (t_ns, top.mid_ticks, spread, top.imbalance, flowed - self._before)
-            self._rows.append((*row, self._bought, self._sold, self._trades))
+            stood = self._stood
+            if not self._silent or top.spread_ticks is not None:
+                spread = None if top.spread_ticks is None else float(top.spread_ticks)
+                stood = self._stood = top.mid_ticks, spread, top.imbalance
+            self._rows.append((t_ns, *stood, flowed - self._before, self._bought, self._sold, self._trades))
         self._before = flowed
         self._bought = self._sold = 0.0
         self._trades = 0
+
+    def on_reset(self, t_ns: int, reason: str) -> None:
+        self._silent = reason == "silence"
 
     def tables(self) -> Mapping[str, Table]:
         columns = (

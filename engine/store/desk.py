@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import deque
 from collections.abc import Sequence
 from threading import Lock
@@ -16,10 +17,10 @@ from engine.feed.mailbox import FeedKey
 from engine.hub import Hub
 from engine.market.orders import ExecutionReport
 from engine.store.base import Recording, Store
-from engine.store.opening import open_store, there_is_one
+from engine.store.opening import is_archive, open_store, there_is_one
 from engine.store.recording.options import RecordOptions
 from engine.store.recording.recorder import CHECK_EVERY_S, Listen, Recorder
-from engine.store.recording.retention import enforce, outgrown
+from engine.store.recording.retention import enforce, forecast, outgrown
 
 REMOVED_KEPT = 20
 CLOSE_S = 5.0
@@ -49,6 +50,7 @@ class RecordingState(Struct, frozen=True):
     hint: str
     found: tuple[Recording, ...]
     removed: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 class RecordingDesk:
@@ -71,6 +73,7 @@ class RecordingDesk:
         self._began_s = 0.0
         self._error = self._hint = ""
         self._removed: deque[str] = deque(maxlen=REMOVED_KEPT)
+        self._warnings: tuple[str, ...] = ()
         self._lock = Lock()
         self._store_lock = Lock()
 
@@ -83,7 +86,8 @@ class RecordingDesk:
         with self._store_lock:
             if self._store is None:
                 self._store = open_store(self.options.store_url)
-                self._removed += enforce(self._store, self.options, self._clock.now_ns())
+                self._error = self._hint = ""  # what kept it from being opened is over
+                self._keep_limits(self._store)
             return self._store
 
     def look_back(self) -> None:
@@ -109,6 +113,7 @@ class RecordingDesk:
                 )
             if not keys:
                 raise StoreError("nothing to record was chosen", hint="Choose at least one feed.")
+            self._check_clocks(keys)
             store = self.store()
             recorder = Recorder(
                 store, self._hub, tuple(dict.fromkeys(keys)), options=self.options, clock=self._clock, note=note,
@@ -120,6 +125,17 @@ class RecordingDesk:
             self._error = self._hint = ""
             log.info("recording %s of %d feeds into %s", recorder.recording.id, len(keys), store.place)
             return recorder.recording
+
+    def _check_clocks(self, keys: Sequence[FeedKey]) -> None:
+        """Feeds that stand at different times have no order in which they could be played again."""
+        venues = {key[0] for key in keys if key[0] in self._hub.connectors}
+        replays = {name for name in venues if self._hub.connectors[name].capabilities.source == "replay"}
+        clocks = {name.partition("/")[0] if name in replays else "" for name in venues}
+        if len(clocks) > 1:
+            raise StoreError(
+                f"{', '.join(sorted(venues))} run by different clocks",
+                hint="Record what is live by itself, and of recordings that are played one at a time.",
+            )
 
     def stop(self) -> Recording | None:
         """End the recording that runs, within 2 s; what it became, None where none ran."""
@@ -158,20 +174,42 @@ class RecordingDesk:
         found = tuple(self._store.found_cut_off) if self._store is not None else ()
         if recorder is None:
             return RecordingState(
-                None, 0.0, 0, 0.0, None, 0, 0, 0, self._error, self._hint, found, tuple(self._removed)
-            )
+                None, 0.0, 0, 0.0, None, 0, 0, 0, self._error, self._hint, found, tuple(self._removed), self._warnings,
+            )  # fmt: skip
         said = recorder.progress()
         return RecordingState(
             recorder.recording if recorder.running else None, monotonic() - self._began_s, said.events, said.rate,
             said.bytes, said.waiting, said.dropped, said.gaps, said.error, said.hint, found, tuple(self._removed),
+            self._warnings,
         )  # fmt: skip
 
     def _tidy(self, store: Store) -> str:
         """Keep to the limits; why the running recording must end, empty when it need not."""
-        self._removed += enforce(store, self.options, self._clock.now_ns())
-        if outgrown(store, self.options):
-            return f"it alone exceeds the {self.options.max_gb:g} GB that RECORD_MAX_GB allows"
-        return ""
+        self._keep_limits(store)
+        return outgrown(store, self.options, self._clock.now_ns())
+
+    def _keep_limits(self, store: Store) -> None:
+        """Delete what has to go, and say what will be next; an archive is left as it is."""
+        if is_archive(self.options.store_url):
+            return
+        now_ns = self._clock.now_ns()
+        self._removed += enforce(store, self.options, now_ns)
+        self.look_ahead(store)
+
+    def look_ahead(self, store: Store) -> tuple[str, ...]:
+        """What will be deleted before long; logged when it changes, in more than the figures.
+
+        Raises:
+            StoreError: the store cannot be asked.
+        """
+        if is_archive(self.options.store_url):
+            return ()
+        before, self._warnings = self._warnings, tuple(forecast(store, self.options, self._clock.now_ns()))
+        known = {_without_figures(line) for line in before}
+        for line in self._warnings:
+            if _without_figures(line) not in known:
+                log.warning("%s", line)
+        return self._warnings
 
     def close(self) -> None:
         """End the recording, if one runs, and let go of the store."""
@@ -182,3 +220,7 @@ class RecordingDesk:
             store, self._store = self._store, None
         if store is not None:
             store.close()
+
+
+def _without_figures(line: str) -> str:
+    return re.sub(r"[\d.,]+ (?=bytes|[kMG]B)", "", line)

@@ -17,6 +17,7 @@ from engine.store.playable import Playable
 
 NEWEST = "newest"
 NAMES_SHOWN = 3
+ASKS = "Did you mean "
 
 
 def find_recording(
@@ -46,7 +47,9 @@ def find_recording(
         return _in_store(open_store(store_url, read_only=True), name)
     except StoreError as error:
         near = get_close_matches(name, captures_in(captures), n=NAMES_SHOWN, cutoff=0.4)
-        hint = f"Did you mean {', '.join(near)}? {error.hint}".strip() if near else error.hint
+        own = error.hint.removeprefix(ASKS)
+        both = f"{', '.join(near)} or {own}" if own != error.hint else f"{', '.join(near)}? {own}".strip()
+        hint = f"{ASKS}{both}" if near else error.hint
         raise StoreError(f"{name!r} is neither a file nor a capture in {captures}, and {error}", hint=hint) from error
 
 

@@ -45,6 +45,11 @@ def there_is_one(url: str) -> bool:
     return urlsplit(url).scheme != "duckdb" or file_of(url).exists()
 
 
+def is_archive(url: str) -> bool:
+    """Whether this is a place that is only read."""
+    return urlsplit(url).scheme in ("parquet", "s3")
+
+
 def file_of(url: str) -> Path:
     """The file that a `duckdb:///…` URL names.
 

@@ -21,6 +21,10 @@ from engine.store.playable import About, Published
 
 LOOKED_AT = 1_000
 """Entries that show what a recording holds."""
+LACKS = (
+    "Quotes that the book had overtaken when they came were not recorded: figures of order flow that count every quote "
+    "may differ a little from those of that time."
+)
 NOT_OF_THE_MARKET = (Signal, OrderUpdate, Fill)
 """What somebody thought or did at that time. It is not said again, and no order of the past goes anywhere."""
 
@@ -44,8 +48,7 @@ class PlayableTape:
         self.recording = recording
         self.title = recording.note or recording.id
         self.feeds = recording.feeds
-        self.start_ns = recording.started_ns
-        self.end_ns = recording.started_ns if recording.ended_ns is None else recording.ended_ns
+        self.start_ns, self.end_ns = self._span()
 
     def about(self, venue: str) -> About:
         """As its first entries show it."""
@@ -56,7 +59,22 @@ class PlayableTape:
             if type(event) is BookSnapshot:
                 depth = max(depth, len(event.bids), len(event.asks))
             trades = trades or type(event) is Trade
-        return About(depth, trades, "as recorded: gaps are told")
+        return About(depth, trades, "as recorded: gaps are told", LACKS)
+
+    def _span(self) -> tuple[int, int]:
+        """When it begins and ends: by this machine's clock, or, where a replay was recorded, by the replay's."""
+        recording = self.recording
+        first = next(self._said_by_the_market(0), None)
+        if first is None or first.source != "replay":
+            return recording.started_ns, recording.ended_ns or recording.started_ns
+        # As many as there are, they have at least such numbers.
+        last = self._said_by_the_market(max(0, recording.events - LOOKED_AT))
+        return first.received_ns, max([event.received_ns for event in last], default=first.received_ns)
+
+    def _said_by_the_market(self, from_index: int) -> Iterator[MarketEvent]:
+        for entry in self.store.read(self.recording.id, from_index=from_index):
+            if type(entry.event) not in NOT_OF_THE_MARKET:
+                yield entry.event  # type: ignore[misc]
 
     def make_feed(self, key: FeedKey, clock: Clock) -> Feed:
         return FeedCopy(key[0], key[1], clock=clock, source="replay")

@@ -14,11 +14,15 @@ from engine.market.events import MarketEvent
 
 
 class About(Struct, frozen=True):
-    """What a recording holds of a venue: levels a side (0: no book), whether trades, how gaps were noticed."""
+    """What a recording holds of a venue: levels a side (0: no book), whether trades, how gaps were noticed.
+
+    `lacks` says what of the live market is not in it, in a sentence; empty where nothing is known to be missing.
+    """
 
     depth: int
     trades: bool
     gap_detection: str
+    lacks: str = ""
 
 
 Published = Sequence[tuple[FeedKey, MarketEvent]]

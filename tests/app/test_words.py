@@ -14,6 +14,7 @@ from app.words import (
     plain,
     seconds,
     sentences,
+    venue_name,
     without_folders,
     word,
 )
@@ -119,6 +120,12 @@ def test_files_are_named_without_their_folders() -> None:
     assert without_folders("cannot open '/srv/me/x'") == "cannot open 'x'"
     assert without_folders("duckdb:///data/tape.duckdb") == "duckdb:///data/tape.duckdb"
     assert without_folders("BTC/USDT at https://a.example/b/c, 3/4") == "BTC/USDT at https://a.example/b/c, 3/4"
+
+
+def test_a_venue_of_a_recording_is_called_by_its_own_name() -> None:
+    assert venue_name("replay:20240808-120509-3f2a9c/ccxt:bybit") == "ccxt:bybit"
+    assert venue_name("replay:monday.jsonl.gz") == "replay:monday.jsonl.gz"
+    assert venue_name("mock:alpha") == "mock:alpha"
 
 
 def test_a_tick_of_a_dear_coin_does_not_look_like_nothing() -> None:

@@ -19,6 +19,8 @@ BAR_S = 5
 MIDS_TABLE = "mids"
 SECOND_NS = 1_000_000_000
 UNKNOWN = float("nan")
+LONGEST_S = 86_400
+"""A record with a longer silence in it is two; the later one is kept."""
 
 
 class GridRecord(Section):
@@ -77,6 +79,30 @@ class GridRecord(Section):
         self._five = self._ten = UNKNOWN
 
     def on_timer(self, t_ns: int) -> None:
+        if self.first_ns is not None:
+            # Edges are not told of in a long silence, but places here are counted in seconds.
+            missed = (t_ns - self.first_ns) // SECOND_NS - len(self.mids)
+            if missed > LONGEST_S:
+                self._begin_anew()
+            elif missed:
+                self._stand_still(missed)
+        self._pass(t_ns)
+
+    def _stand_still(self, seconds: int) -> None:
+        for kept in (self.mids, self.spreads, *self.imbalances.values()):
+            kept.extend([kept[-1]] * seconds)
+        for flowed in (self.ofi, self.signed):
+            flowed.extend([0.0] * seconds)
+
+    def _begin_anew(self) -> None:
+        self.first_ns = None
+        for kept in (self.mids, self.spreads, self.ofi, self.signed, *self.imbalances.values()):
+            del kept[:]
+        self.bars.clear()
+        self._bar = None
+
+    def _pass(self, t_ns: int) -> None:
+        """Write down how things stand at an edge, and what flowed in the second before."""
         if self.first_ns is None:
             self.first_ns = t_ns
             self._ofi = 0.0

@@ -16,7 +16,7 @@ from engine.feed.mailbox import FeedKey
 from engine.market.events import FeedState, MarketEvent, Trade
 from engine.store.captures.handovers import Successors
 from engine.store.captures.notes import read_note
-from engine.store.captures.reader import Damage, Record, read_capture
+from engine.store.captures.reader import Damage, Record, read_capture, segments
 from engine.store.captures.verify import FrameReader
 from engine.store.playable import About, Published
 
@@ -63,7 +63,10 @@ class PlayableCapture:
             for item in whole.items(record):
                 if type(item) in _EVENTS and item.symbol:
                     keys.setdefault((self.reader.name, item.symbol, STREAM))
-        for record in records:
+        parts = segments(self.path)
+        # When it ends, the last of several files says: the others need not be read for that.
+        rest = records if len(parts) == 1 else read_capture(parts[-1], lambda damage: None)
+        for record in rest:
             last_ns = max(last_ns, record.received_ns)
         if not first_ns:
             raise StoreError(f"{self.path}: there is nothing in it that can be played", hint="Choose another file.")

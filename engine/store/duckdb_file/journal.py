@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from engine.errors import StoreError
 from engine.store.base import CandleBar, Entry, Gap, MarketDepth, QualityNote, Unwritable
 
 _HEAD = 8
@@ -69,15 +70,29 @@ class Journal:
         self.size += len(record)
 
     def records(self) -> Iterator[Written]:
-        """Everything that was written to its end, oldest first."""
+        """Everything that was written to its end, oldest first.
+
+        Raises:
+            StoreError: a record is whole, and of a form that is not known here.
+        """
         at = 0
         while at + _HEAD <= self.size:
             head = os.pread(self._file, _HEAD, at)
             length = int.from_bytes(head[:4], "little")
+            # A machine that lost its power may leave zeros, which would pass for an empty record with a right checksum.
+            if not 0 < length <= self.size - at - _HEAD:
+                return
             payload = os.pread(self._file, length, at + _HEAD)
             if len(payload) < length or zlib.crc32(payload) != int.from_bytes(head[4:], "little"):
                 return
-            yield _decode(payload)
+            try:
+                written = _decode(payload)
+            except msgspec.DecodeError as error:
+                raise StoreError(
+                    f"{self._path}: another version wrote it ({error})",
+                    hint="Open the store once with that version, or move this file away; it stays as it is.",
+                ) from error
+            yield written
             at += _HEAD + length
 
     def clear(self) -> None:

@@ -70,6 +70,8 @@ class DuckdbStore(RecordingTables):
             self._serial = self._last_serial()
             self._waiting = self._left_behind(self._journal)
             self._bring_in()
+            # Also where nothing was brought in: behind a record that was cut off, what comes next would not be read.
+            self._journal.clear()
             for number, recording_id, ended_ns in self._unended():
                 connection.execute("INSERT INTO endings VALUES (?, ?, 'cut off')", [number, ended_ns])
                 self._was_cut_off(recording_id)
@@ -80,7 +82,9 @@ class DuckdbStore(RecordingTables):
         found = [one for one in journal.records() if one.serial > self._serial]
         strange = [one for one in found if one.recording_id not in ids]
         if strange:
-            log.warning("%s: the journal has %d batches of recordings that are not here", self.place, len(strange))
+            log.warning(
+                "%s: the journal has %d batches of recordings that are not here: dropped", self.place, len(strange)
+            )
         self._serial = max([self._serial, *[one.serial for one in found]])
         return [one for one in found if one.recording_id in ids]
 

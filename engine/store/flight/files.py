@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import platform
 from pathlib import Path
@@ -13,8 +14,11 @@ from msgspec import Struct
 from engine.errors import StoreError
 from engine.store.captures.notes import encode_note
 from engine.store.flight.segments import ENDING, PART, Segment, SegmentFile
+from engine.store.report import size_words
 
 MANIFEST = "manifest.json"
+
+log = logging.getLogger(__name__)
 
 
 class FlightLimits(Struct, frozen=True):
@@ -123,8 +127,10 @@ class FlightFiles:
             file.finish()
             self._done.append(file.segment)
         while not self._single and len(self._done) > 1 and self.size_bytes > self._limits.total_bytes:
-            (self.place / self._done.pop(0).name).unlink(missing_ok=True)
+            oldest = self.place / self._done.pop(0).name
+            oldest.unlink(missing_ok=True)
             self.removed += 1
+            log.warning("%s deleted: the recording exceeds %s", oldest, size_words(self._limits.total_bytes))
         self._save()
 
     def _segments(self) -> list[Segment]:

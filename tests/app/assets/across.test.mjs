@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { acrossColumns, wordOf } from '../../../app/assets/across.js';
 import { consolidate, standing, stepPrice } from '../../../app/assets/consolidate.js';
 import { FeedState } from '../../../app/assets/state.js';
-import { colorOf, letterOf } from '../../../app/assets/venues.js';
+import { colorOf, letterOf, venueName } from '../../../app/assets/venues.js';
 
 function feed({ state = 'live', ageS = 0, source = 'mock', bids = [100, 1], asks = [101, 2], staleAfterS = 5 } = {}) {
   const made = new FeedState();
@@ -72,4 +72,10 @@ test('six venues differ in letter and in colour, in both themes', () => {
     assert.equal(new Set([0, 1, 2, 3, 4, 5].map((i) => colorOf(i, { dark }))).size, 6);
   }
   assert.equal(new Set([0, 1, 2, 3, 4, 5].map(letterOf)).size, 6);
+});
+
+test('a venue of a recording is called by its own name', () => {
+  assert.equal(venueName('replay:20240808-120509-3f2a9c/ccxt:bybit'), 'ccxt:bybit');
+  assert.equal(venueName('replay:monday.jsonl.gz'), 'replay:monday.jsonl.gz');
+  assert.equal(venueName('mock:alpha'), 'mock:alpha');
 });

@@ -6,7 +6,7 @@ import { decode } from '../../../app/assets/codec.js';
 import { joined, signed } from '../../../app/assets/delta.js';
 import { domColumns } from '../../../app/assets/dom.js';
 import { sizeOf } from '../../../app/assets/flow_codec.js';
-import { marketTime, quantile, timeStep } from '../../../app/assets/flow_panel.js';
+import { filledSpan, gapBetween, marketTime, quantile, timeStep, unseen } from '../../../app/assets/flow_panel.js';
 import { FlowState, SECONDS_KEPT } from '../../../app/assets/flow_state.js';
 import { candles, joinedCells } from '../../../app/assets/footprint.js';
 import { worded } from '../../../app/assets/gauges.js';
@@ -131,4 +131,30 @@ test('a recording has its own time, a live market the clock on the wall', () => 
   assert.equal(marketTime({ offsetMs: 10 }, { atMs: 99_000 }, 100_010), 100_000);
   assert.equal(marketTime({ offsetMs: 10 }, { atMs: 5 }, 100_010), 5);
   assert.equal(marketTime(null, null, 7), 7);
+});
+
+test('a gap of the page is no gap where the analysis went on, and one that is open or short stays whole', () => {
+  const seconds = [1, 2, 3, 4, 9, 10].map((s) => ({ t: s * 1000, mid: s === 4 ? NaN : 100 }));
+  assert.deepEqual(unseen([500, 8500], seconds, 0, 20_000), [[3000, 8000]]);
+  assert.deepEqual(unseen([1200, 1300], seconds, 0, 20_000), [[1200, 1300]]);
+  assert.deepEqual(unseen([9500, NaN], seconds, 0, 20_000), [[9500, 20_000]]);
+  assert.deepEqual(unseen([500, 8500], seconds, 5000, 6000), [[5000, 6000]]);
+  assert.deepEqual(unseen([500, 8500], seconds, 9000, 20_000), []);
+  assert.deepEqual(unseen([0, 5000], [], 0, 20_000), [[0, 5000]]);
+});
+
+test('a line ends where a gap begins', () => {
+  const gaps = [1000, 2000, 5000, NaN];
+  assert.equal(gapBetween(gaps, 900, 2100), 1000);
+  assert.ok(Number.isNaN(gapBetween(gaps, 2000, 3000)));
+  assert.ok(Number.isNaN(gapBetween(gaps, 200, 900)));
+  assert.equal(gapBetween(gaps, 4900, 6000), 5000);
+  assert.equal(gapBetween(gaps, 5500, 6000), 5500);
+  assert.ok(Number.isNaN(gapBetween([], 0, 1)));
+});
+
+test('a window that has just begun is shown in part, never less than half a minute of it', () => {
+  assert.deepEqual([0, 29_000, 31_000, 61_000].map((known) => filledSpan(120_000, known)), [30_000, 30_000, 60_000, 120_000]);
+  assert.equal(filledSpan(60_000, 0), 30_000);
+  assert.equal(filledSpan(600_000, 700_000), 600_000);
 });

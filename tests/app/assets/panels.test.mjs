@@ -22,6 +22,11 @@ test('numbers are written with exact decimals, and unknown is a dash', () => {
   assert.equal(format.bps(0.023), '0.02 bps');
   assert.equal(format.bps(0.0016), '0.0016 bps');
   assert.equal(format.bps(0), '0.00 bps');
+  assert.equal(format.bps(-0.0057), '-0.0057 bps');
+  assert.equal(format.resting(0.00012, 3), '<0.001');
+  assert.equal(format.resting(0.0007, 3), '0.001');
+  assert.equal(format.resting(0, 3), '0.000');
+  assert.equal(format.resting(0.4, 0), '<1');
   assert.equal(format.bps(NaN), '–');
   assert.equal(format.age(7.9), '7 s');
   assert.equal(format.age(0.2), '<1 s');

@@ -106,6 +106,27 @@ def test_a_late_page_gets_what_the_others_have() -> None:
     assert last[flow_frames.HEAT][0] <= 10
 
 
+def test_where_the_analysis_begins_anew_no_page_can_continue_what_it_has() -> None:
+    market = Market()
+    market.frame()
+    known = market.channel.seq
+    market.play(2, 3)
+    market.line.look()
+    market.frame()
+    assert market.channel.seq == known + 1
+    market.feed.start_over()
+    market.line.detach()
+    market.clock.advance(-20.0)
+    market.play(1, 4)
+    market.line.attach(market.feed, TICK, derive_quotes=False)
+    market.play(3, 5)
+    market.line.look()
+    market.frame()
+    assert market.channel.seq == known + 3, "a page that has what came before asks for the whole"
+    whole = sections(market.channel.snapshot(market.clock.now_ns()))
+    assert whole[flow_frames.SECONDS][0] <= 5
+
+
 def test_before_anything_is_known_a_frame_says_nothing() -> None:
     channel = FlowChannel(flow_key(KEY), 3, lambda: None)
     channel.look(None)

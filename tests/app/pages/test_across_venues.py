@@ -9,7 +9,11 @@ from time import monotonic
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from engine.feed.mailbox import FeedKey
+from engine.store.base import Entered, Entry
+from engine.store.opening import open_store
 from tests.app.pages.dashboard import choose, dashboard, open_page, panel, press, settle
+from tests.engine.store.events import SECOND_NS, START_NS, snapshot, status
 
 pytestmark = pytest.mark.browser
 
@@ -47,10 +51,35 @@ COLOURS = """
 """
 
 
+def recorded(url: str) -> str:
+    """A recording of two venues that moved for a minute years ago, one of them with two symbols; its id."""
+    names = [("binance", "BTCUSDT"), ("binance", "ETHUSDT"), ("kraken", "XBT/USDT")]
+    keys: list[FeedKey] = [(venue, symbol, "stream") for venue, symbol in names]
+    store = open_store(url)
+    made = store.begin(keys, at_ns=START_NS, note="two venues")
+    said: list[tuple[FeedKey, Entered]] = [(key, status(key=key)) for key in keys]
+    for half in range(120):
+        said += [(key, snapshot(half / 2, key, sequence=half + 1)) for key in keys]
+    store.append(made.id, [Entry(index, key, event) for index, (key, event) in enumerate(said)])
+    store.end(made.id, at_ns=START_NS + 60 * SECOND_NS)
+    store.close()
+    return made.id
+
+
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"duckdb:///{tmp_path_factory.mktemp('store')}/tape.duckdb"
+
+
+@pytest.fixture(scope="module")
+def recording(url: str) -> str:
+    return recorded(url)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory, url: str, recording: str) -> Iterator[str]:
     log = tmp_path_factory.mktemp("across") / "app.log"
-    with dashboard(log, {"MOCK_SEED": "7", "HUB_LINGER_S": "1"}) as served:
+    with dashboard(log, {"MOCK_SEED": "7", "HUB_LINGER_S": "1", "STORE_URL": url}) as served:
         yield served
 
 
@@ -230,3 +259,32 @@ def test_each_page_is_found_again_as_it_was_left(page: Page) -> None:
     settle(page)
     expect(page.get_by_text("Nothing is running")).to_be_visible(timeout=10_000)
     expect(page.locator(".st-key-start button:enabled")).to_be_visible(timeout=10_000)
+
+
+def test_the_venues_of_a_recording_stand_side_by_side_at_the_age_they_had(
+    browser: Browser, address: str, recording: str
+) -> None:
+    tab = open_page(browser, f"{address}/recordings?recording={recording}")
+    press(tab, "replay-across")
+    names = [f"replay:{recording}/{venue}" for venue in ("binance", "kraken")]
+    for name in names:
+        expect_standing(tab, name, "live", 20)
+        expect(row(tab, name).locator("td").nth(8)).to_have_text(re.compile(r"^[01]\.\d s$"))
+        expect(row(tab, name)).to_contain_text("recording")
+    expect(tab.locator(".td-header")).to_contain_text("▶️ REPLAY – BTC/USDT")
+    expect(tab.locator(".td-header")).to_contain_text("2/2 venues count")
+    expect(row(tab, names[1]).locator("td").first).to_contain_text("kraken XBT/USDT")
+    press(tab, "replay-pause")
+    expect(tab.locator(".st-key-replay-deck")).to_contain_text(", paused", timeout=10_000)
+    tab.locator(".st-key-replay-speed").get_by_text("max", exact=True).click()
+    press(tab, "replay-resume")
+    expect(tab.locator(".st-key-replay-deck")).to_contain_text(", ended", timeout=20_000)
+    again = open_page(browser, tab.url)
+    expect_standing(again, names[0], "waiting", 20)
+    again.context.close()
+    tab.goto(f"{address}/recordings?recording={recording}")
+    settle(tab)
+    press(tab, "replay")
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        expect(tab.locator(f'.td-card[data-symbol="{symbol}"]')).to_be_visible(timeout=20_000)
+    tab.context.close()

@@ -108,6 +108,22 @@ def test_a_rule_is_made_fires_is_told_on_every_page_sent_and_acknowledged(page: 
     assert len(json.loads(rules.read_text())["rules"]) == 10
 
 
+def test_what_was_typed_last_is_saved_without_a_pause(page: Page, rules: Path) -> None:
+    table = page.locator('[data-table="rules"]')
+    before = int(table.get_attribute("data-rows") or 0)
+    page.locator('[class*="st-key-rule-condition-new"] input').fill("imbalance_10 > 0.99 for 60 s")
+    press(page, "rule-save")
+    expect(table).to_have_attribute("data-rows", str(before + 1), timeout=10_000)
+    made = json.loads(rules.read_text())["rules"][-1]
+    assert (made["condition"], made["name"]) == ("imbalance_10 > 0.99 for 60 s",) * 2
+    choose(page, "rule-chosen", made["name"])
+    page.locator(f'[class*="st-key-rule-name-{made["id"]}"] input').fill("One-sided")
+    press(page, "rule-save")
+    expect(table.locator(f'tr[data-rule="{made["id"]}"]')).to_contain_text("One-sided", timeout=10_000)
+    press(page, "rule-remove")
+    expect(table).to_have_attribute("data-rows", str(before), timeout=10_000)
+
+
 def test_tests_are_sent_seen_and_heard(page: Page) -> None:
     channel = page.locator('[data-channel="desk"]')
     sent = int(channel.get_attribute("data-sent") or 0)

@@ -66,6 +66,19 @@ def expect_painting(page: Page, name: str, at_least: int = 2) -> None:
     )
 
 
+# How many points of the price chart are in view: those of the mid, between the ends of its axis of time.
+POINTS_IN_VIEW = """
+() => {
+  const plot = window.__findPanel('price')?.querySelector('.js-plotly-plot');
+  const line = plot?.data?.find((trace) => trace.mode === 'lines' && trace.y?.some(Number.isFinite));
+  const range = plot?.layout?.xaxis?.range;
+  if (!line || !range) return 0;
+  const [from, to] = range.map((at) => new Date(String(at).replace(' ', 'T')).getTime());
+  const at = (text) => new Date(String(text).replace(' ', 'T')).getTime();
+  return [...line.x].filter((x, i) => Number.isFinite(line.y[i]) && at(x) >= from && at(x) <= to).length;
+}
+"""
+
 FIND_PANEL = """
 window.__findPanel = (name) => {
   const look = (root) => {
@@ -343,4 +356,24 @@ def _use_the_deck(tab: Page) -> None:
     expect_state(tab, "BTCUSDT", "live", 15)
     watch_panels(tab)
     expect_painting(tab, "ladder")
+    _see_the_market_of_that_time(tab)
+    tab.locator(".st-key-replay-speed").get_by_text("100×", exact=True).click()
+    _see_the_market_of_that_time(tab)
+    tab.locator(".st-key-replay-speed").get_by_text("max", exact=True).click()
+    expect(tab.locator(".td-live")).to_contain_text("Ended", timeout=30_000)
+    expect(deck).to_contain_text("00:05:04 of 00:05:04 UTC, ended")
+    press(tab, "replay-once-more")
+    expect(tab.locator(".td-live")).to_contain_text("Ended", timeout=30_000)
+    tab.wait_for_function(f"() => ({POINTS_IN_VIEW})() >= 10", timeout=15_000)
+
+
+def _see_the_market_of_that_time(tab: Page) -> None:
+    """The chart has its line in view, ages are those of a market that moves, and nothing calls it live."""
+    tab.wait_for_function(f"() => ({POINTS_IN_VIEW})() >= 10", timeout=15_000)
+    expect(tab.locator(".td-header")).to_contain_text("▶️ REPLAY")
+    expect(tab.locator(".td-header")).not_to_contain_text("🔴 LIVE")
+    expect(tab.locator(".td-badge")).to_have_text("RECORDING, NOT LIVE")
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        expect(card(tab, symbol)).to_contain_text(re.compile(r"[^\d.][0-4]\.\d s old"), timeout=10_000)
+    expect(panel(tab, "quotes")).to_contain_text("<1 s", timeout=10_000)
     expect_painting(tab, "price")

@@ -16,6 +16,8 @@ pytestmark = pytest.mark.browser
 
 VIEW = "/flow?connector=mock&run=1&symbols=BTC/USDT&symbols=ETH/USDT"
 DEMO = "demo_binance_spot_btc_eth_20240808_650s.jsonl.gz"
+THEN = re.compile(r"^(23:5\d|00:0\d):\d\d$")
+"""A time of day within that recording."""
 PANELS = ("heatmap", "dom", "delta", "footprint", "gauges", "tape", "happenings")
 
 # How many colours the canvas of a panel shows.
@@ -91,6 +93,8 @@ def test_every_panel_fills_from_the_running_market(page: Page) -> None:
     expect(figure(page, "spread_bps").locator("b")).to_have_text(re.compile(r"^\d.* bps$"))
     expect(page.locator('[data-table="signals"]')).to_be_visible()
     expect(page.locator(".td-regime")).to_have_attribute("data-regime", re.compile("."))
+    expect(page.locator(".td-strip")).to_be_visible()
+    expect(page.locator('.td-figures [data-figure="efficiency"]')).to_have_attribute("title", re.compile("moves"))
 
 
 def test_what_is_not_known_yet_is_a_dash_and_hover_explains_it(page: Page) -> None:
@@ -127,6 +131,16 @@ def test_zoom_stays_while_the_page_lives_and_the_panel_is_never_made_anew(page: 
     expect(follow).to_be_visible()
     follow.click()
     expect(follow).to_be_hidden()
+
+
+def test_a_lost_connection_is_shaded_on_every_chart(page: Page) -> None:
+    expect_at_least(page, "heatmap", "columns", 3, 30)
+    page.get_by_text("Simulated market", exact=True).click()
+    choose(page, "fault", "drop")
+    press(page, "fault-on")
+    for name in ("heatmap", "delta", "footprint"):
+        expect_at_least(page, name, "gaps", 1, 20)
+    expect(panel(page, "heatmap")).to_have_attribute("data-state", "LIVE", timeout=20_000)
 
 
 def test_another_symbol_in_focus_shows_its_own_order_flow(page: Page) -> None:
@@ -166,4 +180,15 @@ def test_a_recording_shows_its_order_flow(browser: Browser, tmp_path: Path) -> N
         expect_at_least(tab, "dom", "traded", 5, 30)
         expect_at_least(tab, "happenings", "events", 1, 60)
         expect(figure(tab, "spread_z").locator("b")).to_have_text(re.compile(r"\d"), timeout=30_000)
+        expect(tab.locator('[data-table="signals"] td').first).to_have_text(THEN, timeout=30_000)
+        begin_again(tab)
         tab.context.close()
+
+
+def begin_again(tab: Page) -> None:
+    """Moved back to its beginning, a recording leaves nothing behind that it has not yet come to."""
+    assert number_in(panel(tab, "heatmap"), "columns") >= 60
+    tab.locator(".st-key-replay-again button").first.click()
+    tab.wait_for_function("element => Number(element.dataset.columns) < 40", arg=panel(tab, "heatmap").element_handle())
+    expect_at_least(tab, "heatmap", "columns", 20, 60)
+    expect(tab.locator(".st-key-replay-deck")).to_contain_text("Replay 2024-08-08 23:5")

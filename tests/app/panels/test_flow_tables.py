@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from app.panels.flow_tables import _scores, fee_words
+from app.panels.flow_tables import _pressed, _scores, fee_words
+from engine.flow.signals.flow_signal import FlowSignal, Side, SignalType
 from engine.flow.signals.scoreboard import Record, judge
 from engine.market.terms import Terms
 from tests.engine.alerts.support import picture
@@ -29,3 +30,17 @@ def test_the_net_is_a_number_where_the_fee_is_known() -> None:
     shown = _scores(replace(picture(1, terms=Terms(5.0)), scores=scores))
     assert "3.00 bps" in shown
     assert 'data-fee="5.0"' in shown
+
+
+@pytest.mark.parametrize(
+    ("kind", "direction", "side", "words"),
+    [
+        (SignalType.LIQUIDITY_VACUUM, None, 1, "thin bids"), (SignalType.LIQUIDITY_VACUUM, None, -1, "thin asks"),
+        (SignalType.SPREAD_ANOMALY, None, 0, "warning"), (SignalType.OFI_PRESSURE, "sell", -1, "▼ sell"),
+    ],
+)  # fmt: skip
+def test_a_signal_names_the_side_that_it_is_about(
+    kind: SignalType, direction: Side | None, side: int, words: str
+) -> None:
+    signal = FlowSignal("mock", "BTC/USDT", kind, direction, side, 1.0, None, None, 0, 100.0, 5.0)
+    assert _pressed(signal) == words

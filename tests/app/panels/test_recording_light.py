@@ -47,6 +47,7 @@ def test_time_events_and_size_stand_beside_it() -> None:
 def test_what_is_lost_is_counted() -> None:
     assert "5 lost" in tape(dropped=5)
     assert "5 lost" in frames(lost=5)
+    assert "its oldest 2 files made room" in frames(removed=2)
 
 
 def test_trouble_is_told_with_what_to_do() -> None:
@@ -66,3 +67,7 @@ def test_neither_markup_nor_folders_of_the_server_reach_the_page() -> None:
     assert EVIL not in tape(error=EVIL)
     assert EVIL not in frames(venue=EVIL)
     assert "/home/me" not in frames(trouble="/home/me/captures/a-mock: no room")
+
+
+def test_that_something_will_be_deleted_is_told_on_every_page() -> None:
+    assert "deletions are due: see Recordings" in tape(warnings=("The store has 9 GB of 10 GB.",))

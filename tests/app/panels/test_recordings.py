@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+from msgspec.structs import replace
 from streamlit.testing.v1 import AppTest
 
 from app.panels.recording_store import limits
@@ -121,12 +122,15 @@ def test_a_store_that_is_no_store_leaves_the_rest_of_the_page_alone(here: Path) 
     assert "tape.duckdb" in plain_words(page.error[0].value)
     assert here.name not in page.error[0].value
     assert page.button(key="record")
+    live = draw("live_trading", connector="mock")
+    told = next(caption.value for caption in live.caption if "tape.duckdb" in plain_words(caption.value))
+    assert here.name not in told
 
 
 def test_limits_are_told_with_the_names_of_their_settings() -> None:
     told = limits(RecordOptions(keep_days=7.0, max_gb=2.0))
     assert "deleted after 7 days (RECORD_KEEP_DAYS)" in told
-    assert "above 2 GB (RECORD_MAX_GB)" in told
+    assert "above 2 GB (RECORD_MAX_GB; what ended within the last day stays)" in told
     free = limits(RecordOptions(keep_days=0.0, max_gb=0.0, depth_every_s=0.0, timeframes=()))
     assert "whatever their age" in free
     assert "without a limit of size" in free
@@ -185,3 +189,13 @@ def test_recording_is_switched_on_and_off_on_the_page(here: Path) -> None:
     assert engine().recording.state().recording is None
     assert not page.exception
     assert [one.ending for one in archive().store().recordings()] == ["stopped"]
+
+
+def test_what_will_be_deleted_is_told_on_the_page_before_it_is(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    leave_behind(here, end=True)
+    assert not draw().warning
+    monkeypatch.setattr(engine().recording, "options", replace(engine().recording.options, max_gb=1e-6))
+    [warning] = draw().warning
+    assert "that RECORD_MAX_GB allows" in plain_words(warning.value)
+    assert "Export what is to stay" in warning.value
+    assert len(archive().store().recordings()) == 1

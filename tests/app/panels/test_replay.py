@@ -73,7 +73,7 @@ def shown(deck: Deck) -> AppTest:
 
 
 def test_it_says_where_the_replay_is(deck: Deck) -> None:
-    assert "22:14:21 of 22:23:20 UTC" in shown(deck).markdown[0].value.replace("\\", "")
+    assert "2023-11-14 22:14:21 of 22:23:20 UTC" in shown(deck).markdown[0].value.replace("\\", "")
 
 
 def test_every_button_does_its_part(deck: Deck) -> None:
@@ -89,6 +89,12 @@ def test_every_button_does_its_part(deck: Deck) -> None:
     assert deck.pressed == [
         "pause", ("step", "event"), ("step", "book"), "resume", ("loop", True), ("speed", 100.0), ("speed", None),
     ]  # fmt: skip
+
+
+def test_at_the_end_it_is_played_once_more_from_the_beginning(deck: Deck) -> None:
+    deck.shown = replace(STATE, ended=True, at_ns=STATE.end_ns)
+    shown(deck).button(key="replay-once-more").click().run()
+    assert deck.pressed == [("seek", 0.0), "resume"]
 
 
 def test_the_slider_moves_the_replay_and_stays_where_it_was_put(deck: Deck) -> None:
@@ -132,6 +138,22 @@ def test_a_recording_of_a_moment_has_no_slider(deck: Deck) -> None:
 )
 def test_what_is_special_is_said(changed: dict[str, object], said: str) -> None:
     assert panel.words(replace(STATE, **changed)).endswith(said)
+
+
+def test_of_several_recordings_the_first_has_the_deck_and_the_page_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    decks = {"replay:monday": Deck(), "replay:tuesday": Deck()}
+    monkeypatch.setattr(panel, "replay_controls", decks.get)
+
+    def two() -> None:
+        from app.panels import replay
+
+        replay.show("mock", "replay:monday", "replay:tuesday")
+
+    tab = AppTest.from_function(two)
+    tab.run()
+    tab.button(key="replay-pause").click().run()
+    assert decks["replay:monday"].pressed == ["pause"]
+    assert any("first recording" in caption.value for caption in tab.caption)
 
 
 def test_a_venue_has_no_deck(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,6 +39,10 @@ def test_the_headline_says_live_only_while_something_is(feed: Feed | None, activ
     assert headline(VIEW, [feed], active, total, total) == words
 
 
+def test_a_recording_that_is_being_opened_connects_to_nothing() -> None:
+    assert headline(VIEW, [None], 0, 0, 0, played=True) == "▶️ Opening the recording ..."
+
+
 def test_polling_is_called_polling() -> None:
     view = View("fake", POLLING, 1.0, ("BTCUSDT",), True, "BTCUSDT", None)
     assert headline(view, [feed_in(FeedState.POLLING)], 1, 3, 3) == "🔴 LIVE (REST Polling) – 3 updates"

@@ -40,6 +40,7 @@ def test_a_condition_means_what_it_says(text: str, means: Condition) -> None:
         ("Delta_60 > 1", "There is no figure 'Delta_60'", "delta_60s"),
         ("qqqq > 1", "There is no figure 'qqqq'", "below the field"),
         ("mid", "After 'mid' a comparison", "For example"),
+        ("mid > 1e999", "'1e999' is more than can be compared with", ""),
         ("mid > high", "After 'mid >' a number", "For example"),
         ("mid > 3x", "After 'mid >' a number", "For example"),
         ("mid > 3 for", "After 'mid > 3 for' a duration", "For example"),

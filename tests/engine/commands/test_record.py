@@ -51,6 +51,7 @@ def test_an_interruption_is_a_good_end(tmp_path: Path, how: signal.Signals) -> N
     process.stdout.readline()
     process.stdout.readline()
     process.send_signal(how)
+    process.send_signal(how)  # as `timeout` does, and an impatient hand
     out, error = process.communicate(timeout=WITHIN_S)
     assert process.returncode == 0, error
     assert "stopped:" in out

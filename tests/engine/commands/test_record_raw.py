@@ -39,6 +39,16 @@ def test_several_venues_are_recorded_into_a_folder_each(tmp_path: Path, capsys: 
     assert "nothing wrong" in capsys.readouterr().out
 
 
+def test_without_a_place_they_go_to_where_captures_are_looked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAPTURES_DIR", str(tmp_path / "captures"))
+    store = f"duckdb:///{tmp_path}/tape.duckdb"
+    assert main(["record", "mock:BTC/USDT", "--raw", "--minutes", "0.025", "--store", store]) == 0
+    [folder] = (tmp_path / "captures").iterdir()
+    assert f"raw frames of mock into {folder}" in capsys.readouterr().out
+
+
 def test_a_place_that_cannot_be_written_ends_the_command_before_anything_is_recorded(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,6 +6,9 @@ from engine.clock import ManualClock
 from engine.feed.feed import Feed
 from engine.feed.sync import WholeBooks
 from engine.feed.trade_numbers import MISSING_TRADES_KEPT
+from engine.flow.book.top import TopOfBook
+from engine.flow.section import Observer
+from engine.flow.state import BookState
 from engine.market.events import BookDelta, BookSnapshot, FeedState, FeedStatus, MarketEvent, Quote, Source, Trade
 from tests.engine.support import (
     ASKS,
@@ -187,6 +190,17 @@ def test_an_impossible_quote_is_not_published(bid: float, ask: float, size: floa
     assert feed.push(quote(200, bid, ask, size)) == ()
     assert feed.quote is None
     assert feed.quality.crossed + feed.quality.decode_errors == 1
+
+
+@pytest.mark.parametrize(("bid", "ask"), [(0.0, 100.0), (100.0, 0.0), (100.0, float("inf"))])
+def test_a_quote_without_a_side_ends_what_the_observer_knows(bid: float, ask: float) -> None:
+    feed, top = live_feed(100), TopOfBook(0.5)
+    feed.observer = Observer([top])
+    feed.push(quote(105, 100.0, 100.5))
+    feed.push(quote(106, bid, ask))
+    assert top.state is BookState.RESYNC
+    feed.push(quote(107, 100.0, 100.5))
+    assert (top.mid, top.ofi_last) == (100.25, None)
 
 
 def test_trades_in_order_are_published_and_counted() -> None:

@@ -70,12 +70,29 @@ def test_a_long_silence_is_a_break_and_a_very_long_one_begins_the_grid_anew() ->
     say(observer, 0.5 + SILENCE_NS / 1e9)
     assert ("reset", 5.5) not in diary.told
     say(observer, 11)
-    assert ("reset", 11) in diary.told
+    assert ("reset", 10.5) in diary.told
     diary.told.clear()
     later = 11 + LONGEST_SILENCE_NS / 1e9 + 10.5
     say(observer, later)
     say(observer, later + 1)
-    assert diary.told == [("reset", later), ("quote", later), ("edge", later + 0.5), ("quote", later + 1)]
+    seconds = [("edge", float(edge)) for edge in range(11, 16)]
+    assert diary.told == [
+        *seconds, ("reset", 16), ("quote", later), ("edge", later + 0.5), ("quote", later + 1),
+    ]  # fmt: skip
+
+
+def test_silence_ends_what_is_known_at_the_same_moment_whether_or_not_somebody_counts_the_seconds() -> None:
+    watched, played = Diary(), Diary()
+    live, replay = Observer([watched]), Observer([played])
+    for observer in (live, replay):
+        say(observer, 0.5)
+    for second in range(1, 20):
+        live.on_time(round(second * 1e9) + 1)
+    for observer in (live, replay):
+        say(observer, 20.5)
+    assert watched.told == played.told
+    assert watched.told.index(("edge", 5)) < watched.told.index(("reset", 5.5)) < watched.told.index(("edge", 6))
+    assert [what for what, _ in watched.told].count("reset") == 1
 
 
 def test_a_section_is_told_only_what_it_has_a_method_for() -> None:

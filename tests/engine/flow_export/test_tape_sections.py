@@ -36,6 +36,22 @@ def test_bars_hold_what_flowed_after_the_edge_before_and_up_to_their_own() -> No
     assert [row["trades"] for row in rows[2:]] == [0] * len(rows[2:])
 
 
+def test_a_quote_stands_through_a_silence_and_not_through_a_break() -> None:
+    def bars(reason: str | None) -> list[tuple[object, ...]]:
+        observer = Observer(tape_sections(0.01, 0.0))
+        for half in range(4):
+            observer.on_bbo(START + half * SECOND // 2 + 1, 99.99, 3.0, 100.01, 1.0)
+        if reason is not None:
+            observer.on_reset(observer.last_ns + 1, reason)
+        observer.on_bbo(START + 20 * SECOND, 98.99, 1.0, 99.01, 1.0)
+        observer.finish(observer.last_ns)
+        return [tuple(row[1:5]) for row in observer.tables()["bars_1s"].rows]
+
+    assert bars(None)[2:-1] == [(10_000.0, 2.0, 0.5, 0.0)] * 16
+    assert bars(None)[-1] == (9_900.0, 2.0, 0.0, 0.0)
+    assert bars("a gap")[2:-1] == [(None, None, None, 0.0)] * 16
+
+
 def test_trades_orders_and_profile_add_up() -> None:
     found, _ = _found([(1.2, 100.01, 1.0, 1), (1.3, 99.99, 2.0, -1), (1.4, 100.0, 4.0, 0), (1.5, 100.01, 3.0, 1)])
     assert found["trades"] == {

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from engine.clock import ManualClock
+from engine.connector import Capabilities
 from engine.engine import Engine
 from engine.errors import StoreError
 from engine.market.orders import ExecutionReport, OrderStatus
@@ -15,6 +16,7 @@ from engine.market.signal import Signal
 from engine.store.base import Recording
 from engine.store.desk import RecordingDesk
 from engine.store.duckdb_file.store import DuckdbStore
+from engine.store.parquet.export import export_parquet
 from engine.store.recording.options import RecordOptions
 from engine.store.recording.retention import DAY_NS, enforce
 from tests.engine.store.events import KEY, START_NS, fill, order, run_of, trade
@@ -111,6 +113,21 @@ def test_nothing_to_record_is_said(engine: Engine) -> None:
         engine.recording.start([])
 
 
+def test_feeds_that_run_by_different_clocks_are_not_recorded_together(options: RecordOptions) -> None:
+    class Played(FakeConnector):
+        capabilities = Capabilities(streaming=True, polling=False, depth=50, trades=True, source="replay")
+
+    names = ("replay:monday/binance", "replay:monday/kraken", "replay:tuesday")
+    connectors = {"binance": FakeConnector(), **{name: Played(name) for name in names}}
+    engine = Engine(connectors, {}, recording=options)
+    monday, other, tuesday = [(name, "BTCUSDT", "stream") for name in names]
+    for together in ([BTC, monday], [monday, tuesday]):
+        with pytest.raises(StoreError, match="different clocks"):
+            engine.recording.start(together)
+    assert engine.recording.start([monday, other]).feeds == (monday, other)
+    engine.close()
+
+
 def test_a_closed_engine_has_ended_its_recording(options: RecordOptions, connector: FakeConnector) -> None:
     engine = Engine({"binance": connector}, {}, clock=connector.clock, recording=options)
     recording = engine.recording.start([BTC])
@@ -147,8 +164,9 @@ def test_a_store_that_cannot_be_opened_is_told_and_can_be_tried_again(
     with pytest.raises(StoreError):
         engine.recording.start([BTC])
     (tmp_path / "data" / "tape.duckdb").unlink()
+    engine.recording.store()
+    assert engine.recording.state().error == engine.recording.state().hint == ""
     engine.recording.start([BTC])
-    assert engine.recording.state().error == ""
 
 
 def test_recordings_that_are_too_old_go_when_the_store_is_opened(
@@ -157,19 +175,23 @@ def test_recordings_that_are_too_old_go_when_the_store_is_opened(
     old, young = old_recording(options, 31), old_recording(options, 29)
     desk = RecordingDesk(engine.hub, replace(options, keep_days=30.0), clock=connector.clock)
     assert [one.id for one in desk.store().recordings()] == [young]
-    assert desk.state().removed == (f"recording {old} deleted: older than 30 days",)
+    [line] = desk.state().removed
+    assert line.startswith(f"recording {old} of 2023-10-14 22:13:20 UTC (mock BTCUSDT, ")
+    assert line.endswith("deleted: older than 30 days")
     desk.close()
 
 
 def test_the_oldest_recordings_go_while_all_together_are_too_large(
     options: RecordOptions, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    oldest, newest = old_recording(options, 2, 60_000), old_recording(options, 1, 60_000)
+    oldest, newest = old_recording(options, 3, 60_000), old_recording(options, 2, 60_000)
     store = DuckdbStore(tmp_path / "data" / "tape.duckdb")
     room = store.size() * 0.75
     said = enforce(store, replace(options, max_gb=room / 1e9), START_NS)
     assert [one.id for one in store.recordings()] == [newest]
-    assert said == [f"recording {oldest} deleted: all recordings together exceed {room / 1e9:g} GB"]
+    assert len(said) == 1
+    assert said[0].startswith(f"recording {oldest} of ")
+    assert said[0].endswith(f"deleted: all recordings together exceed {room / 1e9:g} GB")
     assert said[0] in caplog.text
     assert enforce(store, replace(options, max_gb=room / 1e9), START_NS) == []
     store.close()
@@ -181,6 +203,31 @@ def test_a_limit_of_nothing_deletes_nothing(options: RecordOptions, tmp_path: Pa
     assert enforce(store, replace(options, keep_days=0.0, max_gb=0.0), START_NS) == []
     assert len(store.recordings()) == 1
     store.close()
+
+
+def test_what_will_go_is_logged_once_before_it_goes(
+    engine: Engine, connector: FakeConnector, options: RecordOptions, caplog: pytest.LogCaptureFixture
+) -> None:
+    old = old_recording(options, 29.5)
+    desk = RecordingDesk(engine.hub, replace(options, keep_days=30.0), clock=connector.clock)
+    store = desk.store()
+    assert desk.look_ahead(store) == desk.look_ahead(store) == desk.state().warnings
+    assert f"Recording {old} of " in desk.state().warnings[0]
+    assert caplog.text.count("will be deleted at") == 1
+    assert desk.state().removed == ()
+    desk.close()
+
+
+def test_an_archive_is_left_as_it_is(engine: Engine, options: RecordOptions, tmp_path: Path) -> None:
+    old_recording(options, 300)
+    store = DuckdbStore(tmp_path / "data" / "tape.duckdb")
+    export_parquet(store, store.recordings()[0].id, tmp_path / "archive")
+    store.close()
+    limited = replace(options, store_url=f"parquet:///{tmp_path}/archive", keep_days=1.0, max_gb=1e-9)
+    desk = RecordingDesk(engine.hub, limited)
+    assert len(desk.store().recordings()) == 1
+    assert desk.look_ahead(desk.store()) == ()
+    desk.close()
 
 
 def test_a_recording_that_alone_is_too_large_ends_with_that_reason(

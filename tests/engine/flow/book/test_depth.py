@@ -69,6 +69,7 @@ def test_the_mean_prices_are_weighted_by_the_other_side() -> None:
 
 
 def test_a_cost_is_never_extrapolated() -> None:
+    # The hand-worked case T02.
     assert depth.cost_bps(ASKS, MID, 305) == pytest.approx(116.08623548922102, rel=1e-12)
     assert depth.cost_bps(ASKS, MID, 10_000) is None
     assert depth.cost_bps(NONE, MID, 1) is None

@@ -13,6 +13,7 @@ from tests.engine.flow.books import at, quote
 
 
 def test_the_hand_worked_adjustment() -> None:
+    # The hand-worked case T20.
     still, moving = np.array([[0.4, 0.2], [0.2, 0.4]]), np.array([[0.1, 0.3], [0.3, 0.1]])
     found = solve(still, moving, np.array([-0.1, 0.1]), [1, 0])
     assert found is not None

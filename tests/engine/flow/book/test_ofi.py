@@ -14,6 +14,7 @@ QUOTES = [(100, 5, 101, 4), (100, 7, 101, 4), (101, 3, 102, 6), (100, 2, 102, 6)
 
 
 def test_each_quote_adds_what_bids_gained_and_asks_lost() -> None:
+    # The hand-worked case T03.
     top = TopOfBook(1.0)
     ofi = BestOfi(top)
     events = []
@@ -50,6 +51,7 @@ def test_a_window_that_reaches_behind_a_break_is_not_known() -> None:
 
 
 def test_levels_are_compared_by_their_rank() -> None:
+    # The hand-worked case T04.
     levels = LevelOfi(2)
     teller = BookTeller(levels)
     teller.snapshot(0, [(100, 5), (99, 2)], [(101, 4), (102, 9)])

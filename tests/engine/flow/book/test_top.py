@@ -11,6 +11,7 @@ from tests.engine.flow.books import at, quote
 
 
 def test_the_best_prices_give_spread_mid_imbalance_and_weighted_mid() -> None:
+    # The hand-worked case T01.
     top = TopOfBook(0.01)
     quote(top, 0, 100.0, 3.0, 100.02, 1.0)
     said = top.readings(at(0))
@@ -33,6 +34,7 @@ def spreads(minimum_s: float) -> TopOfBook:
 
 
 def test_a_spread_is_unusual_by_time_not_by_count_and_never_part_of_its_own_baseline() -> None:
+    # The hand-worked case T05.
     assert spreads(0).spread_history(at(30)) == (4.0, 1.0, 0.0, 1.0)
 
 
@@ -50,6 +52,7 @@ def test_the_spread_leaves_the_window() -> None:
 
 
 def test_a_locked_book_has_a_mid_but_no_spread_for_the_history() -> None:
+    # The hand-worked case T25.
     top = TopOfBook(1.0, window_s=30, warm_s=0)
     quote(top, 0, 100, 1, 101, 1)
     quote(top, 1, 100, 1, 100, 1)

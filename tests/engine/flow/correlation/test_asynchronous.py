@@ -46,6 +46,7 @@ def streamed(one: Pairs, other: Pairs) -> OverlapCovariance:
 
 
 def test_overlapping_returns_by_hand() -> None:
+    # The hand-worked case T19.
     assert overlap_covariance(ticks(X), ticks(Y)) == 4.0
     assert (squared_path(ticks(X)), squared_path(ticks(Y))) == (5.0, 5.0)
     assert overlap_correlation(ticks(X), ticks(Y)) == pytest.approx(0.8)

@@ -9,6 +9,7 @@ from engine.flow.regimes.change_point import RunLength, VolatilityChange
 
 
 def test_after_one_observation_a_change_has_the_probability_of_the_hazard() -> None:
+    # The hand-worked case T18.
     for value in (-7.0, 0.0, 0.3, 100.0):
         run = RunLength(hazard=0.01)
         run.add(value)

@@ -11,6 +11,7 @@ EVEN = TwoStateModel(((0.9, 0.1), (0.1, 0.9)), (1.0, 3.0), (0.5, 0.5))
 
 
 def test_the_filter_gives_the_probability_of_the_excited_state() -> None:
+    # The hand-worked case T17.
     forward = TwoStateFilter(EVEN)
     assert forward.probability is None
     assert forward.add(3.0) == pytest.approx(0.9479149938275155, rel=1e-12)

@@ -17,6 +17,7 @@ def efficiency(*mids: float | None, span: int = 4) -> EfficiencyRatio:
 
 
 def test_the_efficiency_ratio_is_net_move_over_path() -> None:
+    # The hand-worked case T16.
     assert efficiency(1, 2, 3, 2, 4).ratio == pytest.approx(0.6)
 
 

@@ -19,6 +19,7 @@ def trace(machine: Hysteresis, *scores: tuple[float, float | None]) -> list[tupl
 
 
 def test_the_trace_of_hold_hysteresis_and_cooldown() -> None:
+    # The hand-worked case T26.
     machine = Hysteresis(on=0.8, off=0.5, hold_s=0.5, cooldown_s=10)
     scores = [(0, 0.2), (1, 0.9), (1.3, 0.95), (1.6, 0.9), (2, 0.6), (3, 0.4), (4, 0.95), (5, 0.95), (12, 0.95)]
     assert trace(machine, *scores) == [(1.6, "on"), (3, "off"), (12, "on")]

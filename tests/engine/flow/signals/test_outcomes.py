@@ -29,6 +29,7 @@ def scores(ledger: OutcomeLedger, kind: str = "absorption") -> dict[float, Score
 
 
 def test_a_markout_is_the_move_in_the_signals_direction() -> None:
+    # The hand-worked case T23.
     assert markout_bps(1, 100.0, 100.05) == pytest.approx(5.0)
     assert markout_bps(-1, 100.0, 100.05) == pytest.approx(-5.0)
 
@@ -117,6 +118,7 @@ def test_pending_signals_are_bounded_and_counted() -> None:
 
 
 def test_confidence_is_shrunk_towards_one_half_and_unknown_below_thirty() -> None:
+    # The hand-worked case T22.
     found = Confidence(12, 20)
     assert found.value is None
     assert found.shrunk == pytest.approx(0.5333333333333333)

@@ -25,6 +25,7 @@ from engine.flow.statistics.inference import (
 
 
 def test_q_values_by_hand() -> None:
+    # The hand-worked case T24.
     assert q_values([0.001, 0.02, 0.03, 0.2]) == pytest.approx([0.004, 0.04, 0.04, 0.2])
 
 

@@ -40,6 +40,28 @@ def test_the_grid_begins_with_the_first_whole_second_after_the_first_quote() -> 
     assert len(record.bars) == 3
 
 
+def test_places_stay_seconds_after_a_silence_that_nobody_counted() -> None:
+    record = GridRecord()
+    observer = Observer([record])
+    for second, bid in ((-0.5, 99.0), (1.5, 99.0), (901.5, 97.0), (903.0, 97.0)):
+        observer.on_bbo(START + round(second * SECOND), bid, 1.0, 101.0, 1.0)
+    observer.finish(observer.last_ns)
+    assert len(record.mids) == 904
+    assert (record.mids[901], record.mids[902]) == (100.0, 99.0)
+    assert len(record.ofi) == len(record.signed) == len(record.mids) - 1
+
+
+def test_after_a_silence_of_more_than_a_day_the_record_begins_anew() -> None:
+    record = GridRecord()
+    observer = Observer([record])
+    for second, bid in ((-0.5, 99.0), (1.5, 99.0), (100_000.5, 97.0), (100_003.0, 97.0)):
+        observer.on_bbo(START + round(second * SECOND), bid, 1.0, 101.0, 1.0)
+    observer.finish(observer.last_ns)
+    assert record.first_ns == START + 100_001 * SECOND
+    assert record.mids.tolist() == [99.0, 99.0, 99.0]
+    assert len(record.ofi) == 2
+
+
 def test_flow_between_edges_is_that_of_the_quotes_between_them() -> None:
     record = GridRecord()
     observer = Observer([record])

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import os
+import shutil
+import zlib
 from pathlib import Path
 
 import pytest
 
+from engine.errors import StoreError
 from engine.store.base import Unwritable
 from engine.store.duckdb_file.journal import Journal, Written
 from engine.store.duckdb_file.store import DuckdbStore
@@ -41,6 +44,27 @@ def test_a_record_that_was_damaged_ends_the_reading(tmp_path: Path) -> None:
     content[first + 20] ^= 1
     (tmp_path / "j").write_bytes(content)
     assert [*Journal(tmp_path / "j").records()] == [written(1)]
+
+
+@pytest.mark.parametrize("tail", [bytes(4096), b"\xff" * 4096, b"\x01"])
+def test_what_a_lost_machine_left_behind_the_last_record_ends_the_reading(tmp_path: Path, tail: bytes) -> None:
+    journal = Journal(tmp_path / "j")
+    journal.append(written(1))
+    journal.close()
+    (tmp_path / "j").write_bytes((tmp_path / "j").read_bytes() + tail)
+    assert [*Journal(tmp_path / "j").records()] == [written(1)]
+
+
+def test_a_whole_record_of_another_version_is_told_and_left_where_it_is(tmp_path: Path) -> None:
+    DuckdbStore(tmp_path / "tape.duckdb").close()
+    strange = b"\x93\x01\xa1r\x90"
+    record = len(strange).to_bytes(4, "little") + zlib.crc32(strange).to_bytes(4, "little") + strange
+    (tmp_path / "tape.duckdb.journal").write_bytes(record)
+    for _ in range(2):
+        with pytest.raises(StoreError, match="another version") as caught:
+            DuckdbStore(tmp_path / "tape.duckdb")
+        assert "stays as it is" in caught.value.hint
+    assert (tmp_path / "tape.duckdb.journal").read_bytes() == record
 
 
 def test_what_cannot_be_written_leaves_the_file_as_it_was(tmp_path: Path) -> None:
@@ -107,4 +131,30 @@ def test_a_journal_of_another_file_is_left_out_with_a_warning(tmp_path: Path, ca
     recording = store.begin([KEY], at_ns=START_NS)
     store.append(recording.id, run_of([snapshot()]))
     assert store.recording(recording.id).events == 1
+    store.close()
+
+
+def died(folder: Path, name: str) -> Path:
+    """The files of a store as a process leaves them that is killed at this moment, in a folder of their own."""
+    left = folder / name
+    left.mkdir()
+    for file in folder.glob("*.duckdb*"):
+        shutil.copy(file, left)
+    return left
+
+
+def test_what_comes_after_a_record_that_was_cut_off_is_there_although_the_process_died_again(tmp_path: Path) -> None:
+    store = DuckdbStore(tmp_path / "tape.duckdb")
+    store.append(store.begin([KEY], at_ns=START_NS).id, run_of([snapshot()]))
+    first = died(tmp_path, "first")
+    store.close()
+    os.truncate(first / "tape.duckdb.journal", (first / "tape.duckdb.journal").stat().st_size - 3)
+
+    store = DuckdbStore(first / "tape.duckdb")
+    recording = store.begin([KEY], at_ns=START_NS)
+    store.append(recording.id, run_of([trade(1.0)]))
+    second = died(first, "second")
+    store.close()
+    store = DuckdbStore(second / "tape.duckdb")
+    assert [one.event for one in store.read(recording.id)] == [trade(1.0)]
     store.close()
