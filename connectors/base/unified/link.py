@@ -121,7 +121,29 @@ class UnifiedLink:
 
     async def _begin(self) -> tuple[Any, Listing]:
         self._news = asyncio.Event()
-        return await self._open_exchange()
+        exchange, listing = await self._open_exchange()
+        self._hear_ends(exchange)
+        return exchange, listing
+
+    def _hear_ends(self, exchange: Any) -> None:
+        """Be told when a socket ends.
+
+        The library tells those who wait at that very moment. Between two waits it says nothing, and opens another one
+        at the next: what came meanwhile would be missing, and nobody would know.
+        """
+        on_close, on_error = exchange.on_close, exchange.on_error
+
+        def closed(client: Any, code: Any) -> None:
+            watched = bool(client.subscriptions)  # an idle socket may go
+            on_close(client, code)
+            if watched:
+                self._fail(Disconnected(f"{self._venue}: the venue closed the connection, closing code {code}"))
+
+        def failed(client: Any, error: BaseException) -> None:
+            on_error(client, error)
+            self._fail(translate(error, self._venue))
+
+        exchange.on_close, exchange.on_error = closed, failed
 
     async def _wait(self, timeout_s: float) -> None:
         """Let the tasks work until one has something to say."""
