@@ -177,7 +177,8 @@ def forbid(adapter: Adapter, expect: Expect, mark: Mark) -> None:
     seen = [str(state) for state in expect.never if state in states]
     demand(not seen, f"{adapter.symbol} was {', '.join(seen)}")
     if expect.at_most is not None:
-        demand(mark.connections <= expect.at_most, f"{mark.connections} new connections instead of {expect.at_most}")
+        made, most = mark.connections, expect.at_most
+        demand(made <= most, lambda: f"{made} new connections instead of {most}:\n{adapter.rig.describe()}")
     if expect.book_requests_at_most is not None:
         made = len(mark.book_requests)
         demand(made <= expect.book_requests_at_most, f"{made} requests for a book")
@@ -199,9 +200,9 @@ def until(
         raise AssertionError(f"waited in vain for {named}:\n{adapter.rig.describe()}")
 
 
-def demand(met: bool, what: str) -> None:
+def demand(met: bool, what: str | Callable[[], str]) -> None:
     if not met:
-        raise AssertionError(what)
+        raise AssertionError(what if isinstance(what, str) else what())
 
 
 def _conclude(adapter: Adapter, outcome: Outcome) -> None:

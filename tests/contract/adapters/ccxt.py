@@ -72,7 +72,11 @@ class CcxtAdapter(BinanceAdapter):
             best = self.rig.feed(self.symbol).view.best_bid
             fields["b"] = [*fields["b"], [f"{best:.8f}", "-1.00000000"]]
 
-        return {**super().edits(), "negative": negative}
+        def infinite(fields: dict[str, Any]) -> None:
+            # Nor does the library tell of a removal that it could not read: a level that is set, then.
+            fields["b"] = [["1e999", "1.00000000"], *fields["b"]]
+
+        return {**super().edits(), "negative": negative, "infinite": infinite}
 
     def refuse(self, status: int, retry_after_s: int | None = None, times: int | None = 1) -> None:
         super().refuse(status, None if retry_after_s is None else round(retry_after_s / SHORTER), times)
