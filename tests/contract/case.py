@@ -102,6 +102,13 @@ class Outcome(Struct):
     failure: str = ""
     reason: str = ""
     """Why the case is not applicable; then nothing else counts."""
+    again: bool = False
+    """It was played once more, alone: the first time it failed by the clock while others shared the machine."""
+
+    @property
+    def failed_by_the_clock(self) -> bool:
+        """Something came too late or not at all, but nothing untrue was said, and nothing was lost or doubled."""
+        return bool(self.failure) and not (self.wrong or self.lost or self.doubled)
 
     @property
     def mark(self) -> str:

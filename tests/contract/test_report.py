@@ -81,4 +81,6 @@ def test_a_failure_shows_as_a_cross_and_its_counts_in_the_totals() -> None:
     assert f"| {CASES[0].id} | ✘ |" in page
     assert f"| {CASES[1].id} | n/a (1) |" in page
     assert "1. no sockets" in page
-    assert f"| all | {len(CASES) - 1} | {len(CASES) - 1} | 0 | {len(CASES) - 1} | 3 | 0 | 0 | 2.0 s, 2 s | 1 |" in page
+    assert (
+        f"| all | {len(CASES) - 1} | {len(CASES) - 1} | 0 | {len(CASES) - 1} | 3 | 0 | 0 | 0 | 2.0 s, 2 s | 1 |" in page
+    )
