@@ -60,8 +60,8 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recording", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=20.0, help="how long each stretch is measured")
-    parser.add_argument("--rounds", type=int, default=5, help="how often without and with")
+    parser.add_argument("--seconds", type=float, default=8.0, help="how long each stretch is measured")
+    parser.add_argument("--rounds", type=int, default=12, help="how often without and with")
     parser.add_argument("--soak", type=float, default=0.0, metavar="MINUTES", help="then record so long: memory")
     parser.add_argument("--into-store", type=float, default=20.0, metavar="SECONDS", help="updates as fast as possible")
     parser.add_argument("--capture", type=Path, default=DEMO)

@@ -56,6 +56,9 @@ def record(browser: Browser, address: str) -> str:
     first = ""
     page = open_page(browser, address + RECORDINGS, height=1130)
     for number, symbols in enumerate((("BTC/USDT", "ETH/USDT"), ("BTC/USDT",))):
+        # While feeds still run, those are offered first.
+        page.locator(".st-key-record-way label", has_text="a venue and symbols").click()
+        settle(page)
         for symbol in symbols:
             page.locator(".st-key-record-symbols-mock input").click()
             page.get_by_role("option", name=symbol, exact=True).click()
