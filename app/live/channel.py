@@ -207,9 +207,9 @@ class Channel:
 
     def _clock_ns(self, now_ns: int) -> int:
         """What the browser counts ages from and ends the chart at: of a recording its own time, else ours."""
-        feed, status = self._feed, self._status
-        recorded = feed is not None and status is not None and status.source == "replay"
-        return feed.clock.now_ns() if feed is not None and recorded else now_ns
+        if self._feed is None or self._status is None or self._status.source != "replay":
+            return now_ns
+        return self._feed.clock.now_ns()
 
     def _header(self, kind: int, now_ns: int) -> frames.Header:
         feed, status = self._feed, self._status

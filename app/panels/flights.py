@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
 
+from app.panels.recording_works import attempt, show_trouble
 from app.recorded import flights_table
 from app.wiring import archive, engine
-from app.words import plain, sentences
-from engine.errors import StoreError
+from app.words import plain
 from engine.store.flight.listing import Flight
 from engine.store.flight.recorder import FlightState
 from engine.store.report import moment, size_words
 
 LOOK_EVERY_S = 2.0
-ASKED = "flight-asked"
+TROUBLE, ASKED = "flight-error", "flight-asked"
 """Which recording of frames the question before its deletion is about, while it is open."""
 
 
@@ -34,8 +33,7 @@ def show() -> None:
             return
         st.button("Pack as one file", key="flight-pack", disabled=name in writing, on_click=_pack, args=(found,))
         st.button("🗑 Delete …", key="flight-delete", disabled=name in writing, on_click=_ask, args=(found,))
-    if error := st.session_state.pop("flight-error", None):
-        st.error(error)
+    show_trouble(TROUBLE)
     if (asked := flights.get(st.session_state.get(ASKED, ""))) is not None:
         _confirm(asked)
 
@@ -54,7 +52,7 @@ def _table() -> None:
 
 
 def _pack(found: Flight) -> None:
-    _try(lambda: archive().pack_flight(found))
+    attempt(lambda: archive().pack_flight(found), TROUBLE)
 
 
 def _ask(found: Flight) -> None:
@@ -67,14 +65,7 @@ def _forget() -> None:
 
 def _delete(found: Flight) -> None:
     _forget()
-    _try(lambda: archive().delete_flight(found))
-
-
-def _try(work: Callable[[], int]) -> None:
-    try:
-        work()
-    except StoreError as error:
-        st.session_state["flight-error"] = plain(sentences(str(error), error.hint))
+    attempt(lambda: archive().delete_flight(found), TROUBLE)
 
 
 @st.dialog("Delete these raw frames?", on_dismiss=_forget)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 
 from app.panels.recording_choice import LOOK_EVERY_S
+from app.panels.recording_works import attempt, show_trouble
 from app.recorded import feeds_words, gaps_table, length, quality_table
 from app.wiring import archive, engine
 from app.words import plain, sentences, without_folders
-from engine.errors import EngineError, StoreError
+from engine.errors import StoreError
 from engine.store.base import QualityNote, Recording
 from engine.store.exports.exporting import ENDINGS, Kind
 from engine.store.report import moment, size_words, traded_words
 
 KINDS: dict[Kind, str] = {"bundle": "Session bundle", "csv": "CSV", "parquet": "Parquet", "duckdb": "DuckDB"}
+TROUBLE = "recording-error"
 REPLAY_ASKED, ACROSS_ASKED, DELETE_ASKED = "replay-asked", "across-asked", "delete-asked"
 """Which recording is to be replayed, or its venues side by side; which one the question of its deletion is about."""
 KIND_HELP = (
@@ -42,8 +44,7 @@ def show(recording: Recording) -> None:
         st.button("🗑 Delete …", key="delete", disabled=running, on_click=_ask, args=(DELETE_ASKED, recording))
     if running:
         st.caption("It is being recorded: stop it before it is replayed, exported or deleted.")
-    if error := st.session_state.pop("recording-error", None):
-        st.error(error)
+    show_trouble(TROUBLE)
     st.caption(_words(recording))
     st.fragment(_worth, run_every=LOOK_EVERY_S if running else None)(recording)
 
@@ -92,26 +93,23 @@ def _forget() -> None:
 
 def _export(recording: Recording) -> None:
     kind: Kind = st.session_state["export-kind"]
-    _try(lambda: archive().export(kind, recording))
+    attempt(lambda: archive().export(kind, recording), TROUBLE)
 
 
 def _delete(recording: Recording) -> None:
     _forget()
-    _try(lambda: archive().delete(recording))
+    attempt(lambda: archive().delete(recording), TROUBLE)
 
 
-def _try(work: Callable[[], int]) -> None:
-    try:
-        work()
-    except EngineError as error:
-        st.session_state["recording-error"] = plain(sentences(str(error), error.hint))
+def asked_for(what: str, recordings: Sequence[Recording]) -> Recording | None:
+    """The recording that this was asked for of, whichever is looked at by now."""
+    wanted = st.session_state.get(what)
+    return next((recording for recording in recordings if recording.id == wanted), None)
 
 
 def confirm(recordings: Sequence[Recording]) -> None:
     """The question before a deletion, while it is open."""
-    asked = st.session_state.get(DELETE_ASKED)
-    found = next((recording for recording in recordings if recording.id == asked), None)
-    if found is not None:
+    if (found := asked_for(DELETE_ASKED, recordings)) is not None:
         _confirm(found)
 
 

@@ -8,12 +8,11 @@ from typing import IO
 import streamlit as st
 
 from app.archive import is_bundle
-from app.panels.recording_works import download
+from app.panels.recording_works import attempt, download, show_trouble
 from app.wiring import archive
-from app.words import plain, sentences
-from engine.errors import StoreError
 from engine.store.report import size_words
 
+TROUBLE = "session-error"
 LARGEST_UPLOAD_MB = 200
 """What the server takes at all (`server.maxUploadSize`); an upload lies in its memory."""
 
@@ -27,8 +26,7 @@ def show() -> None:
         )  # fmt: skip
         if file is not None:
             st.button("Open the session", key="session-open", on_click=_open_upload)
-    if error := st.session_state.pop("session-error", None):
-        st.error(error)
+    show_trouble(TROUBLE)
 
 
 def show_exports() -> None:
@@ -66,14 +64,8 @@ def _open_export() -> None:
 
 
 def _open(file: IO[bytes] | Path, name: str) -> None:
-    try:
-        archive().open_bundle(file, name)
-    except StoreError as error:
-        st.session_state["session-error"] = plain(sentences(str(error), error.hint))
+    attempt(lambda: archive().open_bundle(file, name), TROUBLE)
 
 
 def _remove() -> None:
-    try:
-        archive().remove_export(str(st.session_state["export-file"]))
-    except StoreError as error:
-        st.session_state["session-error"] = plain(sentences(str(error), error.hint))
+    attempt(lambda: archive().remove_export(str(st.session_state["export-file"])), TROUBLE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -9,6 +10,7 @@ import streamlit as st
 from app.panels.recording_choice import choose_recording
 from app.wiring import archive
 from app.words import plain, seconds, sentences, without_folders
+from engine.errors import EngineError
 from engine.store.report import size_words
 from engine.store.work import WorkReport
 
@@ -69,6 +71,20 @@ def _end(report: WorkReport) -> None:
                 "Show", key=f"work-show-{report.number}", on_click=choose_recording, args=(report.outcome.recording,)
             )
         st.button("✕", key=f"work-forget-{report.number}", on_click=archive().works.forget, args=(report.number,))
+
+
+def attempt(work: Callable[[], object], trouble: str) -> None:
+    """What a button asks for; why it could not be done is kept under this key until `show_trouble` tells it."""
+    try:
+        work()
+    except EngineError as error:
+        st.session_state[trouble] = plain(sentences(str(error), error.hint))
+
+
+def show_trouble(trouble: str) -> None:
+    """Why what was asked for last could not be done, once."""
+    if error := st.session_state.pop(trouble, None):
+        st.error(error)
 
 
 def download(path: Path, key: str) -> None:

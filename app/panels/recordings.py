@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from app.panels import recording_choice, recording_details, recording_import, recording_store, recording_works
@@ -28,7 +30,7 @@ def show() -> None:
         if chosen is not None:
             recording_details.show(chosen)
             recording_details.confirm(recordings)
-            _replay(chosen)
+            _replay(recordings)
         recording_import.show()
         recording_import.show_exports()
         recording_store.show(store)
@@ -36,11 +38,13 @@ def show() -> None:
         st.error(plain(without_folders(sentences(str(error), error.hint))))
 
 
-def _replay(recording: Recording) -> None:
-    """Open Live Trading, or Across Venues, on the recording when its button was pressed; the address holds which."""
-    one = st.session_state.pop(recording_details.REPLAY_ASKED, None) == recording.id
-    across = st.session_state.pop(recording_details.ACROSS_ASKED, None) == recording.id
-    if not one and not across:
+def _replay(recordings: Sequence[Recording]) -> None:
+    """Open Live Trading, or Across Venues, on the recording whose button was pressed; the address holds which."""
+    across = recording_details.asked_for(recording_details.ACROSS_ASKED, recordings)
+    recording = across or recording_details.asked_for(recording_details.REPLAY_ASKED, recordings)
+    for asked in (recording_details.ACROSS_ASKED, recording_details.REPLAY_ASKED):
+        st.session_state.pop(asked, None)
+    if recording is None:
         return
     try:
         name = open_tape(recording.id, 1.0)
@@ -48,7 +52,7 @@ def _replay(recording: Recording) -> None:
     except EngineError as error:
         st.error(plain(sentences(str(error), error.hint)))
         return
-    if across:
+    if across is not None:
         for other in ("instrument", "off"):
             st.session_state.pop(other, None)
         venues = st.session_state["venues"] = venues_of_recording(name)[:MOST_MEMBERS]
